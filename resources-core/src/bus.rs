@@ -1,0 +1,363 @@
+//! How messages travel: one face over two transports.
+//!
+//! A [`Bus`] is opened from a URL: `amqp://` and `amqps://` speak to RabbitMQ, `memory:` stays in
+//! the process with the same topics, queues and acknowledgements. From a bus come
+//! [`Publisher`]s, which confirm, and [`Subscription`]s, which are acknowledged. Both outlive
+//! broken links: behind them a supervised loop connects, declares the topology and runs, and on
+//! an error backs off and begins anew, for ever.
+//!
+//! The promise is at least once: a message whose publishing was confirmed is in every queue
+//! bound to its key, and a delivery that was not acknowledged comes again.
+
+mod amqp;
+mod backoff;
+mod link;
+mod memory;
+mod pattern;
+mod settings;
+mod topology;
+
+use std::num::NonZeroU16;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::Serialize;
+use tokio::sync::watch;
+
+use crate::contract::{Kind, Rejection, Topic, TraceParent};
+
+pub use backoff::{Backoff, BackoffError};
+pub use link::{Link, LinkState};
+pub use pattern::{Pattern, PatternError};
+pub use settings::{BrokerUrl, BrokerUrlError, BusArgs, BusConfig, BusSettingsError, TlsFiles};
+pub use topology::Names;
+
+/// A message to publish.
+#[derive(Debug, Clone)]
+pub struct Message {
+    /// The key it is published to.
+    pub topic: Topic,
+    /// The body, JSON in UTF-8.
+    pub body: Bytes,
+    /// When what it tells happened: milliseconds since the Unix epoch, UTC.
+    pub timestamp_ms: u64,
+    /// The trace it belongs to.
+    pub trace: TraceParent,
+}
+
+impl Message {
+    /// Makes a message of `value` as JSON.
+    ///
+    /// # Errors
+    /// Only for types that JSON cannot hold, such as maps whose keys are not text.
+    pub fn json<T: Serialize>(
+        topic: Topic,
+        value: &T,
+        timestamp_ms: u64,
+        trace: TraceParent,
+    ) -> serde_json::Result<Self> {
+        Ok(Self { topic, body: serde_json::to_vec(value)?.into(), timestamp_ms, trace })
+    }
+}
+
+/// A message received.
+#[derive(Debug, Clone)]
+pub struct Delivery {
+    /// The routing key it came with, unchecked.
+    pub topic: Box<str>,
+    /// The body, unchecked.
+    pub body: Bytes,
+    /// The sender's time of the message: milliseconds since the Unix epoch, UTC.
+    pub timestamp_ms: Option<u64>,
+    /// The trace it belongs to, when the sender gave one.
+    pub trace: Option<TraceParent>,
+    /// Whether it may have been delivered before.
+    pub redelivered: bool,
+    /// Its place in the stream, when it comes from one.
+    pub offset: Option<u64>,
+    /// Why it was set aside, when it comes from the rejected queue.
+    pub rejection: Option<Box<str>>,
+    /// What to hand back to acknowledge it.
+    pub receipt: Receipt,
+}
+
+/// Stands for one delivery of one subscription; see [`Subscription::acknowledge_through`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Receipt {
+    /// Which session of the subscription delivered it; tags of another mean nothing.
+    session: u64,
+    /// Counts the deliveries of a session, from 1.
+    tag: u64,
+}
+
+/// Where a subscription takes its messages from.
+#[derive(Debug, Clone)]
+pub enum Source {
+    /// The queue of all measures, shared with every other consumer of it: each message goes to
+    /// one of them.
+    Measures,
+    /// The stream of all analyses, which every consumer reads whole, from a place it chooses.
+    Analyses(Start),
+    /// The queue of messages that were set aside, shared.
+    Rejected,
+    /// Everything published from now on that matches one of the patterns, in a queue of this
+    /// subscription's own. Bounded: while the link is down or the reader is slow, the oldest
+    /// are dropped.
+    Patterns(Vec<Pattern>),
+}
+
+/// Where in a stream to begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// With what is published from now on.
+    Next,
+    /// With the oldest message kept.
+    First,
+    /// With this place, or the oldest kept when that is gone.
+    Offset(u64),
+    /// With what was published this long ago; at least a second.
+    Ago(Duration),
+}
+
+/// Why a message was not published, sorted by what the caller can do about it.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum PublishError {
+    /// The link broke before the broker confirmed; it is being rebuilt. Publish again: the
+    /// broker may or may not have the message.
+    #[error("the link to the broker broke before it confirmed")]
+    LinkDown,
+    /// No queue takes this key, so nobody would ever receive it.
+    #[error("no queue is bound for `{0}`")]
+    Unroutable(Topic),
+    /// The broker would not take it now, because a queue is full or lacks a majority.
+    #[error("the broker did not accept the message")]
+    NotAccepted,
+    /// The bus was closed; it will not come back.
+    #[error("the bus is closed")]
+    Closed,
+}
+
+/// Publishes messages and waits for the broker to confirm each.
+///
+/// Cloning is cheap; all clones share one link and one window of unconfirmed messages.
+#[derive(Debug, Clone)]
+pub struct Publisher(PublisherTransport);
+
+#[derive(Debug, Clone)]
+enum PublisherTransport {
+    Amqp(amqp::Publisher),
+    Memory(Arc<memory::Broker>),
+}
+
+impl Publisher {
+    /// Publishes `message` and waits for its confirm; waits for the link first when it is down,
+    /// and for room when the window of unconfirmed messages is full.
+    ///
+    /// Many calls may be in flight; messages leave in the order in which the calls were first
+    /// polled. A call that is dropped may still have published.
+    ///
+    /// # Errors
+    /// See [`PublishError`]; `LinkDown` and `NotAccepted` are worth another try.
+    pub async fn publish(&self, message: &Message) -> Result<(), PublishError> {
+        match &self.0 {
+            PublisherTransport::Amqp(publisher) => publisher.publish(message).await,
+            PublisherTransport::Memory(broker) => broker.publish(message),
+        }
+    }
+
+    /// Like [`publish`](Self::publish), again and again until the broker has it.
+    ///
+    /// # Errors
+    /// `Unroutable` and `Closed`, which waiting does not mend.
+    pub async fn publish_until_confirmed(&self, message: &Message) -> Result<(), PublishError> {
+        let mut backoff = Backoff::default();
+        loop {
+            match self.publish(message).await {
+                // The next call waits for the link by itself.
+                Err(PublishError::LinkDown) => {}
+                Err(PublishError::NotAccepted) => tokio::time::sleep(backoff.next_wait()).await,
+                settled => return settled,
+            }
+        }
+    }
+
+    /// Sets `delivery` aside in the rejected queue, unchanged, with `reason` in a header, and
+    /// waits until the broker has it. The caller then acknowledges the delivery.
+    ///
+    /// # Errors
+    /// `Closed`, or `Unroutable` when the rejected queue was deleted.
+    pub async fn set_aside(
+        &self,
+        delivery: &Delivery,
+        reason: &Rejection,
+    ) -> Result<(), PublishError> {
+        let reason = reason.to_string();
+        let mut backoff = Backoff::default();
+        loop {
+            let outcome = match &self.0 {
+                PublisherTransport::Amqp(publisher) => {
+                    publisher.publish_rejected(delivery, &reason).await
+                }
+                PublisherTransport::Memory(broker) => broker.publish_rejected(delivery, &reason),
+            };
+            match outcome {
+                Err(PublishError::LinkDown) => {}
+                Err(PublishError::NotAccepted) => tokio::time::sleep(backoff.next_wait()).await,
+                settled => return settled,
+            }
+        }
+    }
+}
+
+/// Messages from one [`Source`], in order, until the bus is closed.
+#[derive(Debug)]
+pub struct Subscription(SubscriptionTransport);
+
+#[derive(Debug)]
+enum SubscriptionTransport {
+    Amqp(Box<amqp::Subscription>),
+    Memory(memory::Subscription),
+}
+
+impl Subscription {
+    /// The next message; `None` once the bus is closed. Safe to drop and call again.
+    ///
+    /// Sends the acknowledgements that are due before it waits.
+    pub async fn next(&mut self) -> Option<Delivery> {
+        match &mut self.0 {
+            SubscriptionTransport::Amqp(subscription) => subscription.next().await,
+            SubscriptionTransport::Memory(subscription) => subscription.next().await,
+        }
+    }
+
+    /// Acknowledges the delivery of `receipt` and every delivery before it: the broker may
+    /// forget them. Receipts from before a reconnect are ignored, as the broker then delivers
+    /// those messages again.
+    ///
+    /// For a stream this only makes room for more; where to resume is the reader's to keep.
+    /// Acknowledgements go out in batches, and before [`next`](Self::next) waits.
+    pub async fn acknowledge_through(&mut self, receipt: Receipt) {
+        match &mut self.0 {
+            SubscriptionTransport::Amqp(subscription) => {
+                subscription.acknowledge_through(receipt).await;
+            }
+            SubscriptionTransport::Memory(subscription) => {
+                subscription.acknowledge_through(receipt);
+            }
+        }
+    }
+
+    /// Sends the acknowledgements that are due; to be called before the bus is closed.
+    pub async fn flush(&mut self) {
+        if let SubscriptionTransport::Amqp(subscription) = &mut self.0 {
+            subscription.flush().await;
+        }
+    }
+
+    /// Resolves once messages can arrive: the queue or stream is there and being read.
+    /// Returns `false` when the bus was closed instead.
+    pub async fn ready(&mut self) -> bool {
+        match &mut self.0 {
+            SubscriptionTransport::Amqp(subscription) => subscription.ready().await,
+            SubscriptionTransport::Memory(_) => true,
+        }
+    }
+}
+
+/// The way to the broker. Cloning is cheap; all clones are the same bus.
+#[derive(Debug, Clone)]
+pub struct Bus(Transport);
+
+#[derive(Debug, Clone)]
+enum Transport {
+    Amqp(amqp::Bus),
+    Memory(Arc<memory::Broker>),
+}
+
+impl Bus {
+    /// Opens the bus. Returns at once: links are made when a publisher or subscription asks for
+    /// them, by tasks of their own, so the broker may come up later.
+    ///
+    /// A `memory:` URL makes a broker of this bus's own; clone the bus to share it.
+    #[must_use]
+    pub fn open(config: BusConfig) -> Self {
+        Self(match config.url {
+            BrokerUrl::Memory => Transport::Memory(memory::Broker::new()),
+            BrokerUrl::Amqp(_) => Transport::Amqp(amqp::Bus::new(config)),
+        })
+    }
+
+    /// A publisher over this bus.
+    #[must_use]
+    pub fn publisher(&self) -> Publisher {
+        Publisher(match &self.0 {
+            Transport::Amqp(bus) => PublisherTransport::Amqp(bus.publisher()),
+            Transport::Memory(broker) => PublisherTransport::Memory(Arc::clone(broker)),
+        })
+    }
+
+    /// Starts to take messages from `source`; at most `prefetch` are delivered and not yet
+    /// acknowledged.
+    #[must_use]
+    pub fn subscribe(&self, source: Source, prefetch: NonZeroU16) -> Subscription {
+        Subscription(match &self.0 {
+            Transport::Amqp(bus) => {
+                SubscriptionTransport::Amqp(Box::new(bus.subscribe(source, prefetch)))
+            }
+            Transport::Memory(broker) => {
+                SubscriptionTransport::Memory(memory::Broker::subscribe(broker, source, prefetch))
+            }
+        })
+    }
+
+    /// The state of the links of this bus: always the worst of them.
+    #[must_use]
+    pub fn link(&self) -> watch::Receiver<Link> {
+        match &self.0 {
+            Transport::Amqp(bus) => bus.link(),
+            Transport::Memory(broker) => broker.link(),
+        }
+    }
+
+    /// Resolves with the reason when the broker refused a link that was never up: wrong
+    /// credentials, no such virtual host. Waiting would not help, so a service should end.
+    pub async fn refused(&self) -> String {
+        let mut link = self.link();
+        loop {
+            if let LinkState::Refused { reason } = &link.borrow_and_update().state {
+                return reason.clone();
+            }
+            if link.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// Closes every link, politely and within a few seconds. What is in flight fails with
+    /// [`PublishError::Closed`] or `LinkDown`; subscriptions end.
+    pub async fn close(&self) {
+        match &self.0 {
+            Transport::Amqp(bus) => bus.close().await,
+            Transport::Memory(broker) => broker.close(),
+        }
+    }
+}
+
+/// Kinds that have a place of their own in the topology.
+const fn place_of(kind: Kind) -> Option<Place> {
+    match kind {
+        Kind::Measure => Some(Place::Measures),
+        Kind::Analysis => Some(Place::Analyses),
+        Kind::Alert => None,
+    }
+}
+
+/// The durable places messages are kept in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Measures,
+    Analyses,
+    Rejected,
+}

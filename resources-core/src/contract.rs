@@ -1,0 +1,29 @@
+//! The words services exchange: names, routing keys and messages, with their validation.
+//!
+//! Nothing here does I/O or reads a clock. `docs/contract.md` describes the same for people;
+//! `tests/golden` freezes the bytes.
+
+mod alert;
+mod analysis;
+mod host;
+mod level;
+mod measure;
+mod rejection;
+mod routing_key;
+mod trace;
+mod validate;
+
+pub use alert::{Alert, AlertKind, AlertState};
+pub use analysis::{Analysis, ResourceLevel};
+pub use host::{HostName, HostNameError};
+pub use level::{Level, Thresholds, ThresholdsError};
+pub use measure::{Disk, Measure, Network, Process, System, Temperature, Usage};
+pub use rejection::Rejection;
+pub use routing_key::{Kind, RoutingKey, Topic, TopicError};
+pub use trace::TraceParent;
+
+/// Largest message body any part accepts, in bytes (256 KiB).
+pub const MAX_BODY_BYTES: usize = 256 * 1024;
+
+/// Largest integer a message may hold: 2^53 − 1, so that every JSON reader holds it exactly.
+pub const MAX_INTEGER: u64 = (1 << 53) - 1;

@@ -1,0 +1,78 @@
+//! A change worth a reaction.
+
+use serde::{Deserialize, Serialize};
+
+use super::validate::{self, integer, percentage, text};
+use super::{HostName, Kind, Level, Rejection};
+
+/// A condition of one resource of one host that began or ended, published to `<host>.alert`.
+///
+/// For one host and resource, raised and cleared strictly alternate.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Alert {
+    /// Identifies the episode: the same for its raised and its cleared message.
+    pub id: Box<str>,
+    /// The host it is about.
+    pub host: HostName,
+    /// The resource it is about, named as in an analysis; absent when it is the whole host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource: Option<Box<str>>,
+    /// Whether it began or ended.
+    pub state: AlertState,
+    /// What kind of condition it is.
+    pub kind: AlertKind,
+    /// Level at that moment, where the condition has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<Level>,
+    /// Usage at that moment, 0–100, where the condition has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub percentage: Option<f64>,
+    /// When the condition began: milliseconds since the Unix epoch, UTC.
+    pub since_ms: u64,
+    /// When this message was made: milliseconds since the Unix epoch, UTC.
+    pub timestamp_ms: u64,
+}
+
+/// Whether a condition began or ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AlertState {
+    /// It began.
+    Raised,
+    /// It ended.
+    Cleared,
+}
+
+/// What kind of condition an alert is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AlertKind {
+    /// A resource reached a level.
+    Level,
+    /// The host sends nothing.
+    Silent,
+    /// The host or its tracker started anew.
+    Restarted,
+    /// The host's clock is off.
+    Clock,
+}
+
+impl Alert {
+    /// Reads and checks a message received on routing key `key`.
+    ///
+    /// # Errors
+    /// Says why the message does not follow the contract.
+    pub fn decode(key: &str, body: &[u8]) -> Result<Self, Rejection> {
+        let key_host = validate::host_of(key, Kind::Alert, body)?;
+        let alert: Self =
+            serde_json::from_slice(body).map_err(|error| validate::malformed(&error))?;
+        validate::same_host(&alert.host, &key_host)?;
+        text(&alert.id, 64, || "id".into())?;
+        if let Some(value) = alert.percentage {
+            percentage(value, || "percentage".into())?;
+        }
+        integer(alert.since_ms, || "since_ms".into())?;
+        integer(alert.timestamp_ms, || "timestamp_ms".into())?;
+        Ok(alert)
+    }
+}

@@ -1,0 +1,118 @@
+//! One reading, classified.
+
+use serde::{Deserialize, Serialize};
+
+use super::measure::{Figures, check_identity};
+use super::validate::{self, percentage, text};
+use super::{Disk, HostName, Kind, Level, Network, Process, Rejection, System, Temperature, Usage};
+
+/// One measure with its levels, as an analyzer publishes it to `<host>.analysis`.
+///
+/// Carries every figure of the measure on, so that whoever shows or judges a host needs to
+/// listen to `#.analysis` only.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Analysis {
+    /// The host read.
+    pub host: HostName,
+    /// The tracker's run; see [`Measure::run`](super::Measure::run).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<Box<str>>,
+    /// Number of the sample in its run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequence: Option<u64>,
+    /// When the host was read, by its own clock: milliseconds since the Unix epoch, UTC.
+    pub timestamp_ms: u64,
+    /// Time between samples that the tracker promises, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval_ms: Option<u64>,
+    /// Level of the CPU: the origin's word for the result.
+    pub cpu_result: Level,
+    /// The highest level of all resources.
+    pub level: Level,
+    /// Each resource with its level: `cpu`, `memory`, `swap`, `disk:<mount point>`.
+    #[serde(default)]
+    pub resources: Vec<ResourceLevel>,
+    /// CPU in use, all cores together, 0–100.
+    pub cpu_percentage: f64,
+    /// The same for each core, 0–100.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cores_percentage: Vec<f64>,
+    /// Load average over 1, 5 and 15 minutes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load_average: Option<[f64; 3]>,
+    /// Main memory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<Usage>,
+    /// Swap.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub swap: Option<Usage>,
+    /// Mounted file systems.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub disks: Vec<Disk>,
+    /// Network interfaces.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub networks: Vec<Network>,
+    /// Temperature sensors.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub temperatures: Vec<Temperature>,
+    /// Time since the host started, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uptime_seconds: Option<u64>,
+    /// The few processes that use most CPU.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub processes: Vec<Process>,
+    /// What hardly ever changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system: Option<System>,
+}
+
+/// One resource and how heavily it is used.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ResourceLevel {
+    /// `cpu`, `memory`, `swap` or `disk:<mount point>`.
+    pub name: Box<str>,
+    /// Its usage, 0–100.
+    pub percentage: f64,
+    /// Its level by the thresholds that hold for this host.
+    pub level: Level,
+}
+
+impl Analysis {
+    /// Reads and checks a message received on routing key `key`.
+    ///
+    /// # Errors
+    /// Says why the message does not follow the contract.
+    pub fn decode(key: &str, body: &[u8]) -> Result<Self, Rejection> {
+        let key_host = validate::host_of(key, Kind::Analysis, body)?;
+        let analysis: Self =
+            serde_json::from_slice(body).map_err(|error| validate::malformed(&error))?;
+        validate::same_host(&analysis.host, &key_host)?;
+        analysis.validate()?;
+        Ok(analysis)
+    }
+
+    /// Checks every figure against its range.
+    ///
+    /// # Errors
+    /// Names the first field that is out of its range.
+    pub fn validate(&self) -> Result<(), Rejection> {
+        check_identity(self.run.as_deref(), self.sequence, self.timestamp_ms, self.interval_ms)?;
+        percentage(self.cpu_percentage, || "cpu_percentage".into())?;
+        for (i, resource) in self.resources.iter().enumerate() {
+            text(&resource.name, 4200, || format!("resources[{i}].name"))?;
+            percentage(resource.percentage, || format!("resources[{i}].percentage"))?;
+        }
+        Figures {
+            cores_percentage: &self.cores_percentage,
+            load_average: self.load_average.as_ref(),
+            memory: self.memory.as_ref(),
+            swap: self.swap.as_ref(),
+            disks: &self.disks,
+            networks: &self.networks,
+            temperatures: &self.temperatures,
+            uptime_seconds: self.uptime_seconds,
+            processes: &self.processes,
+        }
+        .validate()
+    }
+}

@@ -1,0 +1,338 @@
+//! One reading of one host.
+
+use serde::{Deserialize, Serialize};
+
+use super::validate::{self, at_most, celsius, integer, not_negative, percentage, text};
+use super::{HostName, Kind, Rejection};
+
+/// One reading of one host, as a tracker publishes it to `<host>.measure`.
+///
+/// Only `cpu_percentage` must be in a received body; what is absent there is `None` or empty
+/// here, except that the host is taken from the routing key and the time from the receipt.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Measure {
+    /// The host read.
+    pub host: HostName,
+    /// Identifies one run of the tracker; a new one at each start. At most 64 bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<Box<str>>,
+    /// Number of the sample in its run: from 0, one more each sample.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sequence: Option<u64>,
+    /// When the host was read, by its own clock: milliseconds since the Unix epoch, UTC.
+    pub timestamp_ms: u64,
+    /// Time between samples that the tracker promises, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interval_ms: Option<u64>,
+    /// CPU in use over the last interval, all cores together, 0–100.
+    pub cpu_percentage: f64,
+    /// The same for each core, 0–100.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cores_percentage: Vec<f64>,
+    /// Load average over 1, 5 and 15 minutes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub load_average: Option<[f64; 3]>,
+    /// Main memory; used is total less available.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory: Option<Usage>,
+    /// Swap; absent when the host has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub swap: Option<Usage>,
+    /// Mounted file systems, each device once.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub disks: Vec<Disk>,
+    /// Network interfaces.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub networks: Vec<Network>,
+    /// Temperature sensors.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub temperatures: Vec<Temperature>,
+    /// Time since the host started, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uptime_seconds: Option<u64>,
+    /// The few processes that use most CPU; only while the CPU is busy.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub processes: Vec<Process>,
+    /// What hardly ever changes; sent at each connect and once a minute.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub system: Option<System>,
+}
+
+/// How much of something countable in bytes is in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// All there is, in bytes.
+    pub total_bytes: u64,
+    /// What is in use, in bytes; at most the total.
+    pub used_bytes: u64,
+}
+
+impl Usage {
+    /// Used as a percentage of the total, 0–100; 0 of nothing is 0.
+    #[must_use]
+    pub fn percentage(&self) -> f64 {
+        percentage_of(self.used_bytes, self.total_bytes)
+    }
+}
+
+/// One mounted file system.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Disk {
+    /// Where it is mounted.
+    pub mount_point: Box<str>,
+    /// Size, in bytes.
+    pub total_bytes: u64,
+    /// In use, in bytes; at most the total.
+    pub used_bytes: u64,
+}
+
+impl Disk {
+    /// Used as a percentage of the total, 0–100; 0 of nothing is 0.
+    #[must_use]
+    pub fn percentage(&self) -> f64 {
+        percentage_of(self.used_bytes, self.total_bytes)
+    }
+}
+
+fn percentage_of(used: u64, total: u64) -> f64 {
+    if total == 0 {
+        return 0.0;
+    }
+    // Exact below 2^53, which validation ensures.
+    #[expect(clippy::cast_precision_loss, reason = "both are below 2^53")]
+    let ratio = used as f64 / total as f64;
+    (ratio * 100.0).min(100.0)
+}
+
+/// Traffic of one network interface.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Network {
+    /// Name of the interface.
+    pub interface: Box<str>,
+    /// Received since the last sample, in bytes a second.
+    pub received_bytes_per_second: f64,
+    /// Transmitted since the last sample, in bytes a second.
+    pub transmitted_bytes_per_second: f64,
+}
+
+/// One temperature sensor.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Temperature {
+    /// What the sensor calls itself.
+    pub label: Box<str>,
+    /// Its reading, in degrees Celsius.
+    pub celsius: f64,
+}
+
+/// One process.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Process {
+    /// Process id.
+    pub pid: u64,
+    /// Name of the program.
+    pub name: Box<str>,
+    /// CPU it uses, as a percentage of all cores, 0–100.
+    pub cpu_percentage: f64,
+    /// Memory resident, in bytes.
+    pub memory_bytes: u64,
+}
+
+/// What hardly ever changes about a host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct System {
+    /// Operating system and its version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub os: Option<Box<str>>,
+    /// Version of the kernel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kernel: Option<Box<str>>,
+    /// Model of the first CPU.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_model: Option<Box<str>>,
+    /// Number of logical cores.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cores: Option<u64>,
+    /// Version of the tracker that sent this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tracker_version: Option<Box<str>>,
+}
+
+/// A measure as it may arrive: all but the CPU figure optional.
+#[derive(Deserialize)]
+struct Received {
+    host: Option<HostName>,
+    run: Option<Box<str>>,
+    sequence: Option<u64>,
+    timestamp_ms: Option<u64>,
+    interval_ms: Option<u64>,
+    cpu_percentage: f64,
+    #[serde(default)]
+    cores_percentage: Vec<f64>,
+    load_average: Option<[f64; 3]>,
+    memory: Option<Usage>,
+    swap: Option<Usage>,
+    #[serde(default)]
+    disks: Vec<Disk>,
+    #[serde(default)]
+    networks: Vec<Network>,
+    #[serde(default)]
+    temperatures: Vec<Temperature>,
+    uptime_seconds: Option<u64>,
+    #[serde(default)]
+    processes: Vec<Process>,
+    system: Option<System>,
+}
+
+impl Measure {
+    /// The smallest measure: a host, a time and its CPU figure.
+    #[must_use]
+    pub fn new(host: HostName, timestamp_ms: u64, cpu_percentage: f64) -> Self {
+        Self {
+            host,
+            run: None,
+            sequence: None,
+            timestamp_ms,
+            interval_ms: None,
+            cpu_percentage,
+            cores_percentage: Vec::new(),
+            load_average: None,
+            memory: None,
+            swap: None,
+            disks: Vec::new(),
+            networks: Vec::new(),
+            temperatures: Vec::new(),
+            uptime_seconds: None,
+            processes: Vec::new(),
+            system: None,
+        }
+    }
+
+    /// Reads and checks a message received on routing key `key` at `received_ms`.
+    ///
+    /// # Errors
+    /// Says why the message does not follow the contract.
+    pub fn decode(key: &str, body: &[u8], received_ms: u64) -> Result<Self, Rejection> {
+        let key_host = validate::host_of(key, Kind::Measure, body)?;
+        let received: Received =
+            serde_json::from_slice(body).map_err(|error| validate::malformed(&error))?;
+        if let Some(host) = &received.host {
+            validate::same_host(host, &key_host)?;
+        }
+        let measure = Self {
+            host: key_host,
+            run: received.run,
+            sequence: received.sequence,
+            timestamp_ms: received.timestamp_ms.unwrap_or(received_ms),
+            interval_ms: received.interval_ms,
+            cpu_percentage: received.cpu_percentage,
+            cores_percentage: received.cores_percentage,
+            load_average: received.load_average,
+            memory: received.memory,
+            swap: received.swap,
+            disks: received.disks,
+            networks: received.networks,
+            temperatures: received.temperatures,
+            uptime_seconds: received.uptime_seconds,
+            processes: received.processes,
+            system: received.system,
+        };
+        measure.validate()?;
+        Ok(measure)
+    }
+
+    /// Checks every figure against its range.
+    ///
+    /// # Errors
+    /// Names the first field that is out of its range.
+    pub fn validate(&self) -> Result<(), Rejection> {
+        check_identity(self.run.as_deref(), self.sequence, self.timestamp_ms, self.interval_ms)?;
+        percentage(self.cpu_percentage, || "cpu_percentage".into())?;
+        Figures {
+            cores_percentage: &self.cores_percentage,
+            load_average: self.load_average.as_ref(),
+            memory: self.memory.as_ref(),
+            swap: self.swap.as_ref(),
+            disks: &self.disks,
+            networks: &self.networks,
+            temperatures: &self.temperatures,
+            uptime_seconds: self.uptime_seconds,
+            processes: &self.processes,
+        }
+        .validate()
+    }
+}
+
+/// Checks the fields that identify a sample.
+pub(super) fn check_identity(
+    run: Option<&str>,
+    sequence: Option<u64>,
+    timestamp_ms: u64,
+    interval_ms: Option<u64>,
+) -> Result<(), Rejection> {
+    if let Some(run) = run {
+        text(run, 64, || "run".into())?;
+    }
+    if let Some(sequence) = sequence {
+        integer(sequence, || "sequence".into())?;
+    }
+    if let Some(interval_ms) = interval_ms {
+        integer(interval_ms, || "interval_ms".into())?;
+    }
+    integer(timestamp_ms, || "timestamp_ms".into())
+}
+
+/// The figures a measure and its analysis have in common, borrowed for checking.
+pub(super) struct Figures<'a> {
+    pub(super) cores_percentage: &'a [f64],
+    pub(super) load_average: Option<&'a [f64; 3]>,
+    pub(super) memory: Option<&'a Usage>,
+    pub(super) swap: Option<&'a Usage>,
+    pub(super) disks: &'a [Disk],
+    pub(super) networks: &'a [Network],
+    pub(super) temperatures: &'a [Temperature],
+    pub(super) uptime_seconds: Option<u64>,
+    pub(super) processes: &'a [Process],
+}
+
+impl Figures<'_> {
+    pub(super) fn validate(&self) -> Result<(), Rejection> {
+        for (i, core) in self.cores_percentage.iter().enumerate() {
+            percentage(*core, || format!("cores_percentage[{i}]"))?;
+        }
+        for (i, load) in self.load_average.iter().flat_map(|load| load.iter()).enumerate() {
+            not_negative(*load, || format!("load_average[{i}]"))?;
+        }
+        for (name, usage) in [("memory", self.memory), ("swap", self.swap)] {
+            if let Some(usage) = usage {
+                integer(usage.total_bytes, || format!("{name}.total_bytes"))?;
+                at_most(usage.used_bytes, usage.total_bytes, || format!("{name}.used_bytes"))?;
+            }
+        }
+        for (i, disk) in self.disks.iter().enumerate() {
+            text(&disk.mount_point, 4096, || format!("disks[{i}].mount_point"))?;
+            integer(disk.total_bytes, || format!("disks[{i}].total_bytes"))?;
+            at_most(disk.used_bytes, disk.total_bytes, || format!("disks[{i}].used_bytes"))?;
+        }
+        for (i, network) in self.networks.iter().enumerate() {
+            let rates = [
+                ("received_bytes_per_second", network.received_bytes_per_second),
+                ("transmitted_bytes_per_second", network.transmitted_bytes_per_second),
+            ];
+            for (name, rate) in rates {
+                not_negative(rate, || format!("networks[{i}].{name}"))?;
+            }
+        }
+        for (i, temperature) in self.temperatures.iter().enumerate() {
+            celsius(temperature.celsius, || format!("temperatures[{i}].celsius"))?;
+        }
+        if let Some(uptime) = self.uptime_seconds {
+            integer(uptime, || "uptime_seconds".into())?;
+        }
+        for (i, process) in self.processes.iter().enumerate() {
+            percentage(process.cpu_percentage, || format!("processes[{i}].cpu_percentage"))?;
+            integer(process.memory_bytes, || format!("processes[{i}].memory_bytes"))?;
+            integer(process.pid, || format!("processes[{i}].pid"))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,86 @@
+//! Range checks shared by every message, each naming the field that failed.
+
+use super::{HostName, Kind, MAX_BODY_BYTES, MAX_INTEGER, Rejection, RoutingKey};
+
+/// Checks size and key of a received message and gives the host it is about.
+pub(super) fn host_of(key: &str, expected: Kind, body: &[u8]) -> Result<HostName, Rejection> {
+    if body.len() > MAX_BODY_BYTES {
+        return Err(Rejection::TooLarge { bytes: body.len() });
+    }
+    let key: RoutingKey = key.parse().map_err(|error| Rejection::Key(format!("{error}")))?;
+    if key.kind == expected {
+        Ok(key.host)
+    } else {
+        Err(Rejection::WrongKind { expected, found: key.kind })
+    }
+}
+
+/// Checks that the body speaks for the host of the key.
+pub(super) fn same_host(body: &HostName, key: &HostName) -> Result<(), Rejection> {
+    if body == key {
+        Ok(())
+    } else {
+        Err(Rejection::WrongHost { body: body.clone(), key: key.clone() })
+    }
+}
+
+/// Turns a JSON error into the reason, without the offending input.
+pub(super) fn malformed(error: &serde_json::Error) -> Rejection {
+    Rejection::Malformed(error.to_string())
+}
+
+fn refuse<T>(
+    field: impl FnOnce() -> String,
+    value: impl ToString,
+    allowed: &'static str,
+) -> Result<T, Rejection> {
+    Err(Rejection::OutOfRange { field: field(), value: value.to_string(), allowed })
+}
+
+pub(super) fn percentage(value: f64, field: impl FnOnce() -> String) -> Result<(), Rejection> {
+    if (0.0..=100.0).contains(&value) {
+        Ok(())
+    } else {
+        refuse(field, value, "a percentage, 0–100")
+    }
+}
+
+pub(super) fn not_negative(value: f64, field: impl FnOnce() -> String) -> Result<(), Rejection> {
+    if value.is_finite() && value >= 0.0 {
+        Ok(())
+    } else {
+        refuse(field, value, "a finite number of at least 0")
+    }
+}
+
+pub(super) fn celsius(value: f64, field: impl FnOnce() -> String) -> Result<(), Rejection> {
+    if (-273.15..=10_000.0).contains(&value) {
+        Ok(())
+    } else {
+        refuse(field, value, "a temperature, −273.15 to 10,000 °C")
+    }
+}
+
+pub(super) fn integer(value: u64, field: impl FnOnce() -> String) -> Result<(), Rejection> {
+    if value <= MAX_INTEGER { Ok(()) } else { refuse(field, value, "an integer below 2^53") }
+}
+
+pub(super) fn at_most(
+    value: u64,
+    total: u64,
+    field: impl FnOnce() -> String,
+) -> Result<(), Rejection> {
+    if value <= total { Ok(()) } else { refuse(field, value, "at most the total") }
+}
+
+pub(super) fn text(
+    value: &str,
+    max_bytes: usize,
+    field: impl FnOnce() -> String,
+) -> Result<(), Rejection> {
+    if value.len() <= max_bytes {
+        Ok(())
+    } else {
+        refuse(field, format!("a text of {} bytes", value.len()), "short enough")
+    }
+}

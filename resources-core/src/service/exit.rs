@@ -1,0 +1,89 @@
+//! How a program ends: what it prints and with which code.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Why a program ended other than by being asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// A setting cannot be used; the program did not start. Exit code 2.
+    #[error("{0}")]
+    Settings(String),
+    /// Something went wrong that no setting check could foresee. Exit code 1.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl Failure {
+    /// A setting that cannot be used.
+    pub fn settings(reason: impl ToString) -> Self {
+        Self::Settings(reason.to_string())
+    }
+
+    /// A failure while running.
+    pub fn failed(reason: impl ToString) -> Self {
+        Self::Failed(reason.to_string())
+    }
+}
+
+/// Reads the command line and the environment. On `--help` and `--version` prints and exits
+/// with 0; on a mistake prints one line that names it and exits with 2.
+#[must_use]
+pub fn parse<T: Parser>() -> T {
+    T::try_parse().unwrap_or_else(|error| {
+        if !error.use_stderr() {
+            error.exit();
+        }
+        let text = error.to_string();
+        print_error(&T::command(), &one_line(&text));
+        std::process::exit(2);
+    })
+}
+
+/// The message of a parser error in one line: its first paragraph and its tips, without usage.
+fn one_line(text: &str) -> String {
+    let wanted = |line: &&str| !line.is_empty() && !line.starts_with("Usage:");
+    let parts: Vec<&str> = text
+        .lines()
+        .map(str::trim)
+        .filter(wanted)
+        .filter(|line| !line.starts_with("For more information"))
+        .collect();
+    let line = parts.join(" ");
+    format!("{} (see --help)", line.trim_start_matches("error: "))
+}
+
+#[expect(clippy::print_stderr, reason = "the last words of a program, before any log")]
+fn print_error(command: &clap::Command, line: &str) {
+    eprintln!("{}: {line}", command.get_name());
+}
+
+/// Turns the outcome of a program into its exit code, after one line on standard error:
+/// 0 when it was asked to end, 2 for a setting, 1 for anything else.
+#[expect(clippy::print_stderr, reason = "the last words of a program, for whoever started it")]
+pub fn report(program: &str, outcome: Result<(), Failure>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{program}: {failure}");
+            ExitCode::from(if matches!(failure, Failure::Settings(_)) { 2 } else { 1 })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parser_error_becomes_one_line() {
+        let text = "error: unexpected argument '--x' found\n\n  tip: a similar argument exists: \
+                    '--y'\n\nUsage: tool [OPTIONS]\n\nFor more information, try '--help'.\n";
+        let line = one_line(text);
+        assert_eq!(
+            line,
+            "unexpected argument '--x' found tip: a similar argument exists: '--y' (see --help)"
+        );
+    }
+}

@@ -1,0 +1,64 @@
+/** Figures as people read them. Numbers only, no sentences. */
+
+const grouped = new Intl.NumberFormat('en');
+
+/** A space that does not end a line, between a figure and its unit. */
+const SPACE = ' ';
+
+const BYTE_UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const;
+
+/** `1,234` */
+export function count(value: number): string {
+  return grouped.format(value);
+}
+
+/** `7.3%`, always one decimal, so that a column of them lines up. */
+export function percentage(value: number): string {
+  return `${value.toFixed(1)}%`;
+}
+
+/** `39%` */
+export function wholePercentage(value: number): string {
+  return `${Math.round(value)}%`;
+}
+
+/** `6.2 / 15.6 GiB`: both in the unit that suits the total. */
+export function usedOfTotal(usedBytes: number, totalBytes: number): string {
+  const power = bytePower(totalBytes);
+  const scale = 1024 ** power;
+  return `${threeDigits(usedBytes / scale)} / ${threeDigits(totalBytes / scale)}${SPACE}${unit(power)}`;
+}
+
+/** Load average: `0.42`, `12.3`, `128`. */
+export function load(value: number): string {
+  return value < 10 ? value.toFixed(2) : threeDigits(value);
+}
+
+/** `0.4 s`, `3 s`, `2 min`, `5 h`, `3 d`; a moment in the future is none. */
+export function age(milliseconds: number): string {
+  const seconds = Math.max(0, milliseconds) / 1000;
+  // Cut, not rounded: 59.9 s is not yet a minute. The tenths stop where they would read "1.0".
+  if (seconds < 1) return `${(Math.floor(seconds * 10) / 10).toFixed(1)}${SPACE}s`;
+  if (seconds < 60) return `${Math.floor(seconds)}${SPACE}s`;
+  if (seconds < 3_600) return `${Math.floor(seconds / 60)}${SPACE}min`;
+  if (seconds < 86_400) return `${Math.floor(seconds / 3_600)}${SPACE}h`;
+  return `${Math.floor(seconds / 86_400)}${SPACE}d`;
+}
+
+function bytePower(bytes: number): number {
+  let power = 0;
+  while (bytes >= 1024 && power < BYTE_UNITS.length - 1) {
+    bytes /= 1024;
+    power += 1;
+  }
+  return power;
+}
+
+function unit(power: number): string {
+  return BYTE_UNITS[power] ?? 'B';
+}
+
+/** One decimal below 100, none from there on. */
+function threeDigits(value: number): string {
+  return value < 99.95 ? value.toFixed(1) : value.toFixed(0);
+}

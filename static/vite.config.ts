@@ -1,0 +1,53 @@
+import { readdir, rm } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { svelte } from '@sveltejs/vite-plugin-svelte';
+import type { Plugin } from 'vite';
+import { defineConfig } from 'vitest/config';
+
+/** Where `npm run dev` finds the API: any running server, or the mock one. */
+const apiHost = process.env['API_HOST'] ?? 'http://127.0.0.1:8888';
+
+/**
+ * Empties the output folder before a build, but for its ignore file: that file is what keeps the
+ * folder in git, so that the server builds without node, and Vite's own clean-up would delete it.
+ */
+function emptyOutputButIgnoreFile(): Plugin {
+  let folder = '';
+  return {
+    name: 'empty-output-but-ignore-file',
+    apply: 'build',
+    configResolved(config) {
+      folder = resolve(config.root, config.build.outDir);
+    },
+    async buildStart() {
+      const names = await readdir(folder).catch(() => []);
+      const old = names.filter((name) => name !== '.gitignore');
+      await Promise.all(old.map((name) => rm(resolve(folder, name), { recursive: true })));
+    },
+  };
+}
+
+export default defineConfig({
+  // Relative addresses, so that the same bundle works under any base path behind a proxy.
+  base: './',
+  plugins: [svelte(), emptyOutputButIgnoreFile()],
+  build: {
+    target: 'es2022',
+    emptyOutDir: false,
+    // The polyfill would be needless code, and inlined assets would need a wider policy.
+    modulePreload: { polyfill: false },
+    assetsInlineLimit: 0,
+  },
+  worker: { format: 'es' },
+  server: {
+    proxy: {
+      '/ws': { target: apiHost, ws: true, changeOrigin: true, rewriteWsOrigin: true },
+      '/api': apiHost,
+      '/healthz': apiHost,
+      '/readyz': apiHost,
+    },
+  },
+  // The tests run the same reactive runtime as the browser, not the one for rendering on a server.
+  resolve: process.env['VITEST'] ? { conditions: ['browser'] } : {},
+  test: { include: ['src/**/*.test.ts'], environment: 'node' },
+});
