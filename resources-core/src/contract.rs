@@ -20,7 +20,7 @@ pub use level::{Level, Thresholds, ThresholdsError};
 pub use measure::{Disk, Measure, Network, Process, System, Temperature, Usage};
 pub use rejection::Rejection;
 pub use routing_key::{Kind, RoutingKey, Topic, TopicError};
-pub use trace::TraceParent;
+pub use trace::{TRACE_HEADER, TraceParent};
 
 /// Largest message body any part accepts, in bytes (256 KiB).
 pub const MAX_BODY_BYTES: usize = 256 * 1024;

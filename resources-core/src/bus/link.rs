@@ -61,7 +61,8 @@ impl Link {
 /// The states of several links, and the worst of them on a watch.
 #[derive(Debug)]
 pub(crate) struct LinkBoard {
-    states: std::sync::Mutex<Vec<LinkState>>,
+    /// A place for each link ever added; empty once the link is no longer wanted.
+    states: std::sync::Mutex<Vec<Option<LinkState>>>,
     worst: watch::Sender<Link>,
 }
 
@@ -78,7 +79,7 @@ impl LinkBoard {
     /// Adds a link and gives its place on the board.
     pub(crate) fn add(&self) -> usize {
         let mut states = lock(&self.states);
-        states.push(LinkState::Connecting);
+        states.push(Some(LinkState::Connecting));
         let place = states.len() - 1;
         self.show(&states);
         place
@@ -86,12 +87,24 @@ impl LinkBoard {
 
     pub(crate) fn set(&self, place: usize, state: LinkState) {
         let mut states = lock(&self.states);
-        states[place] = state;
+        states[place] = Some(state);
         self.show(&states);
     }
 
-    fn show(&self, states: &[LinkState]) {
-        let worst = states.iter().max().cloned().unwrap_or(LinkState::Connecting);
+    /// The link is no longer wanted.
+    pub(crate) fn remove(&self, place: usize) {
+        let mut states = lock(&self.states);
+        states[place] = None;
+        self.show(&states);
+    }
+
+    /// Nothing more will come.
+    pub(crate) fn close(&self) {
+        self.worst.send_replace(Link::since_now(LinkState::Closed));
+    }
+
+    fn show(&self, states: &[Option<LinkState>]) {
+        let worst = states.iter().flatten().max().cloned().unwrap_or(LinkState::Connecting);
         self.worst.send_if_modified(|shown| {
             let changed = shown.state != worst;
             if changed {
@@ -122,6 +135,8 @@ mod tests {
         assert_eq!(shown.borrow().state, LinkState::Up);
         board.set(a, LinkState::Down { reason: "gone".into() });
         assert_eq!(shown.borrow().state, LinkState::Down { reason: "gone".into() });
+        board.remove(a);
+        assert_eq!(shown.borrow().state, LinkState::Up);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// Name of the message header that carries it.
-pub(crate) const HEADER: &str = "traceparent";
+pub const TRACE_HEADER: &str = "traceparent";
 
 /// A W3C trace context, version 00: the trace a message belongs to and the step that sent it.
 ///

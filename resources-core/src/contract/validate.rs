@@ -24,9 +24,17 @@ pub(super) fn same_host(body: &HostName, key: &HostName) -> Result<(), Rejection
     }
 }
 
-/// Turns a JSON error into the reason, without the offending input.
+/// Longest reason, in characters: it goes into a header and a log line.
+const MAX_REASON: usize = 200;
+
+/// Turns a JSON error into the reason, shortened, as it may quote the input.
 pub(super) fn malformed(error: &serde_json::Error) -> Rejection {
-    Rejection::Malformed(error.to_string())
+    let mut reason = error.to_string();
+    if let Some((end, _)) = reason.char_indices().nth(MAX_REASON) {
+        reason.truncate(end);
+        reason.push('…');
+    }
+    Rejection::Malformed(reason)
 }
 
 fn refuse<T>(

@@ -1,0 +1,296 @@
+//! Publishing with confirms, many in flight at once.
+
+use std::collections::HashSet;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::Mutex as StdMutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
+use std::time::Duration;
+
+use futures_util::poll;
+use lapin::message::BasicReturnMessage;
+use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use lapin::types::{AMQPValue, FieldTable, ShortString};
+use lapin::{BasicProperties, Channel, Confirmation, Connection};
+use tokio::sync::{Mutex, MutexGuard, Semaphore, watch};
+use tokio::task::unconstrained;
+use tokio_util::sync::CancellationToken;
+
+use super::connect::ConnectError;
+use super::supervisor::{Live, Session as SupervisedSession, supervise};
+use super::{REASON_HEADER, Shared};
+use crate::bus::link::{LinkState, lock};
+use crate::bus::{Delivery, Message, PublishError};
+use crate::contract::{Topic, TraceParent};
+
+/// Most messages published and not yet confirmed. Above about 1,000 throughput falls again.
+const WINDOW: usize = 512;
+
+/// A broker that confirms nothing for this long, alive and without an alarm, is taken for
+/// broken: a quorum queue without its majority does that.
+const CONFIRM_LIMIT: Duration = Duration::from_secs(30);
+
+/// Persistent: the broker writes it to disk.
+const DELIVERY_MODE_PERSISTENT: u8 = 2;
+
+#[derive(Debug, Clone)]
+pub(in crate::bus) struct Publisher {
+    shared: Arc<Shared>,
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    session: watch::Receiver<Option<Arc<Session>>>,
+    /// Passed one at a time and first come first served, so that messages leave in order.
+    gate: Mutex<()>,
+    window: Semaphore,
+    exchange: ShortString,
+    rejected: ShortString,
+    application: ShortString,
+}
+
+/// One channel in confirm mode.
+#[derive(Debug)]
+struct Session {
+    channel: Channel,
+    /// Cancelled with the first error: a channel that refused one message confirms none.
+    broken: CancellationToken,
+    reason: StdMutex<Option<ConnectError>>,
+    published: AtomicU64,
+    settled: AtomicU64,
+    /// Ids of messages that came back, of those whose confirm is still to come.
+    returned: StdMutex<HashSet<u64>>,
+}
+
+impl Publisher {
+    pub(super) fn start(shared: &Arc<Shared>) -> Self {
+        let (sender, session) = watch::channel(None);
+        let names = &shared.config.names;
+        let inner = Inner {
+            session,
+            gate: Mutex::new(()),
+            window: Semaphore::new(WINDOW),
+            exchange: names.exchange().into(),
+            rejected: names.rejected().as_str().into(),
+            application: shared.config.application.as_str().into(),
+        };
+        let link = PublishLink { shared: Arc::clone(shared), sender };
+        supervise(shared, shared.closing.clone(), link);
+        Self { shared: Arc::clone(shared), inner: Arc::new(inner) }
+    }
+
+    pub(in crate::bus) async fn publish(&self, message: &Message) -> Result<(), PublishError> {
+        let topic = message.topic.as_str();
+        let properties = self
+            .properties(topic, message.timestamp_ms / 1000)
+            .with_headers(trace_headers(&message.trace));
+        self.send(self.inner.exchange.clone(), topic, &message.body, properties).await
+    }
+
+    pub(in crate::bus) async fn publish_rejected(
+        &self,
+        delivery: &Delivery,
+        why: &str,
+    ) -> Result<(), PublishError> {
+        let mut headers = delivery.trace.as_ref().map(trace_headers).unwrap_or_default();
+        headers.insert(REASON_HEADER.into(), AMQPValue::LongString(why.into()));
+        let seconds = delivery.timestamp_ms.unwrap_or_default() / 1000;
+        let properties = self.properties(&delivery.topic, seconds).with_headers(headers);
+        self.send(self.inner.rejected.clone(), &delivery.topic, &delivery.body, properties).await
+    }
+
+    fn properties(&self, topic: &str, timestamp_seconds: u64) -> BasicProperties {
+        let kind = topic.rsplit('.').next().unwrap_or(topic);
+        BasicProperties::default()
+            .with_content_type("application/json".into())
+            .with_delivery_mode(DELIVERY_MODE_PERSISTENT)
+            .with_type(kind.into())
+            .with_app_id(self.inner.application.clone())
+            .with_timestamp(timestamp_seconds)
+    }
+
+    async fn send(
+        &self,
+        exchange: ShortString,
+        topic: &str,
+        body: &[u8],
+        properties: BasicProperties,
+    ) -> Result<(), PublishError> {
+        // Not cut short by the scheduler's budget: whoever comes first must be queued first.
+        let gate = unconstrained(self.inner.gate.lock()).await;
+        let _room = self.inner.window.acquire().await.map_err(|_| PublishError::Closed)?;
+        let session = self.session().await?;
+        let id = session.published.fetch_add(1, Ordering::Relaxed);
+        let properties = properties.with_message_id(id.to_string().into());
+        let outcome = session.send(gate, id, exchange, topic, body, properties).await;
+        session.settled.fetch_add(1, Ordering::Relaxed);
+        match outcome {
+            Ok(Outcome::Confirmed) => Ok(()),
+            Ok(Outcome::NotAccepted) => Err(PublishError::NotAccepted),
+            Ok(Outcome::Returned) => match Topic::new(topic) {
+                Ok(topic) => Err(PublishError::Unroutable(topic)),
+                // Only a rejected message has a key that is no topic, and only without its queue.
+                Err(_) => Err(PublishError::NotAccepted),
+            },
+            Err(error) => {
+                session.fail(&error);
+                Err(PublishError::LinkDown)
+            }
+        }
+    }
+
+    /// The session that works now; waits for one while the link is down.
+    async fn session(&self) -> Result<Arc<Session>, PublishError> {
+        if let Some(session) = self.inner.session.borrow().as_ref()
+            && !session.broken.is_cancelled()
+        {
+            return Ok(Arc::clone(session));
+        }
+        let mut sessions = self.inner.session.clone();
+        let usable = |session: &Option<Arc<Session>>| {
+            session.as_ref().is_some_and(|s| !s.broken.is_cancelled())
+        };
+        tokio::select! {
+            () = self.shared.closing.cancelled() => Err(PublishError::Closed),
+            found = sessions.wait_for(usable) => match found {
+                Ok(session) => session.clone().ok_or(PublishError::Closed),
+                Err(_) => Err(PublishError::Closed),
+            },
+        }
+    }
+}
+
+enum Outcome {
+    Confirmed,
+    NotAccepted,
+    Returned,
+}
+
+impl Session {
+    async fn send(
+        &self,
+        gate: MutexGuard<'_, ()>,
+        id: u64,
+        exchange: ShortString,
+        topic: &str,
+        body: &[u8],
+        properties: BasicProperties,
+    ) -> lapin::Result<Outcome> {
+        // Mandatory: a message nobody is bound for comes back instead of vanishing.
+        let options = BasicPublishOptions { mandatory: true, ..Default::default() };
+        // At most 255 bytes: a `Topic`, or the key a broker delivered.
+        let topic = ShortString::from(topic);
+        let mut write =
+            pin!(self.channel.basic_publish(exchange, topic, options, body, properties));
+        // The first poll queues the frames; waiting for their writing needs no order.
+        let written = poll!(&mut write);
+        drop(gate);
+        let confirm = match written {
+            Poll::Ready(confirm) => confirm?,
+            Poll::Pending => write.await?,
+        };
+        Ok(match confirm.await? {
+            Confirmation::Nack(_) => Outcome::NotAccepted,
+            Confirmation::Ack(None) | Confirmation::NotRequested => self.outcome_of(id, None),
+            Confirmation::Ack(Some(returned)) => self.outcome_of(id, Some(&returned)),
+        })
+    }
+
+    /// A confirm of several messages may carry the return of any of them.
+    fn outcome_of(&self, id: u64, carried: Option<&BasicReturnMessage>) -> Outcome {
+        let mut returned = lock(&self.returned);
+        if let Some(message) = carried {
+            let text = message.delivery.properties.message_id().as_ref().map(ShortString::as_str);
+            returned.extend(text.and_then(|text| text.parse::<u64>().ok()));
+        }
+        if returned.remove(&id) { Outcome::Returned } else { Outcome::Confirmed }
+    }
+
+    fn fail(&self, error: &lapin::Error) {
+        let mut reason = lock(&self.reason);
+        if reason.is_none() {
+            *reason = Some(ConnectError::of(error));
+        }
+        drop(reason);
+        self.broken.cancel();
+    }
+}
+
+fn trace_headers(trace: &TraceParent) -> FieldTable {
+    let mut headers = FieldTable::default();
+    let name = crate::contract::TRACE_HEADER.into();
+    headers.insert(name, AMQPValue::LongString(trace.to_string().into()));
+    headers
+}
+
+/// Gives the publisher a new session each time the link comes up.
+struct PublishLink {
+    shared: Arc<Shared>,
+    sender: watch::Sender<Option<Arc<Session>>>,
+}
+
+impl SupervisedSession for PublishLink {
+    fn purpose(&self) -> &'static str {
+        "publishing"
+    }
+
+    async fn run(&mut self, connection: &Connection, live: &Live<'_>) -> ConnectError {
+        let channel = match confirming_channel(connection).await {
+            Ok(channel) => channel,
+            Err(error) => return ConnectError::of(&error),
+        };
+        let session = Arc::new(Session {
+            channel,
+            broken: CancellationToken::new(),
+            reason: StdMutex::new(None),
+            published: AtomicU64::new(0),
+            settled: AtomicU64::new(0),
+            returned: StdMutex::new(HashSet::new()),
+        });
+        self.sender.send_replace(Some(Arc::clone(&session)));
+        live.up();
+        tokio::select! {
+            () = session.broken.cancelled() => lock(&session.reason).take().unwrap_or_else(|| {
+                ConnectError::Unreachable("the channel broke".to_owned())
+            }),
+            error = self.watch_confirms(connection, &session) => error,
+        }
+    }
+
+    fn ended(&mut self) {
+        if let Some(session) = self.sender.send_replace(None) {
+            session.broken.cancel();
+        }
+    }
+}
+
+impl PublishLink {
+    /// Resolves when the broker has confirmed nothing for too long although something waits.
+    async fn watch_confirms(&self, connection: &Connection, session: &Session) -> ConnectError {
+        let link = self.shared.board.watch();
+        let mut settled_before = session.settled.load(Ordering::Relaxed);
+        let mut idle_since = tokio::time::Instant::now();
+        loop {
+            tokio::time::sleep(CONFIRM_LIMIT / 6).await;
+            if !connection.status().connected() {
+                return ConnectError::Unreachable("the connection ended".to_owned());
+            }
+            let settled = session.settled.load(Ordering::Relaxed);
+            let waiting = session.published.load(Ordering::Relaxed) > settled;
+            let blocked = matches!(link.borrow().state, LinkState::Blocked { .. });
+            if !waiting || blocked || settled != settled_before {
+                (settled_before, idle_since) = (settled, tokio::time::Instant::now());
+            } else if idle_since.elapsed() >= CONFIRM_LIMIT {
+                return ConnectError::Unreachable(format!("no confirm for {CONFIRM_LIMIT:?}"));
+            }
+        }
+    }
+}
+
+async fn confirming_channel(connection: &Connection) -> lapin::Result<Channel> {
+    let channel = connection.create_channel().await?;
+    channel.confirm_select(ConfirmSelectOptions::default()).await?;
+    Ok(channel)
+}
