@@ -68,7 +68,8 @@ pub struct Delivery {
     pub topic: Box<str>,
     /// The body, unchecked.
     pub body: Bytes,
-    /// The sender's time of the message: milliseconds since the Unix epoch, UTC.
+    /// The sender's time of the message: milliseconds since the Unix epoch, UTC. RabbitMQ
+    /// carries whole seconds.
     pub timestamp_ms: Option<u64>,
     /// The trace it belongs to, when the sender gave one.
     pub trace: Option<TraceParent>,
@@ -156,7 +157,8 @@ impl Publisher {
     /// and for room when the window of unconfirmed messages is full.
     ///
     /// Many calls may be in flight; messages leave in the order in which the calls were first
-    /// polled. A call that is dropped may still have published.
+    /// polled. Calls that fail with `LinkDown` fail together, in no order. A call that is
+    /// dropped may still have published.
     ///
     /// # Errors
     /// See [`PublishError`]; `LinkDown` and `NotAccepted` are worth another try.

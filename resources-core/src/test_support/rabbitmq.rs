@@ -83,7 +83,7 @@ impl RabbitMq {
     /// Waits until the node has written down the queues declared so far. It keeps the log of
     /// its definitions in memory for up to 2 s; a stream killed within them does not come back.
     pub fn settle(&self) {
-        let _: String = self.ctl(&["eval", "mnesia:sync_log()."]);
+        self.ctl(&["eval", "mnesia:sync_log()."]);
     }
 
     /// Ends the node at once, as a power cut would; its data stays.
@@ -131,7 +131,6 @@ impl RabbitMq {
     ///
     /// # Panics
     /// When the command fails.
-    #[must_use]
     pub fn ctl(&self, arguments: &[&str]) -> String {
         let mut command = Command::new(script("rabbitmqctl"));
         command.args(["-q", "-n", &self.node()]).args(arguments);

@@ -61,6 +61,22 @@ fn alerts_are_read_and_written_byte_for_byte() {
 }
 
 #[test]
+fn the_document_shows_exactly_these_examples() {
+    let document = include_str!("../../../docs/contract.md");
+    for golden in [
+        golden!("measure_full"),
+        golden!("measure_smallest"),
+        golden!("analysis_full"),
+        golden!("analysis_smallest"),
+        golden!("alert_raised"),
+        golden!("alert_cleared"),
+        golden!("alert_silent"),
+    ] {
+        assert!(document.lines().any(|line| line == golden), "docs/contract.md lacks {golden}");
+    }
+}
+
+#[test]
 fn a_newer_sender_may_say_more() {
     let newer = golden!("measure_full").replacen('{', r#"{"invented_later":[{"a":1}],"#, 1);
     let measure = Measure::decode("web-1.eu.example.com.measure", newer.as_bytes(), 0).unwrap();
@@ -71,7 +87,7 @@ fn a_newer_sender_may_say_more() {
 #[test]
 fn bad_messages_are_refused_with_exactly_these_words() {
     let lines: Vec<&str> = include_str!("../golden/rejections.txt").lines().collect();
-    assert!(lines.len() > 60 && lines.len() % 3 == 0, "{} lines", lines.len());
+    assert!(lines.len() > 60 && lines.len().is_multiple_of(3), "{} lines", lines.len());
     for case in lines.chunks(3) {
         let [key, body, reason] = case else { unreachable!("chunks of three") };
         let refused = match key.rsplit('.').next() {

@@ -1,4 +1,5 @@
 //! Tests of the core from outside.
+#![expect(clippy::unwrap_used, reason = "a test ends when its ground gives way")]
 
 mod bus_suite;
 mod contract_golden;

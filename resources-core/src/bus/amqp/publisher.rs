@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::connect::ConnectError;
 use super::supervisor::{Live, Session as SupervisedSession, supervise};
 use super::{REASON_HEADER, Shared};
-use crate::bus::link::{LinkState, lock};
+use crate::bus::link::lock;
 use crate::bus::{Delivery, Message, PublishError};
 use crate::contract::{Topic, TraceParent};
 
@@ -76,7 +76,7 @@ impl Publisher {
             rejected: names.rejected().as_str().into(),
             application: shared.config.application.as_str().into(),
         };
-        let link = PublishLink { shared: Arc::clone(shared), sender };
+        let link = PublishLink { sender };
         supervise(shared, shared.closing.clone(), link);
         Self { shared: Arc::clone(shared), inner: Arc::new(inner) }
     }
@@ -84,7 +84,8 @@ impl Publisher {
     pub(in crate::bus) async fn publish(&self, message: &Message) -> Result<(), PublishError> {
         let topic = message.topic.as_str();
         let properties = self
-            .properties(topic, message.timestamp_ms / 1000)
+            .properties(topic)
+            .with_timestamp(message.timestamp_ms / 1000)
             .with_headers(trace_headers(&message.trace));
         self.send(self.inner.exchange.clone(), topic, &message.body, properties).await
     }
@@ -96,19 +97,20 @@ impl Publisher {
     ) -> Result<(), PublishError> {
         let mut headers = delivery.trace.as_ref().map(trace_headers).unwrap_or_default();
         headers.insert(REASON_HEADER.into(), AMQPValue::LongString(why.into()));
-        let seconds = delivery.timestamp_ms.unwrap_or_default() / 1000;
-        let properties = self.properties(&delivery.topic, seconds).with_headers(headers);
+        let mut properties = self.properties(&delivery.topic).with_headers(headers);
+        if let Some(timestamp_ms) = delivery.timestamp_ms {
+            properties = properties.with_timestamp(timestamp_ms / 1000);
+        }
         self.send(self.inner.rejected.clone(), &delivery.topic, &delivery.body, properties).await
     }
 
-    fn properties(&self, topic: &str, timestamp_seconds: u64) -> BasicProperties {
+    fn properties(&self, topic: &str) -> BasicProperties {
         let kind = topic.rsplit('.').next().unwrap_or(topic);
         BasicProperties::default()
             .with_content_type("application/json".into())
             .with_delivery_mode(DELIVERY_MODE_PERSISTENT)
             .with_type(kind.into())
             .with_app_id(self.inner.application.clone())
-            .with_timestamp(timestamp_seconds)
     }
 
     async fn send(
@@ -227,7 +229,6 @@ fn trace_headers(trace: &TraceParent) -> FieldTable {
 
 /// Gives the publisher a new session each time the link comes up.
 struct PublishLink {
-    shared: Arc<Shared>,
     sender: watch::Sender<Option<Arc<Session>>>,
 }
 
@@ -255,7 +256,7 @@ impl SupervisedSession for PublishLink {
             () = session.broken.cancelled() => lock(&session.reason).take().unwrap_or_else(|| {
                 ConnectError::Unreachable("the channel broke".to_owned())
             }),
-            error = self.watch_confirms(connection, &session) => error,
+            error = watch_confirms(connection, &session, live) => error,
         }
     }
 
@@ -266,25 +267,25 @@ impl SupervisedSession for PublishLink {
     }
 }
 
-impl PublishLink {
-    /// Resolves when the broker has confirmed nothing for too long although something waits.
-    async fn watch_confirms(&self, connection: &Connection, session: &Session) -> ConnectError {
-        let link = self.shared.board.watch();
-        let mut settled_before = session.settled.load(Ordering::Relaxed);
-        let mut idle_since = tokio::time::Instant::now();
-        loop {
-            tokio::time::sleep(CONFIRM_LIMIT / 6).await;
-            if !connection.status().connected() {
-                return ConnectError::Unreachable("the connection ended".to_owned());
-            }
-            let settled = session.settled.load(Ordering::Relaxed);
-            let waiting = session.published.load(Ordering::Relaxed) > settled;
-            let blocked = matches!(link.borrow().state, LinkState::Blocked { .. });
-            if !waiting || blocked || settled != settled_before {
-                (settled_before, idle_since) = (settled, tokio::time::Instant::now());
-            } else if idle_since.elapsed() >= CONFIRM_LIMIT {
-                return ConnectError::Unreachable(format!("no confirm for {CONFIRM_LIMIT:?}"));
-            }
+/// Resolves when the broker has confirmed nothing for too long although something waits.
+async fn watch_confirms(
+    connection: &Connection,
+    session: &Session,
+    live: &Live<'_>,
+) -> ConnectError {
+    let mut settled_before = session.settled.load(Ordering::Relaxed);
+    let mut idle_since = tokio::time::Instant::now();
+    loop {
+        tokio::time::sleep(CONFIRM_LIMIT / 6).await;
+        if !connection.status().connected() {
+            return ConnectError::Unreachable("the connection ended".to_owned());
+        }
+        let settled = session.settled.load(Ordering::Relaxed);
+        let waiting = session.published.load(Ordering::Relaxed) > settled;
+        if !waiting || live.is_blocked() || settled != settled_before {
+            (settled_before, idle_since) = (settled, tokio::time::Instant::now());
+        } else if idle_since.elapsed() >= CONFIRM_LIMIT {
+            return ConnectError::Unreachable(format!("no confirm for {CONFIRM_LIMIT:?}"));
         }
     }
 }

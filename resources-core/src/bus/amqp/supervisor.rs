@@ -6,6 +6,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
@@ -50,6 +51,11 @@ pub(super) struct Live<'a> {
 }
 
 impl Live<'_> {
+    /// Whether the broker has an alarm, so that no confirm is to be expected.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.link.blocked.load(Ordering::Relaxed)
+    }
+
     /// Messages can flow.
     pub(super) fn up(&self) {
         self.link.show(LinkState::Up);
@@ -65,6 +71,8 @@ struct Supervisor {
     /// This link's place on the board.
     place: usize,
     purpose: &'static str,
+    /// Whether the broker has an alarm and accepts nothing on this connection.
+    blocked: AtomicBool,
 }
 
 /// Starts the task that keeps a session going until `closing`.
@@ -75,7 +83,9 @@ pub(super) fn supervise<S: Session>(shared: &Arc<Shared>, closing: CancellationT
     };
     let place = shared.board.add();
     let purpose = session.purpose();
-    let supervisor = Supervisor { shared: Arc::clone(shared), closing, url, place, purpose };
+    let blocked = AtomicBool::new(false);
+    let supervisor =
+        Supervisor { shared: Arc::clone(shared), closing, url, place, purpose, blocked };
     shared.links.spawn(supervisor.run(session));
 }
 
@@ -150,6 +160,7 @@ impl Supervisor {
             },
         };
         *was_up = true;
+        self.blocked.store(false, Ordering::Relaxed);
         let live = Live { link: self };
         let error = tokio::select! {
             () = closing.cancelled() => None,
@@ -167,10 +178,12 @@ impl Supervisor {
         while let Some(event) = events.next().await {
             match event {
                 Event::ConnectionBlocked(reason) => {
+                    self.blocked.store(true, Ordering::Relaxed);
                     tracing::warn!(reason, "the broker accepts nothing for now: {reason}");
                     self.show(LinkState::Blocked { reason });
                 }
                 Event::ConnectionUnblocked => {
+                    self.blocked.store(false, Ordering::Relaxed);
                     tracing::info!("the broker accepts messages again");
                     self.show(LinkState::Up);
                 }
