@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-pub use rabbitmq::RabbitMq;
+pub use rabbitmq::{RabbitMq, ServerTls};
 pub use samples::full_measure;
 
 use crate::bus::{BrokerUrl, Bus, BusConfig, Names, TlsFiles};

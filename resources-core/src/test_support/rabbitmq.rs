@@ -24,12 +24,24 @@ kill -KILL "-$(cat "$2/group")"
 rm -rf "$2"
 "#;
 
+/// PEM texts of a broker that listens for TLS.
+#[derive(Debug)]
+pub struct ServerTls {
+    /// Who signs the certificates of clients.
+    pub authority: String,
+    /// The broker's certificate.
+    pub chain: String,
+    /// Its private key.
+    pub key: String,
+}
+
 /// A running broker. Dropping it ends the node and removes its data.
 #[derive(Debug)]
 pub struct RabbitMq {
     folder: PathBuf,
     port: u16,
     dist_port: u16,
+    tls_port: u16,
     guard: Option<Child>,
 }
 
@@ -40,12 +52,25 @@ impl RabbitMq {
     /// When RabbitMQ is not installed or does not come up; says what to install.
     #[must_use]
     pub fn start() -> Self {
+        Self::start_with(None)
+    }
+
+    /// Like [`start`](Self::start), listening for TLS as well, with these PEM texts.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
+    #[must_use]
+    pub fn start_with_tls(tls: &ServerTls) -> Self {
+        Self::start_with(Some(tls))
+    }
+
+    fn start_with(tls: Option<&ServerTls>) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("resources-rabbitmq-")
             .tempdir()
             .expect("a folder")
             .keep();
-        let [port, dist_port] = free_ports();
+        let [port, dist_port, tls_port] = free_ports();
         let mut config = String::new();
         for line in [
             format!("listeners.tcp.default = 127.0.0.1:{port}"),
@@ -54,10 +79,21 @@ impl RabbitMq {
         ] {
             writeln!(config, "{line}").expect("writing to a string");
         }
+        if let Some(tls) = tls {
+            writeln!(config, "listeners.ssl.default = 127.0.0.1:{tls_port}").expect("a string");
+            writeln!(config, "ssl_options.verify = verify_peer").expect("a string");
+            for (name, pem) in
+                [("cacertfile", &tls.authority), ("certfile", &tls.chain), ("keyfile", &tls.key)]
+            {
+                let file = folder.join(name);
+                std::fs::write(&file, pem).expect("a PEM file");
+                writeln!(config, "ssl_options.{name} = {}", file.display()).expect("a string");
+            }
+        }
         std::fs::write(folder.join("rabbitmq.conf"), config).expect("the configuration");
         std::fs::write(folder.join("enabled_plugins"), "[].\n").expect("the list of plugins");
         std::fs::write(folder.join("env.conf"), "").expect("the environment file");
-        let mut this = Self { folder, port, dist_port, guard: None };
+        let mut this = Self { folder, port, dist_port, tls_port, guard: None };
         this.start_again();
         this
     }
@@ -72,6 +108,12 @@ impl RabbitMq {
     #[must_use]
     pub fn url_of(&self, user: &str, password: &str) -> String {
         format!("amqp://{user}:{password}@127.0.0.1:{}/%2f", self.port)
+    }
+
+    /// URL of the node over TLS, for a node started with TLS.
+    #[must_use]
+    pub fn tls_url(&self) -> String {
+        format!("amqps://guest:guest@localhost:{}/%2f", self.tls_port)
     }
 
     /// The port it listens on.
@@ -204,10 +246,10 @@ fn answers(port: u16) -> bool {
         && &answer == b"AMQP"
 }
 
-fn free_ports() -> [u16; 2] {
+fn free_ports() -> [u16; 3] {
     let listen = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    // Both held at once, so that they differ.
-    let listeners = [listen(), listen()];
+    // All held at once, so that they differ.
+    let listeners = [listen(), listen(), listen()];
     listeners.map(|listener| listener.local_addr().expect("a bound socket").port())
 }
 

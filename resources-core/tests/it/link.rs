@@ -1,9 +1,6 @@
 //! What the link to RabbitMQ does when things break. Each test has a broker of its own.
 
-use std::io::Read as _;
-use std::net::TcpListener;
 use std::num::NonZeroU16;
-use std::time::Duration;
 
 use resources_core::bus::{Bus, LinkState, Message, Source, Start};
 use resources_core::contract::{Topic, TraceParent};
@@ -217,24 +214,5 @@ async fn a_silent_broker_is_noticed_within_two_heartbeats(broker: &RabbitMq) {
         .await
         .unwrap();
     assert_eq!(in_time("the analysis", analyses.next()).await.unwrap().body, "9");
-    bus.close().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn tls_is_never_replaced_by_plain_text() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let first_bytes = tokio::task::spawn_blocking(move || {
-        let (mut tcp, _) = listener.accept().unwrap();
-        tcp.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-        let mut bytes = [0; 5];
-        tcp.read_exact(&mut bytes).unwrap();
-        bytes
-    });
-    let bus = open_bus(&format!("amqps://guest:guest@localhost:{port}/%2f"), "resources");
-    let _publisher = bus.publisher();
-    let bytes = in_time("the first bytes", first_bytes).await.unwrap();
-    // A TLS record of type handshake, not the plain protocol header `AMQP`.
-    assert_eq!((bytes[0], bytes[1]), (0x16, 0x03), "{bytes:?}");
     bus.close().await;
 }

@@ -4,3 +4,4 @@
 mod bus_suite;
 mod contract_golden;
 mod link;
+mod tls;
