@@ -4,4 +4,5 @@
 mod bus_suite;
 mod contract_golden;
 mod link;
+mod readme;
 mod tls;
