@@ -5,7 +5,7 @@ import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
 
 /** Where `npm run dev` finds the API: any running server, or the mock one. */
-const apiHost = process.env['API_HOST'] ?? 'http://127.0.0.1:8888';
+const apiHost = process.env.API_HOST ?? 'http://127.0.0.1:8888';
 
 /**
  * Empties the output folder before a build, but for its ignore file: that file is what keeps the
@@ -48,6 +48,6 @@ export default defineConfig({
     },
   },
   // The tests run the same reactive runtime as the browser, not the one for rendering on a server.
-  resolve: process.env['VITEST'] ? { conditions: ['browser'] } : {},
+  resolve: process.env.VITEST ? { conditions: ['browser'] } : {},
   test: { include: ['src/**/*.test.ts'], environment: 'node' },
 });

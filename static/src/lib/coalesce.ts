@@ -7,6 +7,8 @@
  */
 
 import type { Analysis, Changes, Host, Link, Point, Snapshot } from './contract';
+import { compareNames } from './filter';
+import { replaces } from './newest';
 import { POINTS_KEPT } from './series';
 
 /** Hosts in one batch: small enough for a fraction of a frame, large enough for thousands a second. */
@@ -65,7 +67,9 @@ export class Coalescer {
     this.#generation += 1;
     this.#serverVersion = snapshot.server_version;
     this.link(snapshot.link);
-    for (const host of snapshot.hosts) {
+    // In the order of names, so that the page has little left to do to list them.
+    const hosts = snapshot.hosts.toSorted((a, b) => compareNames(a.host, b.host));
+    for (const host of hosts) {
       this.#pending.set(host.host, { ...split(host), replacesPoints: true });
     }
     this.#snapshotLeft = this.#pending.size;
@@ -80,7 +84,7 @@ export class Coalescer {
         this.#pending.set(host.host, { ...split(host), replacesPoints: false });
         continue;
       }
-      if (host.timestamp_ms >= waiting.analysis.timestamp_ms) {
+      if (replaces(host, waiting.analysis)) {
         waiting.analysis = split(host).analysis;
       }
       waiting.points.push(...host.points);

@@ -5,6 +5,8 @@ import type { Clock } from './clock.svelte';
 import type { Link } from './contract';
 import type { Fleet } from './fleet.svelte';
 import type { FromWorker, ToWorker } from './protocol';
+import { inFrame } from './frames';
+import { Problems } from './problems';
 import { Rate } from './rate';
 import type { SocketState } from './socket';
 
@@ -19,7 +21,7 @@ export class Connection {
   readonly #fleet: Fleet;
   readonly #clock: Clock;
   readonly #rate = new Rate(Date.now());
-  readonly #problemsSeen = new Set<string>();
+  readonly #problems = new Problems();
 
   state: SocketState = $state.raw({ phase: 'connecting' });
   /** Whether this page was ever connected: losing a server differs from never finding one. */
@@ -80,10 +82,7 @@ export class Connection {
         this.#applyInNextFrame(message.batch);
         break;
       case 'problem':
-        // Once each: the same host tends to send the same mistake every second.
-        if (this.#problemsSeen.has(message.sentence) || this.#problemsSeen.size >= 100) break;
-        this.#problemsSeen.add(message.sentence);
-        console.warn(`left out what does not follow the protocol: ${message.sentence}`);
+        this.#problems.report(message.sentence);
         break;
     }
   }
@@ -114,20 +113,14 @@ export class Connection {
     if (batch.serverVersion !== undefined) this.serverVersion = batch.serverVersion;
     const wasKnown = this.#fleet.known;
     this.#fleet.apply(batch);
-    // The first complete picture is shown at once, not at the clock's next tick.
+    // The first list is shown in the next frame, neither in this one, which has enough to do, nor
+    // only at the clock's next tick.
     if (!wasKnown && this.#fleet.known) {
-      this.#clock.tick();
-      this.#fleet.settle(nowMs, this.#clock.serverNowMs);
+      inFrame(() => {
+        this.#clock.tick();
+        this.#fleet.settle(this.#clock.nowMs, this.#clock.serverNowMs);
+      });
     }
     this.#port.postMessage({ kind: 'applied' });
   }
-}
-
-/** Address of the server's WebSocket, beside the page: a base path behind a proxy is kept. */
-export function socketAddress(baseUri: string): string {
-  const address = new URL('ws', baseUri);
-  address.protocol = address.protocol === 'https:' ? 'wss:' : 'ws:';
-  address.search = '';
-  address.hash = '';
-  return address.href;
 }

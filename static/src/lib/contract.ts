@@ -119,10 +119,10 @@ export function parseMessage(text: string): Message | null {
     throw new ContractError('the message is not JSON');
   }
   const message = record(input, 'message');
-  const type = string(message['type'], 'type');
+  const type = string(message.type, 'type');
   switch (type) {
     case 'snapshot': {
-      const protocol = number(message['protocol'], 'protocol');
+      const protocol = number(message.protocol, 'protocol');
       if (protocol !== PROTOCOL) {
         throw new ProtocolError(
           `the server speaks protocol ${protocol}, this page speaks ${PROTOCOL}`,
@@ -130,26 +130,26 @@ export function parseMessage(text: string): Message | null {
       }
       return {
         type,
-        server_version: string(message['server_version'], 'server_version'),
-        server_time_ms: number(message['server_time_ms'], 'server_time_ms'),
-        link: parseLink(message['link']),
-        ...parseHosts(message['hosts']),
+        server_version: string(message.server_version, 'server_version'),
+        server_time_ms: number(message.server_time_ms, 'server_time_ms'),
+        link: parseLink(message.link),
+        ...parseHosts(message.hosts),
       };
     }
     case 'changes':
       return {
         type,
-        server_time_ms: number(message['server_time_ms'], 'server_time_ms'),
-        ...parseHosts(message['hosts']),
+        server_time_ms: number(message.server_time_ms, 'server_time_ms'),
+        ...parseHosts(message.hosts),
       };
     case 'link':
       return {
         type,
-        server_time_ms: number(message['server_time_ms'], 'server_time_ms'),
-        link: parseLink(message['link']),
+        server_time_ms: number(message.server_time_ms, 'server_time_ms'),
+        link: parseLink(message.link),
       };
     case 'heartbeat':
-      return { type, server_time_ms: number(message['server_time_ms'], 'server_time_ms') };
+      return { type, server_time_ms: number(message.server_time_ms, 'server_time_ms') };
     default:
       return null;
   }
@@ -171,33 +171,33 @@ function parseHosts(input: unknown): Hosts {
 
 function parseHost(input: unknown): Host {
   const host = record(input, 'host');
-  const name = string(host['host'], 'host');
+  const name = string(host.host, 'host');
   if (name === '') throw new ContractError('host must not be empty');
   const at = (field: string) => `${field} of ${name}`;
   return {
     host: name,
-    level: level(host['level'], at('level')),
-    cpu_result: level(host['cpu_result'], at('cpu_result')),
-    cpu_percentage: percentage(host['cpu_percentage'], at('cpu_percentage')),
-    resources: optional(host['resources'], (value) => parseResources(value, at)) ?? [],
-    timestamp_ms: number(host['timestamp_ms'], at('timestamp_ms')),
-    received_ms: number(host['received_ms'], at('received_ms')),
-    points: optional(host['points'], (value) => parsePoints(value, at)) ?? [],
+    level: level(host.level, at('level')),
+    cpu_result: level(host.cpu_result, at('cpu_result')),
+    cpu_percentage: percentage(host.cpu_percentage, at('cpu_percentage')),
+    resources: optional(host.resources, (value) => parseResources(value, at)) ?? [],
+    timestamp_ms: number(host.timestamp_ms, at('timestamp_ms')),
+    received_ms: number(host.received_ms, at('received_ms')),
+    points: optional(host.points, (value) => parsePoints(value, at)) ?? [],
     ...present(
       'memory',
-      optional(host['memory'], (value) => parseMemory(value, at)),
+      optional(host.memory, (value) => parseMemory(value, at)),
     ),
     ...present(
       'load_average',
-      optional(host['load_average'], (value) => parseLoad(value, at)),
+      optional(host.load_average, (value) => parseLoad(value, at)),
     ),
     ...present(
       'uptime_seconds',
-      optional(host['uptime_seconds'], (value) => number(value, at('uptime_seconds'))),
+      optional(host.uptime_seconds, (value) => number(value, at('uptime_seconds'))),
     ),
     ...present(
       'interval_ms',
-      optional(host['interval_ms'], (value) => positive(value, at('interval_ms'))),
+      optional(host.interval_ms, (value) => positive(value, at('interval_ms'))),
     ),
   };
 }
@@ -205,8 +205,8 @@ function parseHost(input: unknown): Host {
 function parseMemory(input: unknown, at: (field: string) => string): Memory {
   const memory = record(input, at('memory'));
   return {
-    total_bytes: positive(memory['total_bytes'], at('memory.total_bytes')),
-    used_bytes: number(memory['used_bytes'], at('memory.used_bytes')),
+    total_bytes: positive(memory.total_bytes, at('memory.total_bytes')),
+    used_bytes: number(memory.used_bytes, at('memory.used_bytes')),
   };
 }
 
@@ -220,9 +220,9 @@ function parseResources(input: unknown, at: (field: string) => string): Resource
   return list(input, at('resources')).map((one) => {
     const resource = record(one, at('resources'));
     return {
-      name: string(resource['name'], at('resources.name')),
-      percentage: percentage(resource['percentage'], at('resources.percentage')),
-      level: level(resource['level'], at('resources.level')),
+      name: string(resource.name, at('resources.name')),
+      percentage: percentage(resource.percentage, at('resources.percentage')),
+      level: level(resource.level, at('resources.level')),
     };
   });
 }
@@ -246,16 +246,16 @@ const LINK_STATES: readonly string[] = [
 
 function parseLink(input: unknown): Link {
   const link = record(input, 'link');
-  const state = string(link['state'], 'link.state');
+  const state = string(link.state, 'link.state');
   if (!LINK_STATES.includes(state)) {
     throw new ContractError(`link.state must not be ${JSON.stringify(state)}`);
   }
   return {
     state: state as LinkState,
-    since_ms: number(link['since_ms'], 'link.since_ms'),
+    since_ms: number(link.since_ms, 'link.since_ms'),
     ...present(
       'reason',
-      optional(link['reason'], (value) => string(value, 'link.reason')),
+      optional(link.reason, (value) => string(value, 'link.reason')),
     ),
   };
 }

@@ -4,6 +4,7 @@ import { untrack } from 'svelte';
 import type { Batch } from './coalesce';
 import type { Analysis, Level } from './contract';
 import { compareNames, select, type Listed, type View } from './filter';
+import { replaces } from './newest';
 import { DEFAULT_INTERVAL_MS, Series } from './series';
 
 /** A host without news for this many of its intervals is late. */
@@ -22,7 +23,7 @@ export class HostEntry implements Listed {
   nameRank = 0;
   /** The snapshot that last held this host. */
   generation = 0;
-  analysis: Analysis = $state.raw() as Analysis;
+  analysis: Analysis;
   /** Changes with the points; the series itself is not reactive. */
   pointsVersion = $state(0);
   /** Time between samples: as promised, else as seen, else the default. */
@@ -30,7 +31,7 @@ export class HostEntry implements Listed {
 
   constructor(analysis: Analysis) {
     this.name = analysis.host;
-    this.analysis = analysis;
+    this.analysis = $state.raw(analysis);
   }
 
   get level(): Level {
@@ -66,14 +67,16 @@ export class HostEntry implements Listed {
   /** `points` holds timestamp and percentage in turn. */
   apply(analysis: Analysis, points: Float64Array, replacesPoints: boolean): void {
     if (replacesPoints) this.series.clear();
+    // A late arrival fills the chart, but what is shown as current stays the newest.
+    if (replacesPoints || replaces(analysis, this.analysis)) {
+      this.analysis = analysis;
+      // Points of a future that the host's clock has been set back from.
+      this.series.dropAfter(analysis.timestamp_ms);
+    }
     for (let i = 0; i + 1 < points.length; i += 2) {
       this.series.insert(points[i] ?? 0, points[i + 1] ?? 0);
     }
     if (points.length > 0 || replacesPoints) this.pointsVersion += 1;
-    // A late arrival fills the chart, but what is shown as current stays the newest.
-    if (replacesPoints || analysis.timestamp_ms >= this.analysis.timestamp_ms) {
-      this.analysis = analysis;
-    }
     this.intervalMs =
       this.analysis.interval_ms ?? this.series.medianIntervalMs() ?? DEFAULT_INTERVAL_MS;
   }
@@ -82,6 +85,7 @@ export class HostEntry implements Listed {
 export type Counts = Readonly<Record<Level, number>>;
 
 export class Fleet {
+  // eslint-disable-next-line svelte/prefer-svelte-reactivity -- the list has a pace of its own
   readonly #hosts = new Map<string, HostEntry>();
   readonly #counts: Record<Level, number> = { HIGH: 0, MEDIUM: 0, LOW: 0 };
   #ranksAreStale = false;
@@ -142,9 +146,12 @@ export class Fleet {
     });
   }
 
-  /** The hosts a view lists. Follows the fleet at the pace of `settle`, and the view at once. */
+  /**
+   * The hosts a view lists. Follows the fleet at the pace of `settle`, and the view at once; empty
+   * until the first `settle`.
+   */
   list(view: View): HostEntry[] {
-    void this.#order;
+    if (this.#order === 0) return [];
     return untrack(() => {
       this.#rankNames();
       return select(this.#hosts.values(), view);

@@ -1,15 +1,13 @@
 /** Figures as people read them. Numbers only, no sentences. */
 
-const grouped = new Intl.NumberFormat('en');
-
 /** A space that does not end a line, between a figure and its unit. */
-const SPACE = ' ';
+const SPACE = '\u00a0';
 
 const BYTE_UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const;
 
 /** `1,234` */
 export function count(value: number): string {
-  return grouped.format(value);
+  return String(value).replace(/\B(?=(\d{3})+$)/g, ',');
 }
 
 /** `7.3%`, always one decimal, so that a column of them lines up. */

@@ -51,6 +51,14 @@ export class Series {
     }
   }
 
+  /** Drops all points later than an instant. */
+  dropAfter(timestampMs: number): void {
+    while ((this.newestMs ?? -Infinity) > timestampMs) {
+      this.#timesMs.pop();
+      this.#percentages.pop();
+    }
+  }
+
   /** The usual distance between points: their median, which a few gaps do not move. */
   medianIntervalMs(): number | undefined {
     if (this.#timesMs.length < 2) return undefined;

@@ -49,8 +49,8 @@ class ThemeChoice {
 
   #show(): void {
     const root = document.documentElement;
-    if (this.#chosen === undefined) delete root.dataset['theme'];
-    else root.dataset['theme'] = this.#chosen;
+    if (this.#chosen === undefined) delete root.dataset.theme;
+    else root.dataset.theme = this.#chosen;
     const style = getComputedStyle(root);
     const colours = (name: string): ChartColours => ({
       line: style.getPropertyValue(`--chart-${name}`),

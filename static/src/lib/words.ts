@@ -1,6 +1,6 @@
 /** Every sentence that depends on a state, in one place and out of the logic. */
 
-import type { Level, Link } from './contract';
+import type { Analysis, Level, Link, LinkState } from './contract';
 import * as format from './format';
 import type { SortKey } from './filter';
 import type { SocketState } from './socket';
@@ -72,6 +72,8 @@ export function brokerCondition(link: Link | undefined, pageIsOpen: boolean): Co
 export interface Notice {
   /** What happened. */
   readonly happened: string;
+  /** Why, or what to look at, where it is known. */
+  readonly why?: string;
   /** What comes next; may change every second, so it is not read aloud. */
   readonly next: string;
   readonly offers: 'retry' | 'reload' | 'nothing';
@@ -88,7 +90,8 @@ export function pageNotice(state: SocketState, wasOpen: boolean, nowMs: number):
   const next = `Trying again in ${seconds} s…`;
   if (state.why === 'incompatible') {
     return {
-      happened: 'The server speaks another version than this page. Reload to get the page anew.',
+      happened: 'The server speaks another version than this page.',
+      why: 'Reload to get the page that fits.',
       next,
       offers: 'reload',
     };
@@ -103,17 +106,65 @@ export function pageNotice(state: SocketState, wasOpen: boolean, nowMs: number):
 /** What to say about the link between server and broker; `null` when it is up. */
 export function brokerNotice(link: Link | undefined): Notice | null {
   if (link === undefined || link.state === 'up') return null;
-  const reason = link.reason === undefined ? '' : ` Reason: ${link.reason.replace(/\.$/, '')}.`;
-  const happened: Record<Exclude<Link['state'], 'up'>, string> = {
+  const happened: Record<Exclude<LinkState, 'up'>, string> = {
     connecting: 'The server is connecting to the broker.',
-    blocked: `The broker is short of memory or disk and holds back what is published.${reason}`,
-    down: `The server has lost its link to the broker.${reason}`,
-    refused: `The broker refuses the server.${reason} Check its user, password and permissions.`,
-    closed: 'The server has closed its link to the broker; it is about to stop.',
+    blocked: 'The broker is short of memory or disk and holds back what is published.',
+    down: 'The server has lost its link to the broker.',
+    refused: 'The broker refuses the server.',
+    closed: 'The server has closed its link to the broker and is about to stop.',
+  };
+  const next: Partial<Record<LinkState, string>> = {
+    down: 'The server keeps trying.',
+    refused: 'Check its user, password and permissions.',
   };
   return {
     happened: happened[link.state],
-    next: link.state === 'down' ? 'The server keeps trying.' : '',
+    ...(link.reason !== undefined && { why: `Reason: ${link.reason.replace(/\.$/, '')}.` }),
+    next: next[link.state] ?? '',
     offers: 'nothing',
   };
+}
+
+/** The background part of the page did not start, so nothing can arrive. */
+export const BROKEN: Notice = {
+  happened: 'This page could not start completely.',
+  next: 'Reload it; if that does not help, the browser may be too old.',
+  offers: 'reload',
+};
+
+export const LAST_KNOWN = 'Figures below are the last known.';
+
+export const CONNECTING = { heading: 'Connecting to the server…', text: '' };
+
+export const NO_SERVER = {
+  heading: 'Nothing to show yet',
+  text: 'Hosts appear here by themselves as soon as the server answers.',
+};
+
+export const NO_HOST = {
+  heading: 'No host yet',
+  text: 'Start a tracker on each machine you want to see here:',
+  after: 'It appears by itself, about a second later.',
+};
+
+export const NO_MATCH = {
+  heading: 'No host matches',
+  text: 'Other hosts are hidden by the search or by the levels chosen above.',
+  action: 'Show all hosts',
+};
+
+/** Which resources put a host at its level, when the CPU alone does not say: `disk / · 93%`. */
+export function causes(analysis: Analysis): string {
+  if (analysis.level === 'LOW' || analysis.cpu_result === analysis.level) return '';
+  return analysis.resources
+    .filter((resource) => resource.level === analysis.level)
+    .map(
+      (resource) =>
+        `${resource.name.replace(':', ' ')} · ${format.wholePercentage(resource.percentage)}`,
+    )
+    .join(', ');
+}
+
+export function uptime(seconds: number | undefined): string {
+  return seconds === undefined ? '' : `up ${format.age(seconds * 1_000)}`;
 }

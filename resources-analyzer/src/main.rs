@@ -1,0 +1,94 @@
+//! `resources-analyzer`: takes measures, publishes analyses. Only wiring; the work is in the
+//! library beside it.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use resources_analyzer::AnalyzerArgs;
+use resources_core::bus::{Bus, BusArgs};
+use resources_core::service::{
+    self, Failure, GRACE, HealthArgs, HealthFile, LogArgs, check_health,
+};
+
+const NAME: &str = "resources-analyzer";
+
+/// Classifies what trackers measure: takes every `<host>.measure`, gives each resource a level
+/// (LOW, MEDIUM, HIGH) and publishes the result as `<host>.analysis`.
+///
+/// Start as many as you like: they share the work, and a measure is never lost with one of them.
+#[derive(Debug, Parser)]
+#[command(name = NAME, version)]
+#[command(
+    after_help = "Exit codes: 0 asked to stop, 1 failed while running, 2 a setting cannot be used."
+)]
+struct Args {
+    #[command(flatten)]
+    analyzer: AnalyzerArgs,
+    #[command(flatten)]
+    bus: BusArgs,
+    #[command(flatten)]
+    log: LogArgs,
+    #[command(flatten)]
+    health: HealthArgs,
+}
+
+fn main() -> ExitCode {
+    service::report(NAME, start(&service::parse()))
+}
+
+fn start(args: &Args) -> Result<(), Failure> {
+    if let (true, Some(path)) = (args.health.health_check, &args.health.health_file) {
+        return check_health(path);
+    }
+    args.log.init()?;
+    // One thread is enough: it keeps ahead of the broker, at the smallest footprint.
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::failed)?
+        .block_on(work(args))
+}
+
+async fn work(args: &Args) -> Result<(), Failure> {
+    let settings = args.analyzer.settings()?;
+    let config = args.bus.config(NAME).map_err(Failure::settings)?;
+    let stop = service::stop_on_signal().map_err(Failure::failed)?;
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        broker = %config.url,
+        exchange = config.names.exchange(),
+        prefetch = settings.prefetch(),
+        window = settings.window(),
+        thresholds = args.analyzer.thresholds.file.as_ref().map(|file| file.display().to_string()),
+        "analysing the measures of exchange `{}` at {}",
+        config.names.exchange(),
+        config.url,
+    );
+    let bus = Bus::open(config);
+    let health = match &args.health.health_file {
+        Some(path) => {
+            let file = HealthFile::create(path, &bus.link().borrow())?;
+            Some(tokio::spawn(file.keep(bus.link(), stop.clone())))
+        }
+        None => None,
+    };
+
+    let outcome = tokio::select! {
+        outcome = resources_analyzer::run(settings, bus.clone(), stop.clone()) => outcome,
+        reason = bus.refused() => {
+            Err(Failure::failed(format_args!("the broker refused the connection: {reason}")))
+        }
+    };
+    stop.cancel();
+    service::within(GRACE, "closing the links to the broker", bus.close()).await;
+    if let Some(health) = health {
+        // It ends with `stop`, which was just cancelled, after removing its file.
+        service::within(GRACE, "removing the health file", async {
+            if let Err(error) = health.await {
+                tracing::warn!(%error, "the health file was not kept to the end");
+            }
+        })
+        .await;
+    }
+    outcome
+}

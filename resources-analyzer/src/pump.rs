@@ -1,0 +1,197 @@
+//! Measures in, analyses out, acknowledgements: in order, many in flight at a time.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesOrdered;
+use resources_core::bus::{
+    Bus, Delivery, Message, PublishError, Publisher, Receipt, Source, Subscription,
+};
+use resources_core::contract::{
+    Kind, MAX_BODY_BYTES, Measure, Rejection, RoutingKey, Topic, TraceParent,
+};
+use resources_core::service::{self, Failure, GRACE, now_ms};
+use tokio::time::{Instant, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+
+use crate::classify::classify;
+use crate::config::Settings;
+use crate::rejections::RejectionLog;
+use crate::thresholds::ThresholdRules;
+
+/// How often what was counted is looked at.
+const TICK: Duration = Duration::from_secs(10);
+
+/// Ticks between two lines about the counts.
+const TICKS_A_LINE: u64 = 6;
+
+/// What an analysis has more than its measure, in bytes, for a few disks.
+const ANALYSIS_EXTRA_BYTES: usize = 512;
+
+/// Takes measures until `stop` or the end of the bus.
+pub(crate) async fn run(
+    settings: Settings,
+    bus: Bus,
+    stop: CancellationToken,
+) -> Result<(), Failure> {
+    let publisher = bus.publisher();
+    let mut measures = bus.subscribe(Source::Measures, settings.prefetch);
+    let window = usize::from(settings.window.get());
+    let mut counts = Counts::default();
+    let mut rejections = RejectionLog::default();
+    // In the order of their receipts, so that one receipt can stand for all before it.
+    let mut in_flight = FuturesOrdered::new();
+
+    let mut stopped = pin!(stop.cancelled());
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut ticked = 0;
+
+    let ended = loop {
+        // What is confirmed goes first: it makes room, and its acknowledgements leave together.
+        tokio::select! {
+            biased;
+            () = &mut stopped => break Ok(()),
+            Some(settled) = in_flight.next(), if !in_flight.is_empty() => {
+                if let Err(error) = settle(settled, &mut measures, &mut counts).await {
+                    break Err(error);
+                }
+            }
+            _ = ticks.tick() => {
+                rejections.tell_counts(Instant::now());
+                ticked += 1;
+                if ticked % TICKS_A_LINE == 0 {
+                    counts.tell(in_flight.len());
+                }
+            }
+            delivery = measures.next(), if in_flight.len() < window => {
+                let Some(delivery) = delivery else { break Ok(()) };
+                let receipt = delivery.receipt;
+                let work = work(delivery, &settings.rules, &mut rejections);
+                in_flight.push_back(forward(&publisher, work, receipt));
+                // Inside one process nothing here ever waits; others want the thread, too.
+                tokio::task::coop::consume_budget().await;
+            }
+        }
+    };
+
+    let outcome = match ended {
+        Ok(()) => {
+            // Bounded, as a link that is down may stay so; what is left comes again.
+            let rest = async {
+                while let Some(settled) = in_flight.next().await {
+                    if settle(settled, &mut measures, &mut counts).await.is_err() {
+                        break;
+                    }
+                }
+                measures.flush().await;
+            };
+            service::within(GRACE, "waiting for the last confirms", rest).await;
+            Ok(())
+        }
+        Err(PublishError::Closed) => Ok(()),
+        Err(error) => {
+            measures.flush().await;
+            Err(Failure::failed(format_args!(
+                "cannot pass a measure on: {error}; start again to declare what is missing"
+            )))
+        }
+    };
+    rejections.finish();
+    let Counts { analysed, set_aside } = counts;
+    tracing::info!(
+        analysed,
+        set_aside,
+        "ended: {analysed} measures analysed, {set_aside} set aside"
+    );
+    outcome
+}
+
+/// What follows from one delivery.
+enum Work {
+    Publish(Message),
+    /// Boxed: seldom, and larger than all else.
+    SetAside(Box<(Delivery, Rejection)>),
+}
+
+/// Decides what follows from one delivery.
+fn work(delivery: Delivery, rules: &ThresholdRules, rejections: &mut RejectionLog) -> Work {
+    match analyse(&delivery, rules) {
+        Ok(message) => Work::Publish(message),
+        Err(rejection) => {
+            rejections.note(&delivery, &rejection, Instant::now());
+            Work::SetAside(Box::new((delivery, rejection)))
+        }
+    }
+}
+
+/// One delivery that is done with, and how.
+struct Settled {
+    receipt: Receipt,
+    was_set_aside: bool,
+    outcome: Result<(), PublishError>,
+}
+
+/// Waits until the broker has what follows from one delivery.
+async fn forward(publisher: &Publisher, work: Work, receipt: Receipt) -> Settled {
+    let (was_set_aside, outcome) = match work {
+        Work::Publish(message) => (false, publisher.publish_until_confirmed(&message).await),
+        Work::SetAside(bad) => (true, publisher.set_aside(&bad.0, &bad.1).await),
+    };
+    Settled { receipt, was_set_aside, outcome }
+}
+
+/// Acknowledges what the broker has taken over.
+async fn settle(
+    settled: Settled,
+    measures: &mut Subscription,
+    counts: &mut Counts,
+) -> Result<(), PublishError> {
+    settled.outcome?;
+    measures.acknowledge_through(settled.receipt).await;
+    if settled.was_set_aside {
+        counts.set_aside += 1;
+    } else {
+        counts.analysed += 1;
+    }
+    Ok(())
+}
+
+/// Decodes, classifies and encodes one measure.
+fn analyse(delivery: &Delivery, rules: &ThresholdRules) -> Result<Message, Rejection> {
+    let measure = Measure::decode(&delivery.topic, &delivery.body, now_ms())?;
+    let analysis = classify(measure, rules);
+    let mut body = Vec::with_capacity(delivery.body.len() + ANALYSIS_EXTRA_BYTES);
+    serde_json::to_writer(&mut body, &analysis)
+        .map_err(|error| Rejection::Malformed(error.to_string()))?;
+    // A measure just below the limit, with its levels added; nobody would take it.
+    if body.len() > MAX_BODY_BYTES {
+        return Err(Rejection::TooLarge { bytes: body.len() });
+    }
+    Ok(Message {
+        topic: Topic::from(RoutingKey::new(analysis.host, Kind::Analysis)),
+        body: Bytes::from(body),
+        timestamp_ms: analysis.timestamp_ms,
+        trace: delivery.trace.map_or_else(TraceParent::begin, |trace| trace.next_step()),
+    })
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    analysed: u64,
+    set_aside: u64,
+}
+
+impl Counts {
+    fn tell(&self, in_flight: usize) {
+        let Self { analysed, set_aside } = *self;
+        tracing::debug!(
+            analysed,
+            set_aside,
+            in_flight,
+            "{analysed} measures analysed, {set_aside} set aside since the start"
+        );
+    }
+}

@@ -1,0 +1,150 @@
+//! Log lines about bad messages, few enough that a sender gone wild cannot flood the log.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use resources_core::bus::Delivery;
+use resources_core::contract::Rejection;
+use tokio::time::Instant;
+
+/// One line for each sender and kind of reason in this time.
+const QUIET: Duration = Duration::from_secs(10);
+
+/// Most senders and kinds told apart; what comes beyond shares one line a kind.
+const MAX_ENTRIES: usize = 1_000;
+
+/// Who sent it, by routing key (empty: too many to tell apart), and the kind of the reason.
+type Sender = (Box<str>, &'static str);
+
+/// What was said of whom, and what was not said since.
+#[derive(Debug, Default)]
+pub(crate) struct RejectionLog {
+    entries: HashMap<Sender, Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    said: Instant,
+    unsaid: u64,
+}
+
+impl RejectionLog {
+    /// Says that `delivery` was set aside, unless the same was said of its sender a moment ago.
+    pub(crate) fn note(&mut self, delivery: &Delivery, rejection: &Rejection, now: Instant) {
+        if self.count(&delivery.topic, kind(rejection), now) {
+            // The key is as foreign as the body: shown with its control characters escaped.
+            tracing::warn!(
+                topic = ?delivery.topic,
+                reason = %rejection,
+                "set a message on {:?} aside: {rejection}",
+                delivery.topic,
+            );
+        }
+    }
+
+    /// Says how many more there were of what was last said [`QUIET`] ago, and forgets the rest.
+    pub(crate) fn tell_counts(&mut self, now: Instant) {
+        self.entries.retain(|(topic, kind), entry| {
+            if now.duration_since(entry.said) < QUIET {
+                return true;
+            }
+            let count = std::mem::take(&mut entry.unsaid);
+            if count == 0 {
+                return false;
+            }
+            entry.said = now;
+            tell_count(topic, kind, count);
+            true
+        });
+    }
+
+    /// Says all that was not said yet.
+    pub(crate) fn finish(self) {
+        for ((topic, kind), entry) in self.entries {
+            if entry.unsaid > 0 {
+                tell_count(&topic, kind, entry.unsaid);
+            }
+        }
+    }
+
+    /// Counts one; whether it is to be said.
+    fn count(&mut self, topic: &str, kind: &'static str, now: Instant) -> bool {
+        let mut sender: Sender = (topic.into(), kind);
+        if !self.entries.contains_key(&sender) && self.entries.len() >= MAX_ENTRIES {
+            sender.0 = Box::default();
+        }
+        match self.entries.entry(sender) {
+            std::collections::hash_map::Entry::Occupied(mut entry) => {
+                entry.get_mut().unsaid += 1;
+                false
+            }
+            std::collections::hash_map::Entry::Vacant(place) => {
+                place.insert(Entry { said: now, unsaid: 0 });
+                true
+            }
+        }
+    }
+}
+
+fn tell_count(topic: &str, kind: &str, count: u64) {
+    match topic {
+        "" => tracing::warn!(count, kind, "set aside {count} more messages ({kind})"),
+        _ => tracing::warn!(
+            ?topic,
+            count,
+            kind,
+            "set aside {count} more messages on {topic:?} ({kind})"
+        ),
+    }
+}
+
+const fn kind(rejection: &Rejection) -> &'static str {
+    match rejection {
+        Rejection::TooLarge { .. } => "too large",
+        Rejection::Key(_) => "bad routing key",
+        Rejection::WrongKind { .. } => "wrong kind",
+        Rejection::Malformed(_) => "malformed",
+        Rejection::WrongHost { .. } => "wrong host",
+        Rejection::OutOfRange { .. } => "out of range",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_said_once_for_each_sender_and_then_counted() {
+        let (mut log, start) = (RejectionLog::default(), Instant::now());
+        assert!(log.count("web.measure", "malformed", start));
+        assert!(!log.count("web.measure", "malformed", start));
+        assert!(!log.count("web.measure", "malformed", start + QUIET * 2));
+        assert!(log.count("db.measure", "malformed", start));
+        assert!(log.count("web.measure", "out of range", start));
+        assert_eq!(log.entries[&("web.measure".into(), "malformed")].unsaid, 2);
+    }
+
+    #[test]
+    fn counts_are_told_after_the_quiet_time_and_then_forgotten() {
+        let (mut log, start) = (RejectionLog::default(), Instant::now());
+        log.count("web.measure", "malformed", start);
+        log.count("web.measure", "malformed", start);
+        log.tell_counts(start + QUIET / 2);
+        assert_eq!(log.entries[&("web.measure".into(), "malformed")].unsaid, 1);
+        log.tell_counts(start + QUIET);
+        assert_eq!(log.entries[&("web.measure".into(), "malformed")].unsaid, 0);
+        log.tell_counts(start + QUIET * 2);
+        assert!(log.entries.is_empty());
+        assert!(log.count("web.measure", "malformed", start + QUIET * 2));
+    }
+
+    #[test]
+    fn however_many_senders_the_table_stays_small() {
+        let (mut log, start) = (RejectionLog::default(), Instant::now());
+        let said =
+            (0..5_000).filter(|i| log.count(&format!("{i}.measure"), "malformed", start)).count();
+        assert_eq!(said, MAX_ENTRIES + 1);
+        assert_eq!(log.entries.len(), MAX_ENTRIES + 1);
+        assert_eq!(log.entries[&("".into(), "malformed")].unsaid, 3_999);
+    }
+}

@@ -1,0 +1,155 @@
+//! A thousand clients in one process: all are sent the same texts, so each text is read once.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use tokio::task::JoinSet;
+use tokio::time::{Instant as Deadline, timeout};
+
+use crate::context::PATIENCE;
+use crate::dashboard::{Client, hosts_in};
+use crate::latency::hosts_of;
+
+/// Clients that connect at a time.
+const CONNECTING: usize = 50;
+
+/// A text's beginning, with the server's time in it, and its length tell it from every other.
+const BEGINNING_BYTES: usize = 256;
+
+/// The numbers of the updates in one text.
+type Updates = Arc<[usize]>;
+
+/// The texts seen so far.
+pub(super) struct Frames {
+    hosts: usize,
+    hasher: RandomState,
+    known: Mutex<HashMap<(u64, usize), Updates>>,
+}
+
+/// What one client, or all, were sent.
+#[derive(Default)]
+pub(super) struct Seen {
+    pub(super) updates: usize,
+    /// How often a client was sent everything anew, because it was behind.
+    pub(super) resyncs: usize,
+    pub(super) frames: Vec<(Instant, Updates)>,
+}
+
+/// Clients that are connected and read.
+pub(super) struct Crowd {
+    clients: JoinSet<anyhow::Result<Seen>>,
+    /// Tells the clients when to give up, once that is known.
+    end: tokio::sync::watch::Sender<Option<Deadline>>,
+}
+
+impl Frames {
+    pub(super) fn new(hosts: usize) -> Self {
+        Self { hosts, hasher: RandomState::new(), known: Mutex::default() }
+    }
+
+    fn updates(&self, text: &str) -> anyhow::Result<Updates> {
+        let beginning = &text.as_bytes()[..text.len().min(BEGINNING_BYTES)];
+        let key = (self.hasher.hash_one(beginning), text.len());
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(updates) = known.get(&key) {
+            return Ok(Arc::clone(updates));
+        }
+        let updates: Updates = if hosts_in(text) == 0 {
+            Arc::default()
+        } else {
+            let hosts = hosts_of(text)?;
+            hosts.iter().map(|host| host.number(self.hosts)).collect::<Result<_, _>>()?
+        };
+        known.insert(key, Arc::clone(&updates));
+        Ok(updates)
+    }
+
+    /// Mean length of the texts that hold updates, in bytes.
+    pub(super) fn mean_bytes(&self) -> usize {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let batches = known.iter().filter(|(_, updates)| !updates.is_empty());
+        let (count, bytes) =
+            batches.fold((0, 0), |(count, bytes), ((_, length), _)| (count + 1, bytes + length));
+        bytes / count.max(1)
+    }
+}
+
+impl Crowd {
+    /// Connects `clients`, each of which reads until it was sent `wanted` updates.
+    pub(super) async fn gather(
+        address: SocketAddr,
+        clients: usize,
+        wanted: usize,
+        frames: &Arc<Frames>,
+    ) -> anyhow::Result<Self> {
+        let (end, ended) = tokio::sync::watch::channel(None);
+        let mut reading = JoinSet::new();
+        let mut left = clients;
+        while left > 0 {
+            let connect = (0..left.min(CONNECTING)).map(|_| Client::connect(address));
+            let connected = timeout(PATIENCE, futures_util::future::try_join_all(connect));
+            for client in connected.await.context("clients could not connect in time")?? {
+                left -= 1;
+                reading.spawn(follow(client, wanted, Arc::clone(frames), ended.clone()));
+            }
+        }
+        Ok(Self { clients: reading, end })
+    }
+
+    /// What all were sent, once each has had everything or `limit` is over.
+    pub(super) async fn seen(mut self, limit: Duration) -> anyhow::Result<Seen> {
+        self.end.send_replace(Some(Deadline::now() + limit));
+        let mut all = Seen::default();
+        while let Some(seen) = self.clients.join_next().await {
+            let seen = seen??;
+            all.updates += seen.updates;
+            all.resyncs += seen.resyncs;
+            all.frames.extend(seen.frames);
+        }
+        Ok(all)
+    }
+}
+
+async fn follow(
+    mut client: Client,
+    wanted: usize,
+    frames: Arc<Frames>,
+    mut ended: tokio::sync::watch::Receiver<Option<Deadline>>,
+) -> anyhow::Result<Seen> {
+    let mut seen = Seen::default();
+    let mut snapshots = 0;
+    let mut end: Option<Deadline> = None;
+    while seen.updates < wanted {
+        let text = tokio::select! {
+            text = client.next() => Some(text?),
+            Ok(()) = ended.changed(), if end.is_none() => {
+                end = *ended.borrow_and_update();
+                continue;
+            }
+            () = over(end) => None,
+        };
+        let Some((at, text)) = text else { break };
+        if text.starts_with(r#"{"type":"snapshot""#) {
+            snapshots += 1;
+            continue;
+        }
+        let updates = frames.updates(&text)?;
+        if !updates.is_empty() {
+            seen.updates += updates.len();
+            seen.frames.push((at, updates));
+        }
+    }
+    seen.resyncs = usize::max(snapshots, 1) - 1;
+    Ok(seen)
+}
+
+async fn over(end: Option<Deadline>) {
+    match end {
+        Some(end) => tokio::time::sleep_until(end).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,104 @@
+//! The messages that are published, made beforehand, and how they are.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use bytes::Bytes;
+use futures_util::stream::{self, FuturesUnordered, StreamExt as _, TryStreamExt as _};
+use resources_analyzer::{ThresholdRules, classify};
+use resources_core::bus::{Message, Publisher};
+use resources_core::contract::{HostName, Kind, RoutingKey, Topic, TraceParent};
+use resources_core::service::now_ms;
+use resources_core::test_support::full_measure;
+use serde::Deserialize;
+use tokio::time::MissedTickBehavior;
+
+/// Messages on their way at a time when all shall leave at once; the publisher has its own
+/// window below it.
+const AT_ONCE: usize = 1024;
+
+/// Names begin with this; the number of the host follows.
+const HOST_PREFIX: &str = "bench-";
+
+/// `count` messages of `kind`, of `hosts` hosts in turn. The number of a message is its place.
+pub(crate) fn messages(kind: Kind, hosts: usize, count: usize) -> anyhow::Result<Vec<Message>> {
+    let rules = ThresholdRules::default();
+    let (begun_ms, trace) = (now_ms(), TraceParent::begin());
+    let message = |number: usize| {
+        let (host, sequence) = (format!("{HOST_PREFIX}{}", number % hosts), number / hosts);
+        let topic = Topic::from(RoutingKey::new(HostName::new(&host)?, kind));
+        let mut measure = full_measure(&host, sequence.try_into()?);
+        measure.timestamp_ms = begun_ms + u64::try_from(sequence)? * 1000;
+        let timestamp_ms = measure.timestamp_ms;
+        Ok(match kind {
+            Kind::Analysis => {
+                Message::json(topic, &classify(measure, &rules), timestamp_ms, trace)?
+            }
+            _ => Message::json(topic, &measure, timestamp_ms, trace)?,
+        })
+    };
+    (0..count).map(message).collect()
+}
+
+/// The part of a message, or of a host on the page, that tells its number.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Numbered<'a> {
+    host: &'a str,
+    sequence: usize,
+}
+
+impl Numbered<'_> {
+    /// The number among messages of `hosts` hosts.
+    pub(crate) fn number(&self, hosts: usize) -> anyhow::Result<usize> {
+        let host = self.host.strip_prefix(HOST_PREFIX).context("not a host of this bench")?;
+        Ok(self.sequence * hosts + host.parse::<usize>()?)
+    }
+}
+
+/// The number of the message with this body.
+pub(crate) fn number_of(body: &[u8], hosts: usize) -> anyhow::Result<usize> {
+    serde_json::from_slice::<Numbered<'_>>(body)?.number(hosts)
+}
+
+/// Publishes all as fast as they are confirmed.
+pub(crate) async fn publish_at_once(
+    publisher: &Publisher,
+    messages: &[Message],
+) -> anyhow::Result<()> {
+    let publish = |message| publisher.publish_until_confirmed(message);
+    let confirmed = stream::iter(messages).map(publish).buffer_unordered(AT_ONCE);
+    confirmed.try_for_each(|()| std::future::ready(Ok(()))).await.map_err(Into::into)
+}
+
+/// Publishes `per_second` messages a second, evenly, and tells when each was handed over.
+pub(crate) async fn publish_evenly(
+    publisher: &Publisher,
+    messages: &[Message],
+    per_second: u32,
+) -> anyhow::Result<Vec<Instant>> {
+    let mut ticks = tokio::time::interval(Duration::from_secs(1) / per_second);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    let mut in_flight = FuturesUnordered::new();
+    let mut handed_over = Vec::with_capacity(messages.len());
+    let mut rest = messages.iter();
+    loop {
+        tokio::select! {
+            biased;
+            Some(confirmed) = in_flight.next() => confirmed?,
+            _ = ticks.tick() => {
+                let Some(message) = rest.next() else { break };
+                handed_over.push(Instant::now());
+                in_flight.push(publisher.publish(message));
+            }
+        }
+    }
+    while let Some(confirmed) = in_flight.next().await {
+        confirmed?;
+    }
+    Ok(handed_over)
+}
+
+/// Bytes of the largest body.
+pub(crate) fn largest_bytes(messages: &[Message]) -> usize {
+    messages.iter().map(|message| Bytes::len(&message.body)).max().unwrap_or_default()
+}

@@ -1,0 +1,267 @@
+//! Plausible figures of a machine that is not there.
+
+use std::f64::consts::TAU;
+use std::time::Duration;
+
+use fastrand::Rng;
+use resources_core::contract::{
+    Disk, HostName, Measure, Network, Process, System, Temperature, Usage,
+};
+
+const GIB: u64 = 1 << 30;
+
+/// One host in this many is busy.
+const HOT_EVERY: u32 = 25;
+
+/// A day goes by this fast, so that its wave can be seen on a chart of minutes.
+const DAY_SECONDS: f64 = 600.0;
+
+/// Like a tracker, `system` is sent this often.
+const SYSTEM_EVERY_MS: u64 = 60_000;
+
+/// From this CPU on, a tracker lists the processes that use most of it.
+const BUSY: f64 = 75.0;
+
+const MOUNT_POINTS: [&str; 4] = ["/", "/home", "/var/lib/docker", "/srv/data"];
+const INTERFACES: [&str; 4] = ["eth0", "eth1", "docker0", "wg0"];
+const CORES: [u64; 4] = [4, 8, 8, 16];
+
+/// A machine that is not there. The same seed and number give the same figures.
+#[derive(Debug)]
+pub(crate) struct SimulatedHost {
+    rng: Rng,
+    name: HostName,
+    run: Box<str>,
+    interval_ms: u64,
+    sequence: u64,
+    booted_seconds_ago: u64,
+    last_system_ms: Option<u64>,
+    /// Middle of the CPU's daily wave, its height, and where in the day it begins.
+    base: f64,
+    swing: f64,
+    phase: f64,
+    cpu: Walk,
+    cores: u64,
+    load: f64,
+    memory_total: u64,
+    memory: Walk,
+    disks: Vec<(&'static str, u64, Walk)>,
+    networks: Vec<(&'static str, Walk)>,
+}
+
+impl SimulatedHost {
+    /// Host `number` (from 1) of a simulation.
+    pub(crate) fn new(
+        name: HostName,
+        run: &str,
+        interval: Duration,
+        seed: u64,
+        number: u32,
+    ) -> Self {
+        // Far apart, so that neighbours do not move together.
+        let mut rng = Rng::with_seed(seed ^ u64::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let hot = number.is_multiple_of(HOT_EVERY);
+        let range = |rng: &mut Rng, low: f64, high: f64| low + (high - low) * rng.f64();
+        let disks = rng.usize(2..=MOUNT_POINTS.len());
+        let networks = rng.usize(2..=INTERFACES.len());
+        Self {
+            name,
+            run: run.into(),
+            interval_ms: u64::try_from(interval.as_millis()).unwrap_or(u64::MAX),
+            sequence: 0,
+            booted_seconds_ago: rng.u64(3_600..90 * 86_400),
+            last_system_ms: None,
+            base: if hot { range(&mut rng, 80.0, 92.0) } else { range(&mut rng, 8.0, 35.0) },
+            swing: range(&mut rng, 2.0, 15.0),
+            phase: rng.f64(),
+            cpu: Walk::new(0.0, -12.0, 12.0, 2.5),
+            cores: CORES[rng.usize(0..CORES.len())],
+            load: 0.0,
+            memory_total: GIB << rng.u32(2..=7),
+            memory: Walk::new(range(&mut rng, 25.0, 70.0), 10.0, 96.0, 0.3),
+            disks: MOUNT_POINTS[..disks]
+                .iter()
+                .map(|mount_point| {
+                    let full = Walk::new(range(&mut rng, 5.0, 85.0), 1.0, 99.0, 0.02);
+                    (*mount_point, GIB * rng.u64(20..=2_000), full)
+                })
+                .collect(),
+            networks: INTERFACES[..networks]
+                .iter()
+                .map(|interface| {
+                    (*interface, Walk::new(range(&mut rng, 1e3, 1e6), 0.0, 1.2e8, 5e4))
+                })
+                .collect(),
+            rng,
+        }
+    }
+
+    /// What a tracker on this machine would send at `timestamp_ms`.
+    pub(crate) fn sample(&mut self, timestamp_ms: u64) -> Measure {
+        let rng = &mut self.rng;
+        let elapsed_ms = self.sequence.saturating_mul(self.interval_ms);
+        #[expect(clippy::cast_precision_loss, reason = "a time of day")]
+        let day = elapsed_ms as f64 / 1_000.0 / DAY_SECONDS + self.phase;
+        let wave = self.swing * (TAU * day).sin();
+        let cpu = (self.base + wave + self.cpu.step(rng)).clamp(0.0, 100.0);
+        #[expect(clippy::cast_precision_loss, reason = "at most 16")]
+        let cores = self.cores as f64;
+        self.load += (cpu / 100.0 * cores - self.load) * 0.1;
+        let memory = share(self.memory_total, self.memory.step(rng));
+        let swap_total = 2 * GIB;
+        let system_due =
+            self.last_system_ms.is_none_or(|last| elapsed_ms - last >= SYSTEM_EVERY_MS);
+        if system_due {
+            self.last_system_ms = Some(elapsed_ms);
+        }
+        let measure = Measure {
+            run: Some(self.run.clone()),
+            sequence: Some(self.sequence),
+            interval_ms: Some(self.interval_ms),
+            cores_percentage: (0..self.cores)
+                .map(|_| round((cpu + 30.0 * (rng.f64() - 0.5)).clamp(0.0, 100.0)))
+                .collect(),
+            load_average: Some([self.load, self.load * 0.9, self.load * 0.8].map(round)),
+            memory: Some(Usage { total_bytes: self.memory_total, used_bytes: memory }),
+            swap: Some(Usage { total_bytes: swap_total, used_bytes: share(swap_total, 3.0) }),
+            disks: self
+                .disks
+                .iter_mut()
+                .map(|(mount_point, total_bytes, full)| Disk {
+                    mount_point: (*mount_point).into(),
+                    total_bytes: *total_bytes,
+                    used_bytes: share(*total_bytes, full.step(rng)),
+                })
+                .collect(),
+            networks: self
+                .networks
+                .iter_mut()
+                .map(|(interface, traffic)| {
+                    let received = traffic.step(rng);
+                    Network {
+                        interface: (*interface).into(),
+                        received_bytes_per_second: round(received),
+                        transmitted_bytes_per_second: round(received * 0.4),
+                    }
+                })
+                .collect(),
+            temperatures: vec![Temperature {
+                label: "Package id 0".into(),
+                celsius: round(35.0 + cpu * 0.45),
+            }],
+            uptime_seconds: Some(self.booted_seconds_ago + elapsed_ms / 1_000),
+            processes: if cpu >= BUSY { processes(cpu) } else { Vec::new() },
+            system: system_due.then(|| System {
+                os: Some("Simulated 1".into()),
+                kernel: Some("6.12.0-sim".into()),
+                cpu_model: Some("Simulated CPU".into()),
+                cores: Some(self.cores),
+                tracker_version: Some(env!("CARGO_PKG_VERSION").into()),
+            }),
+            ..Measure::new(self.name.clone(), timestamp_ms, round(cpu))
+        };
+        self.sequence += 1;
+        measure
+    }
+}
+
+/// The three that use most of a busy machine.
+fn processes(cpu: f64) -> Vec<Process> {
+    [("render-worker", 0.6, 4), ("postgres", 0.2, 2), ("node", 0.1, 1)]
+        .into_iter()
+        .zip(1_000..)
+        .map(|((name, part, gib), pid)| Process {
+            pid,
+            name: name.into(),
+            cpu_percentage: round(cpu * part),
+            memory_bytes: gib * GIB,
+        })
+        .collect()
+}
+
+/// A figure that wanders between two bounds.
+#[derive(Debug)]
+struct Walk {
+    at: f64,
+    low: f64,
+    high: f64,
+    stride: f64,
+}
+
+impl Walk {
+    const fn new(at: f64, low: f64, high: f64, stride: f64) -> Self {
+        Self { at, low, high, stride }
+    }
+
+    fn step(&mut self, rng: &mut Rng) -> f64 {
+        let step = self.stride * (2.0 * rng.f64() - 1.0);
+        self.at = (self.at + step).clamp(self.low, self.high);
+        self.at
+    }
+}
+
+/// `percentage` of `total`.
+fn share(total: u64, percentage: f64) -> u64 {
+    // In hundredths of a percent, so that no float holds bytes.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0–10,000")]
+    let parts = (percentage * 100.0) as u64;
+    total / 10_000 * parts.min(10_000)
+}
+
+fn round(value: f64) -> f64 {
+    (value * 100.0).round() / 100.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn host(seed: u64, number: u32) -> SimulatedHost {
+        let name = HostName::new(&format!("sim-{number:04}")).unwrap();
+        SimulatedHost::new(name, "run", Duration::from_secs(1), seed, number)
+    }
+
+    fn samples(seed: u64, number: u32, count: u64) -> Vec<Measure> {
+        let mut host = host(seed, number);
+        (0..count).map(|i| host.sample(1_000 * i)).collect()
+    }
+
+    #[test]
+    fn every_figure_follows_the_contract_and_a_message_is_as_large_as_a_real_one() {
+        for number in 1..=100 {
+            for measure in samples(1, number, 200) {
+                assert_eq!(measure.validate(), Ok(()));
+                let bytes = serde_json::to_vec(&measure).unwrap().len();
+                assert!((600..1_800).contains(&bytes), "{bytes} bytes");
+            }
+        }
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_figures_and_another_one_others() {
+        assert_eq!(samples(7, 3, 50), samples(7, 3, 50));
+        assert_ne!(samples(7, 3, 50), samples(8, 3, 50));
+        let cpu = |number| samples(7, number, 50)[49].cpu_percentage;
+        assert_ne!(cpu(3), cpu(4), "hosts differ");
+    }
+
+    #[test]
+    fn a_few_hosts_are_hot_and_the_others_are_not() {
+        let average =
+            |number| samples(1, number, 300).iter().map(|m| m.cpu_percentage).sum::<f64>() / 300.0;
+        let hot = (1..=100).filter(|number| average(*number) >= 70.0).count();
+        assert_eq!(hot, 4);
+    }
+
+    #[test]
+    fn samples_are_numbered_and_tell_the_system_once_a_minute() {
+        let samples = samples(1, 1, 121);
+        assert!(samples.iter().zip(0..).all(|(measure, i)| measure.sequence == Some(i)));
+        let told: Vec<_> = samples
+            .iter()
+            .filter(|measure| measure.system.is_some())
+            .filter_map(|measure| measure.sequence)
+            .collect();
+        assert_eq!(told, [0, 60, 120]);
+    }
+}

@@ -1,0 +1,87 @@
+//! How far a simulation is, on standard error.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::time::Duration;
+
+use tokio::time::{Instant, Interval, MissedTickBehavior};
+
+/// Counts, and says how they grow: in place once a second on a terminal, else in plain lines.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    hosts: usize,
+    start: Instant,
+    terminal: bool,
+    sent: u64,
+    confirmed: u64,
+    /// When a line was shown last, and how many were confirmed by then.
+    shown: (Instant, u64),
+}
+
+impl Progress {
+    pub(crate) fn new(hosts: usize) -> Self {
+        let start = Instant::now();
+        let terminal = std::io::stderr().is_terminal();
+        Self { hosts, start, terminal, sent: 0, confirmed: 0, shown: (start, 0) }
+    }
+
+    /// When to show.
+    pub(crate) fn ticks(&self) -> Interval {
+        let period = Duration::from_secs(if self.terminal { 1 } else { 10 });
+        let mut ticks = tokio::time::interval_at(self.start + period, period);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        ticks
+    }
+
+    pub(crate) const fn count_sent(&mut self) {
+        self.sent += 1;
+    }
+
+    pub(crate) const fn count_confirmed(&mut self) {
+        self.confirmed += 1;
+    }
+
+    pub(crate) const fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    pub(crate) const fn confirmed(&self) -> u64 {
+        self.confirmed
+    }
+
+    /// Shows the counts, when `due` measures should have been sent by now.
+    pub(crate) fn show(&mut self, due: u64) {
+        let now = Instant::now();
+        let (before, confirmed_before) = std::mem::replace(&mut self.shown, (now, self.confirmed));
+        let rate = rate(self.confirmed - confirmed_before, now - before);
+        let Self { sent, confirmed, .. } = *self;
+        let behind = due.saturating_sub(sent);
+        let line = format!("sent {sent}  confirmed {confirmed}  {rate:.0}/s  behind {behind}");
+        // Blanks wipe out what a longer line left.
+        let (start, end) = if self.terminal { ("\r", "      ") } else { ("", "\n") };
+        say(&format!("{start}{line}{end}"));
+    }
+
+    /// Sums up.
+    pub(crate) fn finish(&self) {
+        let Self { hosts, sent, confirmed, .. } = *self;
+        let elapsed = self.start.elapsed();
+        let rate = rate(confirmed, elapsed);
+        let start = if self.terminal { "\n" } else { "" };
+        say(&format!(
+            "{start}sent {sent} measures of {hosts} hosts in {:.1} s, {confirmed} confirmed \
+             ({rate:.0}/s)\n",
+            elapsed.as_secs_f64(),
+        ));
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a rate for people to read")]
+fn rate(count: u64, time: Duration) -> f64 {
+    count as f64 / time.as_secs_f64().max(0.001)
+}
+
+fn say(text: &str) {
+    let mut output = std::io::stderr().lock();
+    // Progress nobody can see is no reason to stop.
+    let _shown = output.write_all(text.as_bytes()).and_then(|()| output.flush());
+}

@@ -1,0 +1,139 @@
+//! `resources up`: tracker, analyzer and web in one process, over one bus.
+
+use std::io::Write as _;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use clap::Args;
+use resources_analyzer::AnalyzerArgs;
+use resources_core::bus::Bus;
+use resources_core::service::{self, Failure, GRACE};
+use resources_tracker::TrackerArgs;
+use resources_web::{Server, WebArgs};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::close;
+use crate::args::{LocalBusArgs, QuietLogArgs};
+
+/// Monitor this machine: tracker, analyzer and web page in one process.
+///
+/// Nothing else needs to run. Prints the address of the page once it serves. With
+/// `--broker-url amqp://…` it joins the fleet of that broker: this machine is measured, and the
+/// page shows every machine there.
+#[derive(Debug, Args)]
+pub(crate) struct UpArgs {
+    #[command(flatten)]
+    tracker: TrackerArgs,
+
+    #[command(flatten)]
+    analyzer: AnalyzerArgs,
+
+    #[command(flatten)]
+    web: WebArgs,
+
+    #[command(flatten)]
+    pub(crate) bus: LocalBusArgs,
+
+    #[command(flatten)]
+    pub(crate) log: QuietLogArgs,
+}
+
+/// Runs all parts until `stop`, or until one of them ends by itself.
+pub(crate) async fn run(args: UpArgs, stop: CancellationToken) -> Result<(), Failure> {
+    let LocalBusArgs(bus_args) = args.bus;
+    let config = bus_args.config(crate::NAME).map_err(Failure::settings)?;
+    let analyzer = args.analyzer.settings()?;
+    let web = args.web.settings()?;
+    // Last, as it may warn: a mistake elsewhere is one line.
+    let tracker = args.tracker.settings()?;
+    let url = config.url.clone();
+    let bus = Bus::open(config);
+    // Before anything runs: a port that is taken is found out at once.
+    let server = Server::bind(web, bus.clone()).await?;
+    let address = server.address();
+
+    // Stops all parts, also when one of them ended by itself.
+    let stop_parts = stop.child_token();
+    let mut parts = JoinSet::new();
+    parts.spawn(named("web", server.run(stop_parts.clone())));
+    parts.spawn(named(
+        "analyzer",
+        resources_analyzer::run(analyzer, bus.clone(), stop_parts.clone()),
+    ));
+    parts.spawn(named("tracker", resources_tracker::run(tracker, bus.clone(), stop_parts.clone())));
+    announce(address)?;
+
+    let early = tokio::select! {
+        () = stop.cancelled() => Ok(()),
+        Some(ended) = parts.join_next() => match ended {
+            _ if stop.is_cancelled() => Ok(()),
+            Ok((_, Err(failure))) => Err(failure),
+            Ok((name, Ok(()))) => Err(Failure::failed(format_args!("the {name} ended by itself"))),
+            Err(panic) => Err(Failure::failed(panic)),
+        },
+        reason = bus.refused() => {
+            Err(Failure::failed(format_args!("the broker at {url} refused: {reason}")))
+        }
+    };
+    stop_parts.cancel();
+    let mut late = Ok(());
+    service::within(GRACE, "stopping all parts", async {
+        while let Some(ended) = parts.join_next().await {
+            if let Ok((_, Err(failure))) = ended {
+                late = Err(failure);
+            }
+        }
+    })
+    .await;
+    close(&bus).await;
+    early.and(late)
+}
+
+async fn named<T>(
+    name: &'static str,
+    part: impl Future<Output = Result<T, Failure>>,
+) -> (&'static str, Result<T, Failure>) {
+    (name, part.await)
+}
+
+/// Prints where the page is, for people and for programs that wait for it.
+fn announce(address: SocketAddr) -> Result<(), Failure> {
+    let mut output = std::io::stdout().lock();
+    let said =
+        writeln!(output, "Open http://{}/", reachable(address)).and_then(|()| output.flush());
+    match said {
+        // Nobody reads it; the page is served all the same.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        said => said.map_err(Failure::failed),
+    }
+}
+
+/// An address a browser on this machine can open.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    match address {
+        SocketAddr::V4(v4) if v4.ip().is_unspecified() => {
+            (Ipv4Addr::LOCALHOST, address.port()).into()
+        }
+        SocketAddr::V6(v6) if v6.ip().is_unspecified() => {
+            (Ipv6Addr::LOCALHOST, address.port()).into()
+        }
+        address => address,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_address_is_opened_as_this_machine() {
+        for (listen, opened) in [
+            ("127.0.0.1:8888", "127.0.0.1:8888"),
+            ("0.0.0.0:80", "127.0.0.1:80"),
+            ("[::]:80", "[::1]:80"),
+            ("192.0.2.7:80", "192.0.2.7:80"),
+        ] {
+            assert_eq!(reachable(listen.parse().unwrap()).to_string(), opened);
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! `send`, `listen` and `simulate` over a real broker.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use resources_core::test_support::{shared_broker, unique_exchange};
+use serde_json::Value;
+use tokio::io::AsyncWriteExt as _;
+use tokio::time::timeout;
+
+use crate::support::{Running, ended, errors, resources, run};
+
+/// Arguments that lead to the broker of these tests.
+struct Broker {
+    exchange: String,
+}
+
+impl Broker {
+    fn new() -> Self {
+        Self { exchange: unique_exchange() }
+    }
+
+    fn with<'a>(&'a self, arguments: &[&'a str]) -> Vec<&'a str> {
+        let broker = ["--broker-url", shared_broker(), "--exchange", &self.exchange];
+        [arguments, &broker].concat()
+    }
+
+    /// A listener that is listening.
+    async fn listen(&self, arguments: &[&str]) -> Running {
+        let mut listener = Running::start(&self.with(&[&["listen"], arguments].concat()));
+        let told = listener.error_line().await;
+        assert!(told.starts_with("listening to "), "{told}");
+        listener
+    }
+
+    async fn send(&self, arguments: &[&str]) {
+        let output = run(&self.with(&[&["send"], arguments].concat())).await;
+        assert!(output.status.success(), "{}", errors(&output));
+        assert_eq!(errors(&output), "");
+    }
+}
+
+fn parsed(line: &str) -> Value {
+    serde_json::from_str(line).expect("a line is JSON")
+}
+
+#[tokio::test]
+async fn a_listener_prints_what_was_sent_and_ends_with_its_count() {
+    let broker = Broker::new();
+    let mut listener = broker.listen(&["#.measure", "terminator_detected", "--count", "4"]).await;
+    broker.send(&["web-1.eu.measure", r#"{"cpu_percentage": 80.50}"#]).await;
+    broker.send(&["terminator_detected", "Terminator just dropped from the sky"]).await;
+    broker.send(&["terminator_detected"]).await;
+    let mut child = resources(&broker.with(&["send", "terminator_detected", "-"]))
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut input = child.stdin.take().expect("piped");
+    input.write_all(b"[1,\n 2]\n").await.expect("it reads");
+    drop(input);
+    assert!(ended(child).await.status.success());
+
+    let first = listener.line().await;
+    assert!(first.contains(r#"{"cpu_percentage": 80.50}"#), "as it came: {first}");
+    let first = parsed(&first);
+    assert_eq!(first["topic"], "web-1.eu.measure");
+    assert!(first["timestamp_ms"].as_u64().expect("a time") > 1_700_000_000_000);
+    assert_eq!(parsed(&listener.line().await)["body"], "Terminator just dropped from the sky");
+    assert_eq!(parsed(&listener.line().await)["body"], serde_json::json!({}));
+    assert_eq!(parsed(&listener.line().await)["body"], serde_json::json!([1, 2]));
+    let (status, rest) = listener.ended().await;
+    assert_eq!((status.code(), rest), (Some(0), Vec::new()));
+}
+
+#[tokio::test]
+async fn a_listener_whose_time_is_over_tells_whether_it_got_its_count() {
+    let broker = Broker::new();
+    let without = broker.listen(&["nothing", "--for", "1s"]).await;
+    assert_eq!(without.ended().await.0.code(), Some(0));
+    let mut with = broker.listen(&["nothing", "--for", "1s", "--count", "2"]).await;
+    let told = with.error_line().await;
+    assert!(told.contains("0 of 2 messages"), "{told}");
+    assert_eq!(with.ended().await.0.code(), Some(1));
+}
+
+#[tokio::test]
+async fn a_listener_that_is_stopped_or_no_longer_read_ends_quietly() {
+    let broker = Broker::new();
+    let listener = broker.listen(&["#"]).await;
+    assert_eq!(listener.terminate().await.0.code(), Some(0));
+
+    let listener = broker.listen(&["noise"]).await;
+    let mut child = listener.drop_output();
+    broker.send(&["noise"]).await;
+    let status = timeout(Duration::from_secs(30), child.wait()).await.expect("it ends");
+    assert_eq!(status.expect("it can be waited for").code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_message_that_nobody_listens_to_is_an_error() {
+    let broker = Broker::new();
+    let output = run(&broker.with(&["send", "nobody.cares", "{}"])).await;
+    let error = errors(&output);
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert!(error.contains("nobody listens to `nobody.cares`"), "{error}");
+    assert_eq!(error.lines().count(), 1, "{error}");
+}
+
+#[tokio::test]
+async fn refused_credentials_end_every_tool_with_one_line() {
+    let url = shared_broker().replace("guest:guest@", "guest:hunter2@");
+    assert!(url.contains("hunter2"), "the test broker's user is guest");
+    for command in [&["send", "a"][..], &["listen", "#"], &["simulate", "--hosts", "1"]] {
+        let quiet = ["--broker-url", &url, "--log", "off"];
+        let output = run(&[command, &quiet].concat()).await;
+        let error = errors(&output);
+        assert_eq!(output.status.code(), Some(1), "{command:?}: {error}");
+        let last = error.lines().last().expect("a line");
+        assert!(last.contains("refused") && !error.contains("hunter2"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_broker_that_is_not_there_is_given_up_in_time() {
+    let start = Instant::now();
+    for command in [&["send", "a", "--timeout", "1s"][..], &["listen", "#", "--for", "1s"]] {
+        let output = run(&[command, &["--broker-url", "amqp://127.0.0.1:1/"]].concat()).await;
+        let error = errors(&output);
+        assert_eq!(output.status.code(), Some(1), "{command:?}: {error}");
+        let last = error.lines().last().expect("a line");
+        assert!(
+            last.contains("cannot reach the broker at amqp://guest:***@127.0.0.1:1/"),
+            "{error}"
+        );
+    }
+    assert!(start.elapsed() < Duration::from_secs(20));
+}
+
+#[tokio::test]
+async fn a_simulation_sends_every_host_once_an_interval_through_the_real_path() {
+    let broker = Broker::new();
+    let mut listener = broker.listen(&["#.measure", "--count", "20"]).await;
+    let arguments = ["simulate", "--hosts", "5", "--interval", "200ms", "--for", "950ms"];
+    let output = run(&broker.with(&arguments)).await;
+    let summary = errors(&output);
+    assert_eq!(output.status.code(), Some(0), "{summary}");
+    assert!(summary.contains("of 5 hosts"), "{summary}");
+    for i in 0..20 {
+        let message = parsed(&listener.line().await);
+        let host = format!("sim-000{}", i % 5 + 1);
+        assert_eq!(message["topic"], format!("{host}.measure"));
+        assert_eq!(message["body"]["host"], host);
+        assert_eq!(message["body"]["sequence"], i / 5);
+        assert_eq!(message["body"]["interval_ms"], 200);
+    }
+    assert_eq!(listener.ended().await.0.code(), Some(0));
+}

@@ -1,0 +1,72 @@
+//! What cannot be used is refused in one line, with exit code 2.
+
+use crate::support::{errors, run};
+
+async fn refused(arguments: &[&str], words: &[&str]) {
+    let output = run(arguments).await;
+    let error = errors(&output);
+    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {error}");
+    assert_eq!(error.lines().count(), 1, "{arguments:?}: {error}");
+    for word in words {
+        assert!(error.contains(word), "{arguments:?}: {error:?} does not hold {word:?}");
+    }
+    assert!(output.stdout.is_empty());
+}
+
+#[tokio::test]
+async fn flags_and_values_that_cannot_be_used_are_named() {
+    refused(&["--colour"], &["--colour"]).await;
+    refused(&["fly"], &["fly"]).await;
+    refused(&["up", "--colour"], &["--colour"]).await;
+    refused(&["up", "--cpu-medium", "80", "--cpu-high", "20"], &["--cpu-medium", "≤"]).await;
+    refused(&["up", "--interval", "never"], &["--interval"]).await;
+    refused(&["up", "--listen", "nowhere"], &["--listen"]).await;
+    refused(&["send", "two words"], &["two words", "white space"]).await;
+    refused(&["send", "a.*"], &["patterns"]).await;
+    refused(&["send", "a", "--timeout", "soon"], &["--timeout", "soon"]).await;
+    refused(&["listen"], &["PATTERN"]).await;
+    refused(&["listen", "a*b"], &["a*b", "whole words"]).await;
+    refused(&["listen", "#", "--count", "0"], &["--count"]).await;
+    refused(&["simulate"], &["--hosts"]).await;
+    refused(&["simulate", "--hosts", "0"], &["--hosts"]).await;
+    refused(&["simulate", "--hosts", "2", "--interval", "1ms"], &["10ms"]).await;
+    refused(&["simulate", "--hosts", "2", "--name-prefix", "a b"], &["--name-prefix"]).await;
+}
+
+#[tokio::test]
+async fn a_bad_url_is_refused_without_its_password() {
+    for command in [&["up"][..], &["send", "a"], &["listen", "#"], &["simulate", "--hosts", "1"]] {
+        for url in ["http://me:hunter2@host/", "amqp://me:hunter2@host:99999/", "me:hunter2@host"] {
+            let arguments = [command, &["--broker-url", url]].concat();
+            let output = run(&arguments).await;
+            let error = errors(&output);
+            assert_eq!(output.status.code(), Some(2), "{arguments:?}: {error}");
+            assert!(error.contains("broker URL") && !error.contains("hunter2"), "{error}");
+            assert_eq!(error.lines().count(), 1, "{error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn tools_refuse_a_broker_that_nobody_else_could_reach() {
+    refused(&["send", "a", "--broker-url", "memory:"], &["memory:"]).await;
+    refused(&["listen", "#", "--broker-url", "memory:"], &["memory:"]).await;
+}
+
+#[tokio::test]
+async fn help_tells_every_command_and_the_exit_codes() {
+    for (arguments, words) in [
+        (&["--help"][..], &["up", "send", "listen", "simulate", "Exit codes"][..]),
+        (&["up", "--help"], &["--host", "--cpu-high", "--listen", "--page-dir", "memory:"]),
+        (&["send", "--help"], &["JSON string", "--timeout", "Exit codes"]),
+        (&["listen", "--help"], &["--count", "--for", "Exit codes"]),
+        (&["simulate", "--help"], &["--hosts", "--seed", "Exit codes"]),
+    ] {
+        let output = run(arguments).await;
+        assert_eq!(output.status.code(), Some(0));
+        let help = String::from_utf8(output.stdout).expect("UTF-8");
+        for word in words {
+            assert!(help.contains(word), "{word} is not in {help}");
+        }
+    }
+}

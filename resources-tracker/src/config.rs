@@ -1,0 +1,314 @@
+//! Settings of the tracker, checked before anything starts.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use resources_core::contract::HostName;
+use resources_core::service::{Failure, parse_duration};
+
+use crate::collect::{CollectSettings, ProcessSettings};
+use crate::filter::NameFilter;
+
+/// Shortest and longest interval between samples.
+const INTERVALS: std::ops::RangeInclusive<Duration> =
+    Duration::from_millis(100)..=Duration::from_secs(3600);
+
+/// What to sample, how often, and under which name.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Tracker")]
+pub struct TrackerArgs {
+    /// Name of this machine in all messages: 1–200 letters, digits, `-`, `_` and `.` [default:
+    /// the system's host name]
+    ///
+    /// In a container the system's name is the container's id: set it there.
+    #[arg(long, value_name = "NAME", env = "RESOURCES_HOST")]
+    pub host: Option<String>,
+
+    /// Time between two samples, from 100ms to 1h.
+    ///
+    /// Samples are taken when the wall clock is at a multiple of it: with 1s at whole seconds.
+    #[arg(
+        long,
+        value_name = "DURATION",
+        env = "RESOURCES_INTERVAL",
+        default_value = "1s",
+        value_parser = parse_duration
+    )]
+    pub interval: Duration,
+
+    /// Samples kept while the broker cannot be reached, 128–1000000; then the oldest are dropped.
+    ///
+    /// A sample takes 1–2 KiB of memory.
+    #[arg(
+        long,
+        value_name = "COUNT",
+        env = "RESOURCES_BUFFER",
+        default_value_t = 3600,
+        value_parser = clap::value_parser!(u32).range(128..=1_000_000)
+    )]
+    pub buffer: u32,
+
+    /// Send the processes that use most CPU while the CPU of all cores is at or above this
+    /// percentage, 0–100.
+    #[arg(
+        long,
+        value_name = "PERCENT",
+        env = "RESOURCES_PROCESSES_ABOVE",
+        default_value_t = 75.0,
+        value_parser = percentage
+    )]
+    pub processes_above: f64,
+
+    /// How many processes to send then, at most 100; 0 never reads them.
+    #[arg(
+        long,
+        value_name = "COUNT",
+        env = "RESOURCES_TOP_PROCESSES",
+        default_value_t = 5,
+        value_parser = clap::value_parser!(u8).range(..=100)
+    )]
+    pub top_processes: u8,
+
+    /// Mount points of disks to send, as globs such as `/` or `/mnt/**` [default: all]
+    #[arg(long, value_name = "GLOB", env = "RESOURCES_DISKS_INCLUDE", value_delimiter = ',')]
+    pub disks_include: Vec<String>,
+
+    /// Mount points of disks not to send, as globs [default: none]
+    #[arg(long, value_name = "GLOB", env = "RESOURCES_DISKS_EXCLUDE", value_delimiter = ',')]
+    pub disks_exclude: Vec<String>,
+
+    /// Network interfaces to send, as globs [default: all]
+    #[arg(long, value_name = "GLOB", env = "RESOURCES_NETWORKS_INCLUDE", value_delimiter = ',')]
+    pub networks_include: Vec<String>,
+
+    /// Network interfaces not to send, as globs.
+    #[arg(
+        long,
+        value_name = "GLOB",
+        env = "RESOURCES_NETWORKS_EXCLUDE",
+        value_delimiter = ',',
+        default_value = "lo,veth*,docker*,br-*,virbr*,cni*,flannel*,cali*,tap*"
+    )]
+    pub networks_exclude: Vec<String>,
+
+    /// Where the host's `/` is mounted, when the tracker runs in a container: then only what is
+    /// mounted at or below it counts as disk, under the host's names.
+    ///
+    /// Mount it with slave propagation, so that disks mounted later are seen. For the host's
+    /// network interfaces and processes it must share the host's network and process namespaces.
+    #[arg(long, value_name = "FOLDER", env = "RESOURCES_HOST_ROOT")]
+    pub host_root: Option<PathBuf>,
+}
+
+/// Settings of the tracker, checked.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub(crate) host: HostName,
+    pub(crate) interval: Interval,
+    pub(crate) buffer: usize,
+    pub(crate) collect: CollectSettings,
+}
+
+impl Settings {
+    /// Name of this machine.
+    #[must_use]
+    pub const fn host(&self) -> &HostName {
+        &self.host
+    }
+
+    /// Time between two samples, in milliseconds.
+    #[must_use]
+    pub const fn interval_ms(&self) -> u64 {
+        self.interval.0
+    }
+
+    /// Samples kept while the broker cannot be reached.
+    #[must_use]
+    pub const fn buffer(&self) -> usize {
+        self.buffer
+    }
+}
+
+/// Time between two samples: 100–3,600,000 whole milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Interval(u64);
+
+impl Interval {
+    pub(crate) fn new(interval: Duration) -> Option<Self> {
+        let fits =
+            INTERVALS.contains(&interval) && interval.subsec_nanos().is_multiple_of(1_000_000);
+        fits.then(|| u64::try_from(interval.as_millis()).ok().map(Self)).flatten()
+    }
+
+    pub(crate) const fn as_ms(self) -> u64 {
+        self.0
+    }
+}
+
+impl TrackerArgs {
+    /// Checks everything and gives the settings of the tracker.
+    ///
+    /// # Errors
+    /// Names the setting that cannot be used and what is allowed.
+    pub fn settings(&self) -> Result<Settings, Failure> {
+        let interval = Interval::new(self.interval).ok_or_else(|| {
+            Failure::settings(format_args!(
+                "--interval {:?}: use 100ms to 1h, in whole milliseconds",
+                self.interval
+            ))
+        })?;
+        Ok(Settings {
+            host: self.host_name()?,
+            interval,
+            buffer: usize::try_from(self.buffer).map_err(Failure::settings)?,
+            collect: self.collect_settings()?,
+        })
+    }
+
+    fn host_name(&self) -> Result<HostName, Failure> {
+        let system = || sysinfo::System::host_name().map_err(|error| error.to_string());
+        let host = host_name(self.host.as_deref(), system).map_err(Failure::settings)?;
+        if self.host.is_none() && in_container() {
+            tracing::warn!(
+                %host,
+                "running in a container under its id {host}; name the machine with --host or \
+                 RESOURCES_HOST"
+            );
+        }
+        Ok(host)
+    }
+
+    fn collect_settings(&self) -> Result<CollectSettings, Failure> {
+        let filter = |what: &str, include: &[String], exclude: &[String]| {
+            NameFilter::new(include, exclude).map_err(|error| {
+                Failure::settings(format!("--{what}-include or -exclude: {error}"))
+            })
+        };
+        let processes = (self.top_processes > 0).then(|| ProcessSettings {
+            above_percentage: self.processes_above,
+            count: usize::from(self.top_processes),
+        });
+        if let Some(root) = self.host_root.as_ref().filter(|root| !is_host_root(root)) {
+            return Err(Failure::settings(format!(
+                "--host-root {}: give the absolute path of a folder that exists",
+                root.display()
+            )));
+        }
+        Ok(CollectSettings {
+            disks: filter("disks", &self.disks_include, &self.disks_exclude)?,
+            networks: filter("networks", &self.networks_include, &self.networks_exclude)?,
+            host_root: self.host_root.clone(),
+            processes,
+        })
+    }
+}
+
+fn is_host_root(path: &Path) -> bool {
+    path.is_absolute() && path.is_dir()
+}
+
+/// The given name, else the system's.
+fn host_name(
+    given: Option<&str>,
+    system: impl FnOnce() -> Result<String, String>,
+) -> Result<HostName, String> {
+    if let Some(name) = given {
+        return HostName::new(name).map_err(|error| format!("--host: {error}"));
+    }
+    system().and_then(|name| HostName::new(&name).map_err(|error| error.to_string())).map_err(
+        |error| {
+            format!("the system's host name cannot be used ({error}); name the machine with --host")
+        },
+    )
+}
+
+/// Whether this process runs in a container, by the marks that engines leave.
+fn in_container() -> bool {
+    ["/.dockerenv", "/run/.containerenv"].iter().any(|mark| Path::new(mark).exists())
+        || std::env::var_os("KUBERNETES_SERVICE_HOST").is_some()
+}
+
+fn percentage(text: &str) -> Result<f64, String> {
+    let value = text.parse::<f64>().ok().filter(|value| (0.0..=100.0).contains(value));
+    value.ok_or_else(|| "give a percentage, 0–100".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        tracker: TrackerArgs,
+    }
+
+    fn settings(line: &str) -> Result<Settings, String> {
+        let line = Line::try_parse_from(std::iter::once("test").chain(line.split_whitespace()));
+        line.map_err(|error| error.to_string())?
+            .tracker
+            .settings()
+            .map_err(|failure| failure.to_string())
+    }
+
+    #[test]
+    fn defaults_are_a_second_an_hour_of_samples_and_five_processes() {
+        let settings = settings("--host me").unwrap();
+        assert_eq!((settings.interval_ms(), settings.buffer()), (1000, 3600));
+        let processes = settings.collect.processes.unwrap();
+        assert!((processes.above_percentage - 75.0).abs() < f64::EPSILON && processes.count == 5);
+        for name in ["lo", "veth12ab", "docker0", "br-01ef", "tap0"] {
+            assert!(!settings.collect.networks.admits(name), "{name}");
+        }
+        assert!(settings.collect.networks.admits("eth0"));
+    }
+
+    #[test]
+    fn globs_may_be_repeated_or_separated_by_commas() {
+        let settings = settings(
+            "--host me --disks-include /,/home --disks-include /var --networks-exclude wg*",
+        )
+        .unwrap();
+        for name in ["/", "/home", "/var"] {
+            assert!(settings.collect.disks.admits(name), "{name}");
+        }
+        assert!(!settings.collect.disks.admits("/srv"));
+        assert!(settings.collect.networks.admits("lo"), "an own list replaces the default");
+    }
+
+    #[test]
+    fn no_processes_are_wanted_with_a_count_of_zero() {
+        assert!(settings("--host me --top-processes 0").unwrap().collect.processes.is_none());
+    }
+
+    #[test]
+    fn a_setting_that_cannot_be_used_is_named_with_what_is_allowed() {
+        for (line, named, allowed) in [
+            ("--host me --interval 1ms", "--interval 1ms", "100ms to 1h"),
+            ("--host me --interval 2h", "--interval 7200s", "100ms to 1h"),
+            ("--host me --interval 0.1005", "--interval", "whole milliseconds"),
+            ("--host a*b", "--host", "letters, digits"),
+            ("--host me --buffer 5", "--buffer", "128"),
+            ("--host me --processes-above 101", "--processes-above", "0–100"),
+            ("--host me --disks-include [a", "--disks-include", "[a"),
+            ("--host me --host-root relative", "--host-root relative", "absolute path"),
+            ("--host me --host-root /no/such/folder", "--host-root /no", "exists"),
+        ] {
+            let error = settings(line).unwrap_err();
+            assert!(error.contains(named) && error.contains(allowed), "{line}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_system_name_that_cannot_be_used_leads_to_the_setting() {
+        assert_eq!(host_name(None, || Ok("web-1".into())).unwrap().as_str(), "web-1");
+        assert_eq!(host_name(Some("a"), || Err("no".into())).unwrap().as_str(), "a");
+        for name in [Ok("my pc".to_owned()), Ok(String::new()), Err("unreadable".to_owned())] {
+            let error = host_name(None, || name.clone()).unwrap_err();
+            assert!(error.contains("--host"), "{error}");
+        }
+    }
+}

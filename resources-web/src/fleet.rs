@@ -1,0 +1,135 @@
+//! What is known of every host now. Pure: no clock, no channel; times come in as arguments.
+
+mod host;
+mod points;
+mod views;
+
+use std::collections::BTreeMap;
+
+use resources_core::contract::{Analysis, HostName};
+
+pub(crate) use host::Host;
+use points::Points;
+pub(crate) use views::{AllHosts, ChangedHosts, HostsWithPoints};
+
+/// One entry for each host, bounded in number.
+#[derive(Debug)]
+pub(crate) struct Fleet {
+    /// Ordered, because every list of hosts is sorted by name.
+    hosts: BTreeMap<HostName, Entry>,
+    /// Hosts with changes not told yet, in order of their first change.
+    changed: Vec<HostName>,
+    max_hosts: usize,
+}
+
+#[derive(Debug)]
+struct Entry {
+    latest: Host,
+    points: Points,
+    /// Whether the host is in `changed`.
+    is_changed: bool,
+}
+
+/// What became of an analysis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Applied {
+    /// It is the newest of its host.
+    Newest,
+    /// A newer one is known; its point found its place.
+    Late,
+    /// It says nothing new: known already, or too old to matter.
+    Nothing,
+    /// Its host is one more than there may be.
+    Refused,
+}
+
+/// How an analysis relates to the latest one known of its host.
+enum Age {
+    Newer,
+    Same,
+    Older,
+}
+
+impl Fleet {
+    /// An empty fleet that will hold at most `max_hosts`.
+    pub(crate) const fn new(max_hosts: usize) -> Self {
+        Self { hosts: BTreeMap::new(), changed: Vec::new(), max_hosts }
+    }
+
+    /// Takes in one analysis, received at `received_ms`. An older sample never replaces a newer
+    /// one, whatever the order they come in.
+    pub(crate) fn apply(&mut self, analysis: Analysis, received_ms: u64) -> Applied {
+        let Some(entry) = self.hosts.get_mut(&analysis.host) else {
+            if self.hosts.len() >= self.max_hosts {
+                return Applied::Refused;
+            }
+            self.add(analysis, received_ms);
+            return Applied::Newest;
+        };
+        let (timestamp_ms, cpu) = (analysis.timestamp_ms, analysis.cpu_percentage);
+        let applied = match entry.latest.age_of(&analysis, received_ms) {
+            Age::Same => return Applied::Nothing,
+            Age::Newer => {
+                entry.points.push_newest(timestamp_ms, cpu);
+                entry.latest = Host::new(analysis, received_ms);
+                Applied::Newest
+            }
+            Age::Older => {
+                if !entry.points.insert_late(timestamp_ms, cpu) {
+                    return Applied::Nothing;
+                }
+                Applied::Late
+            }
+        };
+        if !entry.is_changed {
+            entry.is_changed = true;
+            self.changed.push(entry.latest.host.clone());
+        }
+        applied
+    }
+
+    fn add(&mut self, analysis: Analysis, received_ms: u64) {
+        let mut points = Points::default();
+        points.push_newest(analysis.timestamp_ms, analysis.cpu_percentage);
+        let latest = Host::new(analysis, received_ms);
+        let name = latest.host.clone();
+        self.changed.push(name.clone());
+        self.hosts.insert(name, Entry { latest, points, is_changed: true });
+    }
+
+    /// Drops every host of which nothing newer than `before_ms` was received, and gives how
+    /// many they were.
+    pub(crate) fn forget_unseen_since(&mut self, before_ms: u64) -> usize {
+        let known = self.hosts.len();
+        self.hosts.retain(|_, entry| entry.latest.received_ms >= before_ms);
+        let forgotten = known - self.hosts.len();
+        if forgotten > 0 {
+            let hosts = &self.hosts;
+            self.changed.retain(|name| hosts.contains_key(name));
+        }
+        forgotten
+    }
+
+    /// How many hosts are known.
+    pub(crate) fn len(&self) -> usize {
+        self.hosts.len()
+    }
+
+    /// Whether there is something that [`ChangedHosts`] would tell.
+    pub(crate) const fn has_changes(&self) -> bool {
+        !self.changed.is_empty()
+    }
+
+    /// Takes all changes as told.
+    pub(crate) fn clear_changes(&mut self) {
+        for name in self.changed.drain(..) {
+            if let Some(entry) = self.hosts.get_mut(&name) {
+                entry.is_changed = false;
+                entry.points.mark_told();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

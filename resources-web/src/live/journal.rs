@@ -1,0 +1,128 @@
+//! The last messages to all browsers, each with its number.
+
+use std::collections::VecDeque;
+
+use axum::extract::ws::Utf8Bytes;
+
+/// Most messages kept. At ten batches a second this is much longer than any browser is waited
+/// for; it matters when every change is a batch.
+const MAX_MESSAGES: usize = 1024;
+
+/// Most bytes kept, shared by all browsers: about 20 s of a thousand hosts.
+const MAX_BYTES: usize = 8 << 20;
+
+/// Messages in order, bounded; the oldest go first. Numbers are given once and never reused.
+#[derive(Debug, Default)]
+pub(super) struct Journal {
+    messages: VecDeque<Utf8Bytes>,
+    bytes: usize,
+    /// Number of the next message.
+    end: u64,
+}
+
+/// What the journal holds for a reader.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// The message asked for.
+    Message(Utf8Bytes),
+    /// Nothing yet: it is still to come.
+    NotYet,
+    /// It is gone: the reader was too slow, or is to start over.
+    Lost,
+}
+
+impl Journal {
+    /// Adds a message and gives the journal's new end.
+    pub(super) fn push(&mut self, message: Utf8Bytes) -> u64 {
+        self.bytes += message.len();
+        self.messages.push_back(message);
+        self.end += 1;
+        // The newest stays whatever its size, so that readers who keep up lose nothing.
+        while self.messages.len() > 1
+            && (self.messages.len() > MAX_MESSAGES || self.bytes > MAX_BYTES)
+        {
+            self.bytes -= self.messages.pop_front().map_or(0, |gone| gone.len());
+        }
+        self.end
+    }
+
+    /// Drops every message, and one more that never was: every reader finds its next one lost.
+    pub(super) fn skip(&mut self) -> u64 {
+        self.messages.clear();
+        self.bytes = 0;
+        self.end += 1;
+        self.end
+    }
+
+    /// Number the next message will have.
+    pub(super) const fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// Message number `cursor`.
+    pub(super) fn next(&self, cursor: u64) -> Next {
+        if cursor >= self.end {
+            return Next::NotYet;
+        }
+        // How many messages before the end; those kept are the last ones.
+        let from_end = usize::try_from(self.end - cursor).unwrap_or(usize::MAX);
+        match self.messages.len().checked_sub(from_end).and_then(|i| self.messages.get(i)) {
+            Some(message) => Next::Message(message.clone()),
+            None => Next::Lost,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gives_each_message_by_its_number() {
+        let mut journal = Journal::default();
+        assert_eq!(journal.next(0), Next::NotYet);
+        journal.push("a".into());
+        journal.push("b".into());
+        assert_eq!(journal.next(0), Next::Message("a".into()));
+        assert_eq!(journal.next(1), Next::Message("b".into()));
+        assert_eq!(journal.next(2), Next::NotYet);
+    }
+
+    #[test]
+    fn the_oldest_are_lost_above_the_number_of_messages() {
+        let mut journal = Journal::default();
+        for number in 0..=MAX_MESSAGES {
+            journal.push(number.to_string().into());
+        }
+        assert_eq!(journal.next(0), Next::Lost);
+        assert_eq!(journal.next(1), Next::Message("1".into()));
+        assert_eq!(journal.messages.len(), MAX_MESSAGES);
+    }
+
+    #[test]
+    fn the_oldest_are_lost_above_the_number_of_bytes_but_never_the_newest() {
+        let mut journal = Journal::default();
+        let half = "x".repeat(MAX_BYTES / 2 + 1);
+        journal.push(half.clone().into());
+        journal.push(half.into());
+        assert_eq!(journal.next(0), Next::Lost);
+        assert!(journal.bytes <= MAX_BYTES);
+        journal.push("x".repeat(MAX_BYTES * 2).into());
+        assert_eq!(journal.next(1), Next::Lost);
+        assert!(matches!(journal.next(2), Next::Message(_)));
+    }
+
+    #[test]
+    fn after_a_skip_every_reader_starts_over() {
+        let mut journal = Journal::default();
+        journal.push("a".into());
+        let kept_up = journal.end();
+        journal.skip();
+        assert_eq!(journal.next(0), Next::Lost);
+        assert_eq!(journal.next(kept_up), Next::Lost);
+        assert_eq!(journal.next(journal.end()), Next::NotYet);
+        let number = journal.end();
+        journal.push("b".into());
+        assert_eq!(journal.next(number), Next::Message("b".into()));
+    }
+}

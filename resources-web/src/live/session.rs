@@ -1,0 +1,220 @@
+//! One browser, from its snapshot to its end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::ws::{CloseCode, CloseFrame, Message, Utf8Bytes, close_code};
+use futures_util::{Sink, SinkExt as _, Stream, StreamExt as _};
+use resources_core::service::now_ms;
+use tokio::sync::watch;
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::message::ServerMessage;
+use super::{Live, Next};
+
+/// Quiet after which a heartbeat is sent.
+const HEARTBEAT_AFTER: Duration = Duration::from_secs(5);
+
+/// How often the browser is pinged.
+const PING_EVERY: Duration = Duration::from_secs(20);
+
+/// Pings in a row without any answer after which the browser counts as gone.
+const UNANSWERED_PINGS: u32 = 2;
+
+/// How long one message may take to leave; a browser this slow is better off connecting anew.
+const SEND_LIMIT: Duration = Duration::from_secs(10);
+
+/// Least time between two snapshots to one browser.
+const RESYNC_EVERY: Duration = Duration::from_secs(1);
+
+/// How long the browser may take to answer the close.
+const CLOSE_LIMIT: Duration = Duration::from_secs(2);
+
+/// Why a session ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// The server stops.
+    Stopped,
+    /// The browser closed.
+    Closed,
+    /// The connection broke.
+    Broken,
+    /// What the browser sent could not be read: too large, none of the protocol, or cut off.
+    Unreadable,
+    /// The browser answers no ping.
+    Silent,
+    /// A message could not be sent in time.
+    TooSlow,
+}
+
+impl End {
+    /// What to tell the browser, when it can still be told.
+    const fn farewell(self) -> Option<(CloseCode, &'static str)> {
+        match self {
+            Self::Stopped => Some((close_code::AWAY, "the server stops")),
+            Self::Unreadable => Some((close_code::POLICY, "only messages of up to 4 KiB are read")),
+            Self::Silent => Some((close_code::POLICY, "no answer to pings")),
+            Self::Closed | Self::Broken | Self::TooSlow => None,
+        }
+    }
+}
+
+/// Tells one browser everything, until either side ends it.
+pub(super) async fn run<S, E>(mut socket: S, live: Arc<Live>, stop: CancellationToken) -> End
+where
+    S: Stream<Item = Result<Message, E>> + Sink<Message, Error = E> + Unpin,
+{
+    let end = Session::new(&mut socket, live, stop).tell().await;
+    // The rest may not arrive any more; nothing depends on it.
+    let _in_time = timeout(CLOSE_LIMIT, async {
+        if let Some((code, reason)) = end.farewell() {
+            let reason = Utf8Bytes::from_static(reason);
+            if socket.send(Message::Close(Some(CloseFrame { code, reason }))).await.is_err() {
+                return;
+            }
+        }
+        if !matches!(end, End::Broken | End::TooSlow) {
+            // Reading on sends the answer to a close, and waits for the one to ours.
+            while let Some(Ok(_)) = socket.next().await {}
+        }
+    })
+    .await;
+    end
+}
+
+struct Session<'a, S> {
+    socket: &'a mut S,
+    live: Arc<Live>,
+    stop: CancellationToken,
+    /// Number of the message to send next.
+    cursor: u64,
+    end: watch::Receiver<u64>,
+    told_at: Instant,
+    synced_at: Instant,
+    unanswered_pings: u32,
+}
+
+impl<'a, S, E> Session<'a, S>
+where
+    S: Stream<Item = Result<Message, E>> + Sink<Message, Error = E> + Unpin,
+{
+    fn new(socket: &'a mut S, live: Arc<Live>, stop: CancellationToken) -> Self {
+        let end = live.end();
+        let now = Instant::now();
+        Self {
+            socket,
+            live,
+            stop,
+            cursor: 0,
+            end,
+            told_at: now,
+            synced_at: now,
+            unanswered_pings: 0,
+        }
+    }
+
+    async fn tell(mut self) -> End {
+        match self.converse().await {
+            Ok(never) => match never {},
+            Err(end) => end,
+        }
+    }
+
+    async fn converse(&mut self) -> Result<std::convert::Infallible, End> {
+        self.sync().await?;
+        let mut ping = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
+        ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let next = self.live.next(self.cursor);
+            // In no fixed order, so that neither a flood of messages nor one of changes keeps
+            // the other waiting.
+            tokio::select! {
+                () = self.stop.cancelled() => return Err(End::Stopped),
+                frame = self.socket.next() => self.heard(frame)?,
+                _ = ping.tick() => self.ping().await?,
+                () = sleep_until(self.told_at + HEARTBEAT_AFTER) => {
+                    let heartbeat = ServerMessage::Heartbeat { server_time_ms: now_ms() };
+                    self.text(heartbeat.to_text()).await?;
+                }
+                () = due(&next, &mut self.end, self.synced_at + RESYNC_EVERY) => match next {
+                    Next::Message(text) => {
+                        self.text(text).await?;
+                        self.cursor += 1;
+                    }
+                    Next::Lost => self.sync().await?,
+                    Next::NotYet => {}
+                },
+            }
+        }
+    }
+
+    /// Sends all that is known.
+    async fn sync(&mut self) -> Result<(), End> {
+        let snapshot = self.live.snapshot();
+        self.cursor = snapshot.cursor;
+        self.text(snapshot.text).await?;
+        self.synced_at = Instant::now();
+        Ok(())
+    }
+
+    fn heard(&mut self, frame: Option<Result<Message, E>>) -> Result<(), End> {
+        match frame {
+            None => Err(End::Broken),
+            Some(Err(_)) => Err(End::Unreadable),
+            Some(Ok(Message::Close(_))) => Err(End::Closed),
+            Some(Ok(_)) => {
+                self.unanswered_pings = 0;
+                Ok(())
+            }
+        }
+    }
+
+    async fn ping(&mut self) -> Result<(), End> {
+        if self.unanswered_pings >= UNANSWERED_PINGS {
+            return Err(End::Silent);
+        }
+        self.unanswered_pings += 1;
+        self.send(Message::Ping(axum::body::Bytes::new())).await
+    }
+
+    async fn text(&mut self, text: Utf8Bytes) -> Result<(), End> {
+        self.send(Message::Text(text)).await?;
+        self.told_at = Instant::now();
+        Ok(())
+    }
+
+    async fn send(&mut self, message: Message) -> Result<(), End> {
+        let stop = &self.stop;
+        let stopped = async {
+            stop.cancelled().await;
+            // Half a message cannot be followed by a close; let it leave if it can.
+            sleep(CLOSE_LIMIT).await;
+        };
+        tokio::select! {
+            sent = timeout(SEND_LIMIT, self.socket.send(message)) => match sent {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(_)) => Err(End::Broken),
+                Err(_) => Err(End::TooSlow),
+            },
+            () = stopped => Err(End::TooSlow),
+        }
+    }
+}
+
+/// Waits until `next` can be acted on.
+async fn due(next: &Next, end: &mut watch::Receiver<u64>, resync_at: Instant) {
+    match next {
+        Next::Message(_) => {}
+        Next::Lost => sleep_until(resync_at).await,
+        Next::NotYet => {
+            // Fails only without a sender, and the session holds it.
+            if end.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,201 @@
+//! A session over a socket of channels, under paused time: no wait is real.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use resources_core::bus::{Link, LinkState};
+use resources_core::contract::Analysis;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_util::sync::PollSender;
+
+use super::*;
+
+/// The server's end: takes messages as fast as the browser reads, one ahead.
+struct Socket {
+    to_browser: PollSender<Message>,
+    from_browser: mpsc::Receiver<Message>,
+}
+
+/// The browser's end.
+struct Browser {
+    from_server: mpsc::Receiver<Message>,
+    to_server: mpsc::Sender<Message>,
+    session: JoinHandle<End>,
+    live: Arc<Live>,
+    stop: CancellationToken,
+}
+
+impl Stream for Socket {
+    type Item = Result<Message, Infallible>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.from_browser.poll_recv(cx).map(|message| message.map(Ok))
+    }
+}
+
+impl Sink<Message> for Socket {
+    type Error = Infallible;
+
+    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        // A browser that is gone takes everything.
+        self.to_browser.poll_reserve(cx).map(|_| Ok(()))
+    }
+
+    fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), Infallible> {
+        let _gone = self.to_browser.send_item(message);
+        Ok(())
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+fn connect() -> Browser {
+    let link = Link { state: LinkState::Up, since_ms: 1 };
+    let live = Arc::new(Live::new(10, link));
+    let (to_browser, from_server) = mpsc::channel(1);
+    let (to_server, from_browser) = mpsc::channel(1);
+    let socket = Socket { to_browser: PollSender::new(to_browser), from_browser };
+    let stop = CancellationToken::new();
+    let session = tokio::spawn(run(socket, Arc::clone(&live), stop.clone()));
+    Browser { from_server, to_server, session, live, stop }
+}
+
+impl Browser {
+    /// The next message that is not a ping, read.
+    async fn next(&mut self) -> Value {
+        loop {
+            match self.from_server.recv().await.expect("a message") {
+                Message::Text(text) => return serde_json::from_str(&text).unwrap(),
+                Message::Ping(_) => {}
+                other => panic!("not expected: {other:?}"),
+            }
+        }
+    }
+
+    fn change(&self, timestamp_ms: u64) {
+        let body = json!({
+            "host": "a", "timestamp_ms": timestamp_ms, "cpu_percentage": 1.0,
+            "cpu_result": "LOW", "level": "LOW",
+        });
+        let analysis: Analysis = serde_json::from_value(body).unwrap();
+        self.live.apply(analysis, timestamp_ms);
+        self.live.push_changes(timestamp_ms);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn quiet_is_broken_by_a_heartbeat() {
+    let mut browser = connect();
+    assert_eq!(browser.next().await["type"], "snapshot");
+    let quiet_since = Instant::now();
+    assert_eq!(browser.next().await["type"], "heartbeat");
+    assert_eq!(quiet_since.elapsed().as_secs(), 5);
+    tokio::time::advance(Duration::from_secs(4)).await;
+    browser.change(1);
+    assert_eq!(browser.next().await["type"], "changes");
+    let told = Instant::now();
+    assert_eq!(browser.next().await["type"], "heartbeat");
+    assert_eq!(told.elapsed().as_secs(), 5, "what was told counts as a sign of life");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_browser_that_answers_no_ping_is_let_go() {
+    let mut browser = connect();
+    let started = Instant::now();
+    let mut pings = 0;
+    let close = loop {
+        match browser.from_server.recv().await.unwrap() {
+            Message::Ping(_) => pings += 1,
+            Message::Text(_) => {}
+            other => break other,
+        }
+    };
+    assert_eq!((pings, started.elapsed().as_secs()), (2, 60));
+    assert!(matches!(close, Message::Close(Some(_))), "{close:?}");
+    assert_eq!(browser.session.await.unwrap(), End::Silent);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_browser_that_answers_pings_stays() {
+    let mut browser = connect();
+    let started = Instant::now();
+    while started.elapsed() < Duration::from_secs(300) {
+        match browser.from_server.recv().await.expect("the session goes on") {
+            Message::Ping(payload) => browser.to_server.send(Message::Pong(payload)).await.unwrap(),
+            Message::Text(_) => {}
+            other => panic!("not expected: {other:?}"),
+        }
+    }
+    assert!(!browser.session.is_finished());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_browser_that_takes_nothing_is_let_go_after_ten_seconds() {
+    let browser = connect();
+    tokio::task::yield_now().await;
+    // The snapshot and one batch fit on the way; nothing after them.
+    let started = Instant::now();
+    for timestamp_ms in 1..10 {
+        browser.change(timestamp_ms);
+    }
+    assert_eq!(browser.session.await.unwrap(), End::TooSlow);
+    assert_eq!(started.elapsed().as_secs(), 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_browser_that_fell_behind_gets_a_snapshot_at_most_once_a_second() {
+    let mut browser = connect();
+    assert_eq!(browser.next().await["type"], "snapshot");
+    let synced = Instant::now();
+    // More than the journal keeps, while the session cannot run.
+    for timestamp_ms in 1..3_000 {
+        browser.change(timestamp_ms);
+    }
+    let snapshot = browser.next().await;
+    assert_eq!(snapshot["type"], "snapshot");
+    assert_eq!(snapshot["hosts"][0]["timestamp_ms"], 2_999);
+    assert_eq!(synced.elapsed().as_millis() / 10, 100, "not before a second was over");
+    browser.change(3_000);
+    let changes = browser.next().await;
+    assert_eq!(
+        (&changes["type"], &changes["hosts"][0]["timestamp_ms"]),
+        (&json!("changes"), &json!(3_000))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_says_good_bye_and_waits_for_the_answer() {
+    let mut browser = connect();
+    assert_eq!(browser.next().await["type"], "snapshot");
+    browser.stop.cancel();
+    let close = browser.from_server.recv().await.unwrap();
+    assert!(
+        matches!(&close, Message::Close(Some(CloseFrame { code: close_code::AWAY, .. }))),
+        "{close:?}"
+    );
+    drop(browser.to_server);
+    assert_eq!(browser.session.await.unwrap(), End::Stopped);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_does_not_wait_for_a_browser_that_takes_nothing() {
+    let browser = connect();
+    tokio::task::yield_now().await;
+    for timestamp_ms in 1..10 {
+        browser.change(timestamp_ms);
+        tokio::task::yield_now().await;
+    }
+    let started = Instant::now();
+    browser.stop.cancel();
+    browser.session.await.unwrap();
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+}

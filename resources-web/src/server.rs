@@ -1,0 +1,218 @@
+//! The HTTP server: what it serves, where it listens, and in which order it stops.
+
+mod accept;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::{from_fn_with_state, map_response};
+use axum::routing::get;
+use resources_core::bus::{Bus, Link};
+use resources_core::service::{Failure, GRACE, within};
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower_http::CompressionLevel;
+use tower_http::compression::CompressionLayer;
+use tower_http::limit::RequestBodyLimitLayer;
+
+use crate::assets::Page;
+use crate::config::Settings;
+use crate::live::{Live, Pace};
+use crate::security::Guard;
+use crate::{api, assets, feed, live, security};
+
+/// No request has a body to speak of.
+const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 1024;
+
+/// What the system holds of what a browser has not yet taken, a browser. Without it the system
+/// would hold megabytes for each slow one.
+const SEND_BUFFER_BYTES: u32 = 256 * 1024;
+
+/// What every request may need. Cloning is cheap.
+#[derive(Debug, Clone)]
+pub struct AppState(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    live: Arc<Live>,
+    link: watch::Receiver<Link>,
+    guard: Guard,
+    page: Page,
+    socket_places: Arc<Semaphore>,
+    sockets: TaskTracker,
+    closing: CancellationToken,
+}
+
+impl AppState {
+    /// The state of a dashboard that has heard nothing yet over `bus`.
+    #[must_use]
+    pub fn new(settings: &Settings, bus: &Bus) -> Self {
+        let link = bus.link();
+        let now = link.borrow().clone();
+        Self(Arc::new(Shared {
+            live: Arc::new(Live::new(settings.max_hosts, now)),
+            link,
+            guard: settings.guard.clone(),
+            page: Page::new(settings.page_dir.as_deref()),
+            socket_places: Arc::new(Semaphore::new(settings.max_connections)),
+            sockets: TaskTracker::new(),
+            closing: CancellationToken::new(),
+        }))
+    }
+
+    pub(crate) fn live(&self) -> &Arc<Live> {
+        &self.0.live
+    }
+
+    /// The state of the link now.
+    pub(crate) fn link(&self) -> Link {
+        self.0.link.borrow().clone()
+    }
+
+    pub(crate) fn guard(&self) -> &Guard {
+        &self.0.guard
+    }
+
+    pub(crate) fn page(&self) -> &Page {
+        &self.0.page
+    }
+
+    /// A permit for each WebSocket there may be.
+    pub(crate) fn socket_places(&self) -> &Arc<Semaphore> {
+        &self.0.socket_places
+    }
+
+    /// Every open WebSocket.
+    pub(crate) fn sockets(&self) -> &TaskTracker {
+        &self.0.sockets
+    }
+
+    /// Cancelled when the server stops.
+    pub(crate) fn closing(&self) -> &CancellationToken {
+        &self.0.closing
+    }
+}
+
+/// Everything that is served, without a socket.
+pub fn router(state: AppState) -> Router {
+    Router::new()
+        .route("/ws", get(live::socket))
+        .route("/healthz", get(api::healthz))
+        .route("/readyz", get(api::readyz))
+        .route("/api/v1/hosts", get(api::hosts))
+        .fallback(assets::page)
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
+        .layer(RequestBodyLimitLayer::new(MAX_BODY_BYTES))
+        .layer(from_fn_with_state(state.clone(), security::check_host))
+        // Outermost, so that refusals have them too.
+        .layer(map_response(security::add_headers))
+        .with_state(state)
+}
+
+/// A dashboard that listens and is yet to run.
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    state: AppState,
+    pace: Pace,
+    bus: Bus,
+}
+
+impl Server {
+    /// Binds the address; requests wait until [`run`](Self::run).
+    ///
+    /// # Errors
+    /// When the address cannot be bound, for instance because its port is in use.
+    pub async fn bind(settings: Settings, bus: Bus) -> Result<Self, Failure> {
+        let wanted = settings.listen;
+        let cannot = |error: std::io::Error| {
+            let reason = if error.kind() == std::io::ErrorKind::AddrInUse {
+                "the port is in use; stop what uses it or choose another with --listen".to_owned()
+            } else {
+                error.to_string()
+            };
+            Failure::failed(format!("cannot listen on {wanted}: {reason}"))
+        };
+        let listener = listen(wanted).map_err(cannot)?;
+        let address = listener.local_addr().map_err(cannot)?;
+        let state = AppState::new(&settings, &bus);
+        tracing::info!(
+            listen = %address,
+            page = state.page().describe(),
+            push_interval_ms = u64::try_from(settings.push_interval.as_millis()).unwrap_or(u64::MAX),
+            max_connections = settings.max_connections,
+            max_hosts = settings.max_hosts,
+            "serving the dashboard on http://{address}/"
+        );
+        let pace =
+            Pace { push_interval: settings.push_interval, forget_after: settings.forget_after };
+        Ok(Self { listener, address, state, pace, bus })
+    }
+
+    /// Where the server listens: the port that was picked when port 0 was asked for.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `stop`, then says good-bye to every browser, within
+    /// [`GRACE`](resources_core::service::GRACE).
+    ///
+    /// # Errors
+    /// When a part of the service ends by itself.
+    pub async fn run(self, stop: CancellationToken) -> Result<(), Failure> {
+        let Self { listener, state, pace, bus, .. } = self;
+        // The parts stop together: when asked to, or when one of them ends.
+        let closing = state.closing().clone();
+        let mut parts = JoinSet::new();
+        let link = bus.link();
+        parts.spawn(feed::run(bus, Arc::clone(state.live()), closing.clone()));
+        let tell = Arc::clone(state.live()).tell(pace, link, closing.clone());
+        parts.spawn(async move {
+            tell.await;
+            Ok(())
+        });
+        let accept = accept::run(listener, router(state.clone()), closing.clone());
+        parts.spawn(async move {
+            accept.await;
+            Ok(())
+        });
+
+        let early = tokio::select! {
+            () = stop.cancelled() => None,
+            ended = parts.join_next() => ended,
+        };
+        closing.cancel();
+        state.sockets().close();
+        within(GRACE, "closing connections", async {
+            while parts.join_next().await.is_some() {}
+            state.sockets().wait().await;
+        })
+        .await;
+        match early {
+            None => Ok(()),
+            Some(Ok(Err(failure))) => Err(failure),
+            Some(Ok(Ok(()))) => Err(Failure::failed("a part of the dashboard ended by itself")),
+            Some(Err(panic)) => Err(Failure::failed(format!("a part of the dashboard: {panic}"))),
+        }
+    }
+}
+
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // Elsewhere it would let two servers share the port.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    // Accepted connections inherit it.
+    socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}

@@ -1,0 +1,213 @@
+//! A dashboard on a port of its own, and clients of it.
+
+use std::net::SocketAddr;
+
+use clap::Parser;
+use futures_util::{SinkExt as _, StreamExt as _};
+use resources_core::bus::{Bus, BusConfig, Message as BusMessage};
+use resources_core::contract::{Analysis, Topic, TraceParent};
+use resources_core::service::Failure;
+use resources_core::test_support::in_time;
+use resources_web::{Server, Settings, WebArgs};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::task::JoinHandle;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::{self, Message};
+use tokio_util::sync::CancellationToken;
+
+/// The settings of a command line.
+pub(crate) fn settings(args: &[&str]) -> Result<Settings, Failure> {
+    #[derive(Parser)]
+    struct Args {
+        #[command(flatten)]
+        web: WebArgs,
+    }
+    Args::try_parse_from([&["test"], args].concat()).unwrap().web.settings()
+}
+
+pub(crate) struct Dashboard {
+    pub(crate) address: SocketAddr,
+    pub(crate) bus: Bus,
+    pub(crate) stop: CancellationToken,
+    pub(crate) running: JoinHandle<Result<(), Failure>>,
+}
+
+impl Dashboard {
+    pub(crate) async fn start(args: &[&str]) -> Self {
+        Self::start_over(Bus::open(BusConfig::in_memory("test")), args).await
+    }
+
+    pub(crate) async fn start_over(bus: Bus, args: &[&str]) -> Self {
+        let settings = settings(&[&["--listen", "127.0.0.1:0"], args].concat()).unwrap();
+        let server = Server::bind(settings, bus.clone()).await.unwrap();
+        let address = server.address();
+        let stop = CancellationToken::new();
+        let running = tokio::spawn(server.run(stop.clone()));
+        Self { address, bus, stop, running }
+    }
+
+    pub(crate) async fn stop(self) -> Bus {
+        self.stop.cancel();
+        in_time("the dashboard stops", self.running).await.unwrap().unwrap();
+        self.bus
+    }
+
+    pub(crate) async fn publish(&self, analysis: &Analysis) {
+        publish(&self.bus, analysis).await;
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.ask("GET", path, &[]).await
+    }
+
+    /// One request on a connection of its own.
+    pub(crate) async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let mut head = format!("{method} {path} HTTP/1.1\r\n");
+        let own = [("host", self.address.to_string()), ("connection", "close".to_owned())];
+        for (name, value) in own {
+            if !headers.iter().any(|(given, _)| *given == name) {
+                head += &format!("{name}: {value}\r\n");
+            }
+        }
+        for (name, value) in headers {
+            head += &format!("{name}: {value}\r\n");
+        }
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        stream.write_all(format!("{head}\r\n").as_bytes()).await.unwrap();
+        let mut bytes = Vec::new();
+        in_time("an answer", stream.read_to_end(&mut bytes)).await.unwrap();
+        Answer::read(&bytes)
+    }
+
+    /// A browser that is connected and has not read its snapshot.
+    pub(crate) async fn connect(&self) -> Browser {
+        self.connect_with(&[]).await.unwrap()
+    }
+
+    pub(crate) async fn connect_with(
+        &self,
+        headers: &[(&'static str, &str)],
+    ) -> Result<Browser, tungstenite::Error> {
+        // A small window, so that what a slow browser does not read stays with the server.
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(16 * 1024).unwrap();
+        let stream = socket.connect(self.address).await.unwrap();
+        let mut request = format!("ws://{}/ws", self.address).into_client_request().unwrap();
+        for (name, value) in headers {
+            request.headers_mut().insert(*name, value.parse().unwrap());
+        }
+        let connected = tokio_tungstenite::client_async(request, stream).await?;
+        Ok(Browser(connected.0))
+    }
+}
+
+pub(crate) async fn publish(bus: &Bus, analysis: &Analysis) {
+    let topic = Topic::new(&format!("{}.analysis", analysis.host)).unwrap();
+    let timestamp_ms = analysis.timestamp_ms;
+    let message = BusMessage::json(topic, analysis, timestamp_ms, TraceParent::begin()).unwrap();
+    bus.publisher().publish_until_confirmed(&message).await.unwrap();
+}
+
+pub(crate) async fn publish_raw(bus: &Bus, topic: &str, body: &'static str) {
+    let message = BusMessage {
+        topic: Topic::new(topic).unwrap(),
+        body: body.into(),
+        timestamp_ms: 1,
+        trace: TraceParent::begin(),
+    };
+    bus.publisher().publish_until_confirmed(&message).await.unwrap();
+}
+
+pub(crate) fn analysis(host: &str, sequence: u64, cpu_percentage: f64) -> Analysis {
+    let body = json!({
+        "host": host, "run": "run-1", "sequence": sequence, "timestamp_ms": 1_000 + sequence,
+        "interval_ms": 1_000, "cpu_result": "LOW", "level": "LOW",
+        "cpu_percentage": cpu_percentage,
+        "resources": [{"name": "cpu", "percentage": cpu_percentage, "level": "LOW"}],
+    });
+    serde_json::from_value(body).unwrap()
+}
+
+/// An HTTP answer, taken apart.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    head: String,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    fn read(bytes: &[u8]) -> Self {
+        let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").expect("a whole head");
+        let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        Self { status, head, body: bytes[end + 4..].to_vec() }
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| {
+            let (header, value) = line.split_once(": ")?;
+            header.eq_ignore_ascii_case(name).then_some(value)
+        })
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Browser(pub(crate) WebSocketStream<TcpStream>);
+
+impl Browser {
+    /// The next frame of any kind; `None` once the connection has ended.
+    pub(crate) async fn frame(&mut self) -> Option<Message> {
+        in_time("a frame", self.0.next()).await.and_then(Result::ok)
+    }
+
+    /// The next message of the protocol other than a heartbeat.
+    pub(crate) async fn next(&mut self) -> Value {
+        in_time("a message that is no heartbeat", async {
+            loop {
+                let frame = self.frame().await.expect("the connection is open");
+                let Message::Text(text) = frame else { continue };
+                let message: Value = serde_json::from_str(&text).unwrap();
+                if message["type"] != "heartbeat" {
+                    return message;
+                }
+            }
+        })
+        .await
+    }
+
+    /// Reads on until the link was told to be in `state`.
+    pub(crate) async fn until_link(&mut self, state: &str) {
+        while self.next().await["link"]["state"] != state {}
+    }
+
+    /// Reads on until `host` was told with `sequence`; gives all messages up to it.
+    pub(crate) async fn until(&mut self, host: &str, sequence: u64) -> Vec<Value> {
+        let mut messages = Vec::new();
+        loop {
+            let message = self.next().await;
+            let told = message["hosts"].as_array().is_some_and(|hosts| {
+                hosts.iter().any(|one| one["host"] == host && one["sequence"] == sequence)
+            });
+            messages.push(message);
+            if told {
+                return messages;
+            }
+        }
+    }
+
+    pub(crate) async fn say(&mut self, text: String) {
+        self.0.send(Message::text(text)).await.unwrap();
+    }
+}

@@ -1,0 +1,95 @@
+use std::num::NonZeroU16;
+
+use resources_core::bus::{Bus, BusConfig, Source};
+use resources_core::test_support::{eventually, in_time};
+
+use crate::dashboard::{Dashboard, analysis, publish, publish_raw};
+
+#[tokio::test]
+async fn what_does_not_follow_the_contract_is_set_aside_with_its_reason_and_the_rest_flows() {
+    let dashboard = Dashboard::start(&[]).await;
+    let bus = dashboard.bus.clone();
+    let bad = [
+        ("a.analysis", "{", "does not parse"),
+        (
+            "a.analysis",
+            r#"{"host":"b","timestamp_ms":1,"cpu_percentage":1,"cpu_result":"LOW","level":"LOW"}"#,
+            "speaks for host",
+        ),
+        (
+            "a.analysis",
+            r#"{"host":"a","timestamp_ms":1,"cpu_percentage":101,"cpu_result":"LOW","level":"LOW"}"#,
+            "cpu_percentage",
+        ),
+    ];
+    for (topic, body, _) in bad {
+        publish_raw(&bus, topic, body).await;
+    }
+    dashboard.publish(&analysis("good", 7, 1.0)).await;
+    let mut browser = dashboard.connect().await;
+    browser.until("good", 7).await;
+
+    let mut rejected = bus.subscribe(Source::Rejected, NonZeroU16::new(10).unwrap());
+    for (_, body, reason) in bad {
+        let delivery = in_time("a rejected message", rejected.next()).await.unwrap();
+        assert_eq!(delivery.body, body);
+        let found = delivery.rejection.unwrap();
+        assert!(found.contains(reason), "{found}");
+    }
+    assert_eq!(dashboard.get("/api/v1/hosts").await.json()["hosts"].as_array().unwrap().len(), 1);
+    dashboard.stop().await;
+}
+
+#[tokio::test]
+async fn an_older_sample_never_replaces_a_newer_one() {
+    let dashboard = Dashboard::start(&[]).await;
+    for sequence in [5, 9, 7, 9, 6] {
+        dashboard.publish(&analysis("a", sequence, 1.0)).await;
+    }
+    dashboard.publish(&analysis("last", 0, 1.0)).await;
+    let listed = async || dashboard.get("/api/v1/hosts").await.json();
+    eventually("all are taken in", async || listed().await["hosts"][1].is_object()).await;
+    assert_eq!(listed().await["hosts"][0]["sequence"], 9);
+    dashboard.stop().await;
+}
+
+#[tokio::test]
+async fn a_dashboard_started_anew_shows_the_hosts_of_the_last_minutes() {
+    let first = Dashboard::start(&[]).await;
+    first.publish(&analysis("a", 1, 1.0)).await;
+    first.publish(&analysis("a", 2, 2.0)).await;
+    first.connect().await.until("a", 2).await;
+    let bus = first.stop().await;
+    publish(&bus, &analysis("b", 3, 3.0)).await;
+
+    let second = Dashboard::start_over(bus, &[]).await;
+    let mut browser = second.connect().await;
+    let mut points = Vec::new();
+    for message in browser.until("b", 3).await {
+        for host in message["hosts"].as_array().unwrap().iter().filter(|host| host["host"] == "a") {
+            points.extend(host["points"].as_array().unwrap().clone());
+        }
+    }
+    assert_eq!(points, [serde_json::json!([1001, 1.0]), serde_json::json!([1002, 2.0])]);
+    second.stop().await;
+}
+
+#[tokio::test]
+async fn hosts_above_the_most_are_left_out() {
+    let dashboard = Dashboard::start(&["--max-hosts", "1"]).await;
+    dashboard.publish(&analysis("a", 1, 1.0)).await;
+    dashboard.publish(&analysis("b", 1, 1.0)).await;
+    dashboard.publish(&analysis("a", 2, 1.0)).await;
+    dashboard.connect().await.until("a", 2).await;
+    let hosts = dashboard.get("/api/v1/hosts").await.json()["hosts"].clone();
+    assert_eq!(hosts.as_array().unwrap().len(), 1);
+    dashboard.stop().await;
+}
+
+#[tokio::test]
+async fn a_bus_closed_under_it_ends_the_dashboard_with_a_failure() {
+    let dashboard = Dashboard::start_over(Bus::open(BusConfig::in_memory("test")), &[]).await;
+    dashboard.bus.close().await;
+    let outcome = in_time("the dashboard ends", dashboard.running).await.unwrap();
+    assert!(outcome.unwrap_err().to_string().contains("bus was closed"));
+}

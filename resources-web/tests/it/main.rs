@@ -1,0 +1,11 @@
+//! The dashboard as a whole: a real socket, a bus inside the process, and clients.
+#![expect(clippy::unwrap_used, reason = "a test ends when its ground gives way")]
+
+mod api;
+mod assets;
+mod broker;
+mod dashboard;
+mod feed;
+mod live;
+mod program;
+mod security;
