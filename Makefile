@@ -14,6 +14,7 @@ help: ## List what there is
 setup: ## Install what is missing on this machine for building and testing
 	scripts/setup.sh test
 
+# What building needs, without the broker and the browser of the tests.
 .PHONY: tools
 tools:
 	@scripts/setup.sh build

@@ -234,6 +234,15 @@ impl Subscription {
         }
     }
 
+    /// The next message, when one is here already. For taking several at once: work on them
+    /// then leaves the sender's thread in one go.
+    pub fn try_next(&mut self) -> Option<Delivery> {
+        match &mut self.0 {
+            SubscriptionTransport::Amqp(subscription) => subscription.try_next(),
+            SubscriptionTransport::Memory(subscription) => subscription.try_next(),
+        }
+    }
+
     /// Acknowledges the delivery of `receipt` and every delivery before it: the broker may
     /// forget them. Receipts from before a reconnect are ignored, as the broker then delivers
     /// those messages again.

@@ -169,7 +169,7 @@ impl TrackerArgs {
     fn host_name(&self) -> Result<HostName, Failure> {
         let system = || sysinfo::System::host_name().map_err(|error| error.to_string());
         let host = host_name(self.host.as_deref(), system).map_err(Failure::settings)?;
-        if self.host.is_none() && in_container() {
+        if self.host.is_none() && in_container() && is_container_id(host.as_str()) {
             tracing::warn!(
                 %host,
                 "running in a container under its id {host}; name the machine with --host or \
@@ -221,6 +221,11 @@ fn host_name(
             format!("the system's host name cannot be used ({error}); name the machine with --host")
         },
     )
+}
+
+/// Whether a name is what engines name a container after: the first 12 digits of its id.
+fn is_container_id(name: &str) -> bool {
+    name.len() == 12 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// Whether this process runs in a container, by the marks that engines leave.

@@ -18,7 +18,7 @@ const NAME: &str = "resources-tracker";
 ///
 /// Samples taken while the broker cannot be reached are kept and sent when it is back.
 #[derive(Debug, Parser)]
-#[command(name = NAME, version, about)]
+#[command(name = NAME, version)]
 #[command(
     after_help = "Exit codes: 0 asked to stop, 1 failed while running, 2 a setting cannot be used."
 )]

@@ -11,7 +11,7 @@ const PROGRAM: &str = env!("CARGO_PKG_NAME");
 
 /// Shows every monitored host as it is now: a page, a WebSocket and JSON over HTTP.
 #[derive(Debug, Parser)]
-#[command(version, about)]
+#[command(version)]
 struct Args {
     #[command(flatten)]
     web: WebArgs,

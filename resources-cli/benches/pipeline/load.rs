@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use bytes::Bytes;
 use futures_util::stream::{self, FuturesUnordered, StreamExt as _, TryStreamExt as _};
 use resources_analyzer::{ThresholdRules, classify};
 use resources_core::bus::{Message, Publisher};
@@ -100,5 +99,5 @@ pub(crate) async fn publish_evenly(
 
 /// Bytes of the largest body.
 pub(crate) fn largest_bytes(messages: &[Message]) -> usize {
-    messages.iter().map(|message| Bytes::len(&message.body)).max().unwrap_or_default()
+    messages.iter().map(|message| message.body.len()).max().unwrap_or_default()
 }

@@ -272,7 +272,7 @@ impl Subscription {
         }
     }
 
-    fn try_next(&mut self) -> Option<Delivery> {
+    pub(super) fn try_next(&mut self) -> Option<Delivery> {
         if self.unacknowledged.len() >= self.prefetch {
             return None;
         }

@@ -64,10 +64,9 @@ impl Alert {
     /// Says why the message does not follow the contract.
     pub fn decode(key: &str, body: &[u8]) -> Result<Self, Rejection> {
         let key_host = validate::host_of(key, Kind::Alert, body)?;
-        let alert: Self =
-            serde_json::from_slice(body).map_err(|error| validate::malformed(&error))?;
+        let alert: Self = validate::object(body)?;
         validate::same_host(&alert.host, &key_host)?;
-        text(&alert.id, 64, || "id".into())?;
+        text(&alert.id, 64, "at most 64 bytes", || "id".into())?;
         if let Some(value) = alert.percentage {
             percentage(value, || "percentage".into())?;
         }

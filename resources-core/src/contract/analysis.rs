@@ -84,8 +84,7 @@ impl Analysis {
     /// Says why the message does not follow the contract.
     pub fn decode(key: &str, body: &[u8]) -> Result<Self, Rejection> {
         let key_host = validate::host_of(key, Kind::Analysis, body)?;
-        let analysis: Self =
-            serde_json::from_slice(body).map_err(|error| validate::malformed(&error))?;
+        let analysis: Self = validate::object(body)?;
         validate::same_host(&analysis.host, &key_host)?;
         analysis.validate()?;
         Ok(analysis)
@@ -99,7 +98,7 @@ impl Analysis {
         check_identity(self.run.as_deref(), self.sequence, self.timestamp_ms, self.interval_ms)?;
         percentage(self.cpu_percentage, || "cpu_percentage".into())?;
         for (i, resource) in self.resources.iter().enumerate() {
-            text(&resource.name, 4200, || format!("resources[{i}].name"))?;
+            text(&resource.name, 4200, "at most 4200 bytes", || format!("resources[{i}].name"))?;
             percentage(resource.percentage, || format!("resources[{i}].percentage"))?;
         }
         Figures {

@@ -213,8 +213,7 @@ impl Measure {
     /// Says why the message does not follow the contract.
     pub fn decode(key: &str, body: &[u8], received_ms: u64) -> Result<Self, Rejection> {
         let key_host = validate::host_of(key, Kind::Measure, body)?;
-        let received: Received =
-            serde_json::from_slice(body).map_err(|error| validate::malformed(&error))?;
+        let received: Received = validate::object(body)?;
         if let Some(host) = &received.host {
             validate::same_host(host, &key_host)?;
         }
@@ -270,7 +269,7 @@ pub(super) fn check_identity(
     interval_ms: Option<u64>,
 ) -> Result<(), Rejection> {
     if let Some(run) = run {
-        text(run, 64, || "run".into())?;
+        text(run, 64, "at most 64 bytes", || "run".into())?;
     }
     if let Some(sequence) = sequence {
         integer(sequence, || "sequence".into())?;
@@ -309,7 +308,9 @@ impl Figures<'_> {
             }
         }
         for (i, disk) in self.disks.iter().enumerate() {
-            text(&disk.mount_point, 4096, || format!("disks[{i}].mount_point"))?;
+            text(&disk.mount_point, 4096, "at most 4096 bytes", || {
+                format!("disks[{i}].mount_point")
+            })?;
             integer(disk.total_bytes, || format!("disks[{i}].total_bytes"))?;
             at_most(disk.used_bytes, disk.total_bytes, || format!("disks[{i}].used_bytes"))?;
         }

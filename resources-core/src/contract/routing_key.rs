@@ -149,7 +149,7 @@ impl Topic {
 impl From<RoutingKey> for Topic {
     /// Never fails: a host name and a kind make a valid key of at most 209 bytes.
     fn from(key: RoutingKey) -> Self {
-        Self(key.to_string().into())
+        Self([key.host.as_str(), ".", key.kind.as_str()].concat().into())
     }
 }
 

@@ -1,5 +1,7 @@
 //! Range checks shared by every message, each naming the field that failed.
 
+use serde::de::DeserializeOwned;
+
 use super::{HostName, Kind, MAX_BODY_BYTES, MAX_INTEGER, Rejection, RoutingKey};
 
 /// Checks size and key of a received message and gives the host it is about.
@@ -27,8 +29,16 @@ pub(super) fn same_host(body: &HostName, key: &HostName) -> Result<(), Rejection
 /// Longest reason, in characters: it goes into a header and a log line.
 const MAX_REASON: usize = 200;
 
+/// Reads a JSON object. An array would be taken for the fields in their order of declaration.
+pub(super) fn object<T: DeserializeOwned>(body: &[u8]) -> Result<T, Rejection> {
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(Rejection::Malformed("it is not a JSON object".to_owned()));
+    }
+    serde_json::from_slice(body).map_err(|error| malformed(&error))
+}
+
 /// Turns a JSON error into the reason, shortened, as it may quote the input.
-pub(super) fn malformed(error: &serde_json::Error) -> Rejection {
+fn malformed(error: &serde_json::Error) -> Rejection {
     let mut reason = error.to_string();
     if let Some((end, _)) = reason.char_indices().nth(MAX_REASON) {
         reason.truncate(end);
@@ -84,11 +94,12 @@ pub(super) fn at_most(
 pub(super) fn text(
     value: &str,
     max_bytes: usize,
+    allowed: &'static str,
     field: impl FnOnce() -> String,
 ) -> Result<(), Rejection> {
     if value.len() <= max_bytes {
         Ok(())
     } else {
-        refuse(field, format!("a text of {} bytes", value.len()), "short enough")
+        refuse(field, format!("a text of {} bytes", value.len()), allowed)
     }
 }

@@ -17,6 +17,7 @@ const START_LIMIT: Duration = Duration::from_secs(180);
 /// Starts the server in a process group of its own, and ends it when standard input closes:
 /// when the test ends in whatever way. Arguments: the server, the data folder.
 const GUARD: &str = r#"
+trap '' INT TERM HUP
 setsid "$1" >"$2/out" 2>&1 </dev/null &
 echo $! >"$2/group"
 cat >/dev/null

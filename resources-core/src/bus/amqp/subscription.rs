@@ -3,6 +3,7 @@
 use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -12,8 +13,7 @@ use lapin::options::{
 };
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{Channel, Connection, Consumer};
-use tokio::sync::mpsc::error::TryRecvError;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::connect::{ConnectError, reason};
@@ -30,38 +30,57 @@ const MAX_BATCH: u64 = 64;
 /// before was deleted and made anew.
 const REREAD_LIMIT: Duration = Duration::from_secs(10);
 
-/// The reader's side.
+/// The reader's side. It takes deliveries straight from lapin's consumer: a task in between
+/// would cost each message one more wake-up.
 #[derive(Debug)]
 pub(in crate::bus) struct Subscription {
-    items: mpsc::Receiver<Item>,
+    sessions: mpsc::Receiver<Open>,
+    open: Option<Open>,
     /// Dropping the subscription ends its link.
     _closing: DropGuard,
-    /// Number of the session that delivers now; those below are over.
-    live: Arc<AtomicU64>,
-    /// Whether deliveries of a session that is over are worth nothing, as they come again.
-    redelivers: bool,
     opened: watch::Receiver<bool>,
-    /// The session whose deliveries are being read.
-    session: u64,
-    channel: Option<Channel>,
+    last_offset: Arc<LastOffset>,
+    /// Deliveries one acknowledgement covers.
     batch: u64,
+}
+
+/// One session, from the link to the reader.
+#[derive(Debug)]
+struct Open {
+    number: u64,
+    channel: Channel,
+    consumer: Consumer,
+    /// A delivery taken to see where a stream goes on.
+    first: Option<AmqpDelivery>,
+    /// Cancelled when the session is over: what is left of it will be delivered again.
+    over: CancellationToken,
+    /// Tells the link what the reader saw; gone once it was told.
+    broken: Option<oneshot::Sender<ConnectError>>,
+    /// Delivery tag up to which acknowledgements were sent.
     acknowledged: u64,
+    /// Delivery tag up to which they are due.
     due: u64,
 }
 
+/// Place of the last message of a stream that the reader has; `u64::MAX` before the first.
 #[derive(Debug)]
-enum Item {
-    Opened(u64, Channel),
-    Delivery(Delivery),
+struct LastOffset(AtomicU64);
+
+impl LastOffset {
+    fn get(&self) -> Option<u64> {
+        Some(self.0.load(Ordering::Acquire)).filter(|offset| *offset != u64::MAX)
+    }
+
+    fn set(&self, offset: Option<u64>) {
+        self.0.store(offset.unwrap_or(u64::MAX), Ordering::Release);
+    }
 }
 
 impl Subscription {
     pub(super) fn start(shared: &Arc<Shared>, source: Source, prefetch: NonZeroU16) -> Self {
-        // The broker never sends more than the prefetch, so the task never waits for long.
-        let (sender, items) = mpsc::channel(usize::from(prefetch.get()) + 1);
-        let live = Arc::new(AtomicU64::new(0));
+        let (sender, sessions) = mpsc::channel(1);
         let (opened_sender, opened) = watch::channel(false);
-        let redelivers = matches!(source, Source::Measures | Source::Rejected);
+        let last_offset = Arc::new(LastOffset(AtomicU64::new(u64::MAX)));
         let closing = shared.closing.child_token();
         supervise(
             shared,
@@ -71,67 +90,102 @@ impl Subscription {
                 closing: closing.clone(),
                 source,
                 prefetch: prefetch.get(),
-                items: sender,
-                live: Arc::clone(&live),
+                sessions: sender,
+                sessions_opened: 0,
+                over: CancellationToken::new(),
                 opened: opened_sender,
-                last_offset: None,
+                last_offset: Arc::clone(&last_offset),
             },
         );
         Self {
-            items,
+            sessions,
+            open: None,
             _closing: closing.drop_guard(),
-            live,
-            redelivers,
             opened,
-            session: 0,
-            channel: None,
+            last_offset,
             batch: (u64::from(prefetch.get()) / 8).clamp(1, MAX_BATCH),
-            acknowledged: 0,
-            due: 0,
         }
     }
 
     pub(in crate::bus) async fn next(&mut self) -> Option<Delivery> {
         loop {
-            let item = match self.items.try_recv() {
-                Ok(item) => item,
-                Err(TryRecvError::Disconnected) => return None,
-                Err(TryRecvError::Empty) => {
-                    self.flush().await;
-                    self.items.recv().await?
-                }
+            if let Some(delivery) = self.try_next() {
+                return Some(delivery);
+            }
+            self.flush().await;
+            let Some(open) = &mut self.open else {
+                self.open = Some(self.sessions.recv().await?);
+                continue;
             };
-            match item {
-                Item::Opened(session, channel) => {
-                    (self.session, self.channel) = (session, Some(channel));
-                    (self.acknowledged, self.due) = (0, 0);
-                }
-                Item::Delivery(delivery) => {
-                    let over = delivery.receipt.session < self.live.load(Ordering::Acquire);
-                    if !(over && self.redelivers) {
-                        return Some(delivery);
-                    }
-                }
+            let delivered = tokio::select! {
+                delivered = open.consumer.next() => delivered,
+                () = open.over.cancelled() => continue,
+            };
+            if let Some(delivery) = self.take(delivered) {
+                return Some(delivery);
             }
         }
     }
 
-    pub(in crate::bus) async fn acknowledge_through(&mut self, receipt: Receipt) {
-        if receipt.session == self.session {
-            self.due = self.due.max(receipt.tag);
-            if self.due - self.acknowledged >= self.batch {
-                self.flush().await;
+    pub(in crate::bus) fn try_next(&mut self) -> Option<Delivery> {
+        if self.open.as_ref().is_some_and(|open| open.over.is_cancelled()) {
+            self.open = None;
+        }
+        if self.open.is_none() {
+            self.open = self.sessions.try_recv().ok();
+        }
+        let open = self.open.as_mut()?;
+        let delivered = match open.first.take() {
+            Some(first) => Some(Ok(first)),
+            // Asked, not awaited: whoever awaits is woken.
+            None => match open.consumer.poll_next_unpin(&mut Context::from_waker(Waker::noop())) {
+                Poll::Ready(delivered) => delivered,
+                Poll::Pending => return None,
+            },
+        };
+        self.take(delivered)
+    }
+
+    /// Gives a delivery to the reader; an error, or the end of the consumer, to the link.
+    fn take(&mut self, delivered: Option<lapin::Result<AmqpDelivery>>) -> Option<Delivery> {
+        let open = self.open.as_mut()?;
+        let error = match delivered {
+            Some(Ok(delivery)) => {
+                let delivery = received(open.number, delivery);
+                if delivery.offset.is_some() {
+                    self.last_offset.set(delivery.offset);
+                }
+                return Some(delivery);
             }
+            Some(Err(error)) => ConnectError::of(&error),
+            None => ConnectError::Unreachable("the queue was deleted".to_owned()),
+        };
+        if let Some(broken) = open.broken.take() {
+            // The link may have noticed by itself.
+            drop(broken.send(error));
+        }
+        self.open = None;
+        None
+    }
+
+    pub(in crate::bus) async fn acknowledge_through(&mut self, receipt: Receipt) {
+        let Some(open) = self.open.as_mut().filter(|open| open.number == receipt.session) else {
+            return;
+        };
+        open.due = open.due.max(receipt.tag);
+        if open.due - open.acknowledged >= self.batch {
+            self.flush().await;
         }
     }
 
     pub(in crate::bus) async fn flush(&mut self) {
-        let Some(channel) = self.channel.as_ref().filter(|_| self.due > self.acknowledged) else {
+        let Some(open) = self.open.as_mut().filter(|open| open.due > open.acknowledged) else {
             return;
         };
         // Before waiting, so that a caller who drops this does not make it count twice.
-        self.acknowledged = self.due;
-        if let Err(error) = channel.basic_ack(self.due, BasicAckOptions { multiple: true }).await {
+        open.acknowledged = open.due;
+        let options = BasicAckOptions { multiple: true };
+        if let Err(error) = open.channel.basic_ack(open.due, options).await {
             tracing::debug!(reason = reason(&error), "not acknowledged; the messages come again");
         }
     }
@@ -148,11 +202,12 @@ struct ConsumeLink {
     closing: CancellationToken,
     source: Source,
     prefetch: u16,
-    items: mpsc::Sender<Item>,
-    live: Arc<AtomicU64>,
+    sessions: mpsc::Sender<Open>,
+    sessions_opened: u64,
+    /// Cancelled when the session that was opened last is over.
+    over: CancellationToken,
     opened: watch::Sender<bool>,
-    /// Place of the last message of the stream handed to the reader.
-    last_offset: Option<u64>,
+    last_offset: Arc<LastOffset>,
 }
 
 impl Session for ConsumeLink {
@@ -166,46 +221,46 @@ impl Session for ConsumeLink {
     }
 
     async fn run(&mut self, connection: &Connection, live: &Live<'_>) -> ConnectError {
-        let session = self.live.load(Ordering::Acquire);
         let (channel, mut consumer) = match self.consume(connection).await {
             Ok(opened) => opened,
             Err(error) => return ConnectError::of(&error),
         };
-        if self.items.send(Item::Opened(session, channel)).await.is_err() {
-            return self.reader_gone().await;
-        }
+        let first = match self.resume(&mut consumer).await {
+            Ok(first) => first,
+            Err(error) => return error,
+        };
+        self.over = CancellationToken::new();
+        self.sessions_opened += 1;
+        let (broken, seen) = oneshot::channel();
+        let open = Open {
+            number: self.sessions_opened,
+            channel,
+            consumer,
+            first,
+            over: self.over.clone(),
+            broken: Some(broken),
+            acknowledged: 0,
+            due: 0,
+        };
         self.opened.send_replace(true);
         live.up();
-        if let Err(error) = self.resume(session, &mut consumer).await {
+        // Waits while the reader has not yet taken the session before this one.
+        if self.sessions.send(open).await.is_ok()
+            && let Ok(error) = seen.await
+        {
             return error;
         }
-        loop {
-            let delivery = match consumer.next().await {
-                Some(Ok(delivery)) => delivery,
-                Some(Err(error)) => return ConnectError::of(&error),
-                None => return ConnectError::Unreachable("the queue was deleted".to_owned()),
-            };
-            let delivery = received(session, delivery);
-            let offset = delivery.offset;
-            if self.items.send(Item::Delivery(delivery)).await.is_err() {
-                return self.reader_gone().await;
-            }
-            self.last_offset = offset.or(self.last_offset);
-        }
-    }
-
-    fn ended(&mut self) {
-        self.live.fetch_add(1, Ordering::AcqRel);
-    }
-}
-
-impl ConsumeLink {
-    /// The subscription was dropped, which ends the link.
-    async fn reader_gone(&self) -> ConnectError {
+        // The subscription was dropped, which ends the link.
         self.closing.cancelled().await;
         ConnectError::Unreachable("closed".to_owned())
     }
 
+    fn ended(&mut self) {
+        self.over.cancel();
+    }
+}
+
+impl ConsumeLink {
     async fn consume(&self, connection: &Connection) -> lapin::Result<(Channel, Consumer)> {
         let channel = connection.create_channel().await?;
         channel.basic_qos(self.prefetch, BasicQosOptions::default()).await?;
@@ -215,7 +270,7 @@ impl ConsumeLink {
             Source::Rejected => (names.rejected(), FieldTable::default()),
             Source::Analyses(start) => {
                 // The last message is asked for again: that it comes proves the stream the same.
-                let start = self.last_offset.map_or(*start, Start::Offset);
+                let start = self.last_offset.get().map_or(*start, Start::Offset);
                 (names.analyses(), start_argument(start))
             }
             Source::Patterns(patterns) => {
@@ -230,9 +285,13 @@ impl ConsumeLink {
     }
 
     /// After a reconnect: takes the message read last once more, to know that the stream is
-    /// still the one it was, and says so when messages in between are gone.
-    async fn resume(&mut self, session: u64, consumer: &mut Consumer) -> Result<(), ConnectError> {
-        let Some(last) = self.last_offset else { return Ok(()) };
+    /// still the one it was. When it is gone, says how many went with it and gives the first
+    /// that is left.
+    async fn resume(
+        &mut self,
+        consumer: &mut Consumer,
+    ) -> Result<Option<AmqpDelivery>, ConnectError> {
+        let Some(last) = self.last_offset.get() else { return Ok(None) };
         let first = match tokio::time::timeout(REREAD_LIMIT, consumer.next()).await {
             Ok(Some(Ok(delivery))) => delivery,
             Ok(Some(Err(error))) => return Err(ConnectError::of(&error)),
@@ -242,33 +301,22 @@ impl ConsumeLink {
                     offset = last,
                     "the stream of analyses was made anew; reading it from its beginning"
                 );
-                self.last_offset = None;
+                self.last_offset.set(None);
                 self.source = Source::Analyses(Start::First);
                 return Err(ConnectError::Unreachable("the stream was made anew".to_owned()));
             }
         };
-        let acker = first.acker.clone();
-        let first = received(session, first);
-        match first.offset {
-            Some(offset) if offset > last => {
-                let missed = offset - last - 1;
-                if missed > 0 {
-                    tracing::warn!(
-                        missed,
-                        "{missed} analyses left the stream before they were read"
-                    );
-                }
-                if self.items.send(Item::Delivery(first)).await.is_ok() {
-                    self.last_offset = Some(offset);
-                }
-                Ok(())
+        let missed = offset(&first).map_or(0, |offset| offset.saturating_sub(last + 1));
+        if offset(&first).is_some_and(|offset| offset > last) {
+            if missed > 0 {
+                tracing::warn!(missed, "{missed} analyses left the stream before they were read");
             }
-            // The one that was read before; it must not use up the prefetch.
-            _ => acker
-                .ack(BasicAckOptions::default())
-                .await
-                .map(drop)
-                .map_err(|error| ConnectError::of(&error)),
+            return Ok(Some(first));
+        }
+        // The one that was read before; it must not use up the prefetch.
+        match first.acker.ack(BasicAckOptions::default()).await {
+            Ok(_) => Ok(None),
+            Err(error) => Err(ConnectError::of(&error)),
         }
     }
 }
@@ -312,29 +360,34 @@ fn start_argument(start: Start) -> FieldTable {
     arguments
 }
 
+fn header<'a>(delivery: &'a AmqpDelivery, name: &str) -> Option<&'a AMQPValue> {
+    delivery.properties.headers().as_ref()?.inner().get(name)
+}
+
+/// Place of a delivery in its stream, when it comes from one.
+fn offset(delivery: &AmqpDelivery) -> Option<u64> {
+    match header(delivery, "x-stream-offset")? {
+        AMQPValue::LongLongInt(offset) => u64::try_from(*offset).ok(),
+        _ => None,
+    }
+}
+
 fn received(session: u64, delivery: AmqpDelivery) -> Delivery {
-    let headers = delivery.properties.headers().as_ref();
-    let header = |name: &str| headers.and_then(|headers| headers.inner().get(name));
-    let text = |name: &str| match header(name) {
+    let text = |name: &str| match header(&delivery, name) {
         Some(AMQPValue::LongString(text)) => std::str::from_utf8(text.as_bytes()).ok(),
         _ => None,
     };
     let trace = text(TRACE_HEADER).and_then(|text| text.parse::<TraceParent>().ok());
-    let offset = match header("x-stream-offset") {
-        Some(AMQPValue::LongLongInt(offset)) => u64::try_from(*offset).ok(),
-        _ => None,
-    };
     let rejection = text(REASON_HEADER)
         .map(Into::into)
         // Moved there by the broker itself: over the delivery limit, or the queue was full.
         .or_else(|| text("x-first-death-reason").map(|word| broker_reason(word).into()));
-    let timestamp_ms = delivery.properties.timestamp().map(|s| s.saturating_mul(1000));
     Delivery {
         topic: delivery.routing_key.as_str().into(),
-        timestamp_ms,
+        timestamp_ms: delivery.properties.timestamp().map(|s| s.saturating_mul(1000)),
         trace,
         redelivered: delivery.redelivered,
-        offset,
+        offset: offset(&delivery),
         rejection,
         receipt: Receipt { session, tag: delivery.delivery_tag },
         body: delivery.data.into(),

@@ -163,6 +163,7 @@ impl Supervisor {
         self.blocked.store(false, Ordering::Relaxed);
         let live = Live { link: self };
         let error = tokio::select! {
+            biased;
             () = closing.cancelled() => None,
             error = self.watch_events(&connection) => Some(error),
             error = session.run(&connection, &live) => Some(error),
