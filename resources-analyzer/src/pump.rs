@@ -12,7 +12,7 @@ use resources_core::bus::{
 use resources_core::contract::{
     Kind, MAX_BODY_BYTES, Measure, Rejection, RoutingKey, Topic, TraceParent,
 };
-use resources_core::service::{self, Failure, GRACE, now_ms};
+use resources_core::service::{self, Failure, now_ms};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
@@ -26,6 +26,10 @@ const TICK: Duration = Duration::from_secs(10);
 
 /// Ticks between two lines about the counts.
 const TICKS_A_LINE: u64 = 6;
+
+/// How long a stopping analyzer waits for the last confirms. With the time the bus takes to
+/// close this stays within `service::GRACE`.
+const FINISH_LIMIT: Duration = Duration::from_secs(4);
 
 /// Most measures analysed before their analyses are published, about 0.2 ms of work.
 const MAX_BURST: usize = 64;
@@ -102,7 +106,7 @@ pub(crate) async fn run(
                 }
                 measures.flush().await;
             };
-            service::within(GRACE, "waiting for the last confirms", rest).await;
+            service::within(FINISH_LIMIT, "waiting for the last confirms", rest).await;
             Ok(())
         }
         Err(PublishError::Closed) => Ok(()),

@@ -20,6 +20,9 @@ use complaints::Complaints;
 /// How far back to begin, so that a dashboard that was started anew shows the fleet at once.
 const REPLAY: Duration = Duration::from_secs(120);
 
+/// How long after the first analysis the replay may take, in milliseconds.
+const REPLAY_TAKES_MS: u64 = 10_000;
+
 /// Analyses under way from the broker.
 const PREFETCH: NonZeroU16 = NonZeroU16::new(500).expect("not zero");
 
@@ -40,7 +43,13 @@ const SUMMARY_EVERY: Duration = Duration::from_secs(60);
 /// When the bus is closed before that.
 pub(crate) async fn run(bus: Bus, live: Arc<Live>, stop: CancellationToken) -> Result<(), Failure> {
     let mut analyses = bus.subscribe(Source::Analyses(Start::Ago(REPLAY)), PREFETCH);
-    let mut feed = Feed { live, complaints: Complaints::default(), refused: 0, left_in_stream: 0 };
+    let mut feed = Feed {
+        live,
+        replayed_until_ms: None,
+        complaints: Complaints::default(),
+        refused: 0,
+        left_in_stream: 0,
+    };
     let mut aside = Aside { bus, publisher: None };
     let mut setting_aside = FuturesUnordered::new();
     let mut summary = tokio::time::interval(SUMMARY_EVERY);
@@ -86,6 +95,8 @@ pub(crate) async fn run(bus: Bus, live: Arc<Live>, stop: CancellationToken) -> R
 
 struct Feed {
     live: Arc<Live>,
+    /// Until when what comes may be from before the start; `None` before the first.
+    replayed_until_ms: Option<u64>,
     complaints: Complaints,
     /// Analyses of hosts that found no room since the last summary.
     refused: u64,
@@ -96,12 +107,17 @@ struct Feed {
 impl Feed {
     fn take(&mut self, delivery: &Delivery) -> Result<(), Rejection> {
         let analysis = Analysis::decode(&delivery.topic, &delivery.body)?;
-        if self.live.apply(analysis, now_ms()) == Applied::Refused {
+        let now_ms = now_ms();
+        // What is read again was received by another process before: a host that has been silent
+        // since must not look alive.
+        let replayed = now_ms < *self.replayed_until_ms.get_or_insert(now_ms + REPLAY_TAKES_MS);
+        let received_ms = if replayed { analysis.timestamp_ms.min(now_ms) } else { now_ms };
+        if self.live.apply(analysis, received_ms) == Applied::Refused {
             if self.refused == 0 {
                 let hosts = self.live.host_count();
                 tracing::warn!(
                     hosts,
-                    routing_key = %delivery.topic,
+                    routing_key = ?delivery.topic,
                     "no room for another host: there are {hosts} already (--max-hosts)"
                 );
             }
@@ -113,7 +129,7 @@ impl Feed {
     fn complain(&mut self, delivery: &Delivery, rejection: &Rejection) {
         if self.complaints.note(&delivery.topic, rejection) {
             tracing::warn!(
-                routing_key = %delivery.topic,
+                routing_key = ?delivery.topic,
                 reason = %rejection,
                 "set a message aside that does not follow the contract; more of its kind are \
                  counted, not logged"
@@ -130,7 +146,7 @@ impl Feed {
     fn sum_up(&mut self) {
         for (routing_key, kind, count) in self.complaints.sum_up() {
             tracing::warn!(
-                routing_key = %routing_key,
+                routing_key = ?routing_key,
                 kind,
                 count,
                 "{count} more messages did not follow the contract"

@@ -25,7 +25,7 @@ pub struct Analysis {
     /// Time between samples that the tracker promises, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval_ms: Option<u64>,
-    /// Level of the CPU: the origin's word for the result.
+    /// Level of the CPU.
     pub cpu_result: Level,
     /// The highest level of all resources.
     pub level: Level,
@@ -111,6 +111,7 @@ impl Analysis {
             temperatures: &self.temperatures,
             uptime_seconds: self.uptime_seconds,
             processes: &self.processes,
+            system: self.system.as_ref(),
         }
         .validate()
     }

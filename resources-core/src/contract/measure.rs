@@ -256,6 +256,7 @@ impl Measure {
             temperatures: &self.temperatures,
             uptime_seconds: self.uptime_seconds,
             processes: &self.processes,
+            system: self.system.as_ref(),
         }
         .validate()
     }
@@ -291,6 +292,7 @@ pub(super) struct Figures<'a> {
     pub(super) temperatures: &'a [Temperature],
     pub(super) uptime_seconds: Option<u64>,
     pub(super) processes: &'a [Process],
+    pub(super) system: Option<&'a System>,
 }
 
 impl Figures<'_> {
@@ -333,6 +335,9 @@ impl Figures<'_> {
             percentage(process.cpu_percentage, || format!("processes[{i}].cpu_percentage"))?;
             integer(process.memory_bytes, || format!("processes[{i}].memory_bytes"))?;
             integer(process.pid, || format!("processes[{i}].pid"))?;
+        }
+        if let Some(cores) = self.system.and_then(|system| system.cores) {
+            integer(cores, || "system.cores".into())?;
         }
         Ok(())
     }

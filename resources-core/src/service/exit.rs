@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use clap::error::ErrorKind;
 
 /// Why a program ended other than by being asked to.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +36,10 @@ pub fn parse<T: Parser>() -> T {
         if !error.use_stderr() {
             error.exit();
         }
+        if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+            // Whoever types just the name wants to know what there is.
+            error.exit();
+        }
         let text = error.to_string();
         print_error(&T::command(), &one_line(&text));
         std::process::exit(2);
@@ -50,8 +55,19 @@ fn one_line(text: &str) -> String {
         .filter(wanted)
         .filter(|line| !line.starts_with("For more information"))
         .collect();
-    let line = parts.join(" ");
+    let line = hide_logins(&parts.join(" "));
     format!("{} (see --help)", line.trim_start_matches("error: "))
+}
+
+/// Hides what stands before the `@` of a URL: an argument in the wrong place may hold a password.
+fn hide_logins(line: &str) -> String {
+    let word = |word: &str| match (word.find("://"), word.rfind('@')) {
+        (Some(scheme), Some(at)) if scheme + 3 < at => {
+            format!("{}***{}", &word[..scheme + 3], &word[at..])
+        }
+        _ => word.to_owned(),
+    };
+    line.split(' ').map(word).collect::<Vec<_>>().join(" ")
 }
 
 #[expect(clippy::print_stderr, reason = "the last words of a program, before any log")]
@@ -75,6 +91,12 @@ pub fn report(program: &str, outcome: Result<(), Failure>) -> ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_misplaced_url_is_shown_without_its_login() {
+        let line = one_line("error: unexpected argument 'amqp://u:s3cr@t@h/%2f' found");
+        assert_eq!(line, "unexpected argument 'amqp://***@h/%2f' found (see --help)");
+    }
 
     #[test]
     fn a_parser_error_becomes_one_line() {

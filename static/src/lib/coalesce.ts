@@ -8,7 +8,6 @@
 
 import type { Analysis, Changes, Host, Link, Point, Snapshot } from './contract';
 import { compareNames } from './filter';
-import { replaces } from './newest';
 import { POINTS_KEPT } from './series';
 
 /** Hosts in one batch: small enough for a fraction of a frame, large enough for thousands a second. */
@@ -84,9 +83,7 @@ export class Coalescer {
         this.#pending.set(host.host, { ...split(host), replacesPoints: false });
         continue;
       }
-      if (replaces(host, waiting.analysis)) {
-        waiting.analysis = split(host).analysis;
-      }
+      waiting.analysis = split(host).analysis;
       waiting.points.push(...host.points);
       waiting.points.splice(0, waiting.points.length - POINTS_KEPT);
     }

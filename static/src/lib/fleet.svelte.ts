@@ -4,7 +4,6 @@ import { untrack } from 'svelte';
 import type { Batch } from './coalesce';
 import type { Analysis, Level } from './contract';
 import { compareNames, select, type Listed, type View } from './filter';
-import { replaces } from './newest';
 import { DEFAULT_INTERVAL_MS, Series } from './series';
 
 /** A host without news for this many of its intervals is late. */
@@ -67,15 +66,13 @@ export class HostEntry implements Listed {
   /** `points` holds timestamp and percentage in turn. */
   apply(analysis: Analysis, points: Float64Array, replacesPoints: boolean): void {
     if (replacesPoints) this.series.clear();
-    // A late arrival fills the chart, but what is shown as current stays the newest.
-    if (replacesPoints || replaces(analysis, this.analysis)) {
-      this.analysis = analysis;
-      // Points of a future that the host's clock has been set back from.
-      this.series.dropAfter(analysis.timestamp_ms);
-    }
+    // Every message tells the latest: the server has decided what is newer.
+    this.analysis = analysis;
     for (let i = 0; i + 1 < points.length; i += 2) {
       this.series.insert(points[i] ?? 0, points[i + 1] ?? 0);
     }
+    // Points of a future that the host's clock has been set back from, old and just come.
+    this.series.dropAfter(analysis.timestamp_ms);
     if (points.length > 0 || replacesPoints) this.pointsVersion += 1;
     this.intervalMs =
       this.analysis.interval_ms ?? this.series.medianIntervalMs() ?? DEFAULT_INTERVAL_MS;

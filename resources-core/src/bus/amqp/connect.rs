@@ -13,13 +13,13 @@ use lapin::uri::{
 };
 use lapin::{Connection, ConnectionProperties, ErrorKind};
 use socket2::{SockRef, Socket, TcpKeepalive};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 
 use crate::bus::link::lock;
 use crate::bus::settings::{AmqpUrl, BusConfig};
 
-/// Bound on reaching the broker's address.
+/// Bound on looking the broker's name up, and on reaching each of its addresses.
 const TCP_LIMIT: Duration = Duration::from_secs(3);
 
 /// Bound on each of the TLS and the AMQP handshake, which a broker that is just starting, or
@@ -76,10 +76,7 @@ pub(super) async fn connect(
     let unreachable = |what: &str, error: &dyn std::fmt::Display| {
         ConnectError::Unreachable(format!("{what}: {error}"))
     };
-    let tcp = timeout(TCP_LIMIT, TcpStream::connect((url.host.as_str(), url.port)))
-        .await
-        .map_err(|_| unreachable("no answer", &format!("{TCP_LIMIT:?} are over")))?
-        .map_err(|error| unreachable("cannot connect", &error))?;
+    let tcp = reach(url).await.map_err(|error| unreachable("cannot connect", &error))?;
     let hangup = prepare(&tcp, url).map_err(|error| unreachable("cannot set up", &error))?;
     // A handshake given up by us goes on in lapin's thread; without a socket it ends.
     let hang_up = || {
@@ -123,6 +120,23 @@ pub(super) async fn connect(
             Err(unreachable("no AMQP handshake", &format!("{HANDSHAKE_LIMIT:?} are over")))
         }
     }
+}
+
+/// Connects to the first address of the broker's name that answers; a silent one must not keep
+/// the others from being tried.
+async fn reach(url: &AmqpUrl) -> io::Result<TcpStream> {
+    let silent = || io::Error::new(io::ErrorKind::TimedOut, format!("no answer in {TCP_LIMIT:?}"));
+    let lookup = timeout(TCP_LIMIT, lookup_host((url.host.as_str(), url.port)));
+    let addresses = lookup.await.map_err(|_| silent())??;
+    let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    for address in addresses {
+        match timeout(TCP_LIMIT, TcpStream::connect(address)).await {
+            Ok(Ok(tcp)) => return Ok(tcp),
+            Ok(Err(error)) => failure = error,
+            Err(_) => failure = silent(),
+        }
+    }
+    Err(failure)
 }
 
 /// Sends at once, and notices a peer that is gone without a word; gives a second handle.

@@ -125,9 +125,11 @@ impl Publisher {
         let _room = self.inner.window.acquire().await.map_err(|_| PublishError::Closed)?;
         let session = self.session().await?;
         let id = session.published.fetch_add(1, Ordering::Relaxed);
+        // Also when the caller gives up: what is abandoned is not waited for.
+        let settling = Settling(&session.settled);
         let properties = properties.with_message_id(id.to_string().into());
         let outcome = session.send(gate, id, exchange, topic, body, properties).await;
-        session.settled.fetch_add(1, Ordering::Relaxed);
+        drop(settling);
         match outcome {
             Ok(Outcome::Confirmed) => Ok(()),
             Ok(Outcome::NotAccepted) => Err(PublishError::NotAccepted),
@@ -164,6 +166,15 @@ impl Publisher {
     }
 }
 
+/// Counts a message as settled when it goes.
+struct Settling<'a>(&'a AtomicU64);
+
+impl Drop for Settling<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
 enum Outcome {
     Confirmed,
     NotAccepted,
@@ -194,20 +205,30 @@ impl Session {
             Poll::Pending => write.await?,
         };
         Ok(match confirm.await? {
-            Confirmation::Nack(_) => Outcome::NotAccepted,
+            Confirmation::Nack(returned) => {
+                self.outcome_of(id, returned.as_ref());
+                Outcome::NotAccepted
+            }
             Confirmation::Ack(None) | Confirmation::NotRequested => self.outcome_of(id, None),
             Confirmation::Ack(Some(returned)) => self.outcome_of(id, Some(&returned)),
         })
     }
 
-    /// A confirm of several messages may carry the return of any of them.
+    /// A confirm of several messages may carry the return of any of them. One that carries
+    /// another's says nothing certain of its own message, which then has to be published again.
     fn outcome_of(&self, id: u64, carried: Option<&BasicReturnMessage>) -> Outcome {
         let mut returned = lock(&self.returned);
         if let Some(message) = carried {
             let text = message.delivery.properties.message_id().as_ref().map(ShortString::as_str);
             returned.extend(text.and_then(|text| text.parse::<u64>().ok()));
         }
-        if returned.remove(&id) { Outcome::Returned } else { Outcome::Confirmed }
+        if returned.remove(&id) {
+            Outcome::Returned
+        } else if carried.is_some() {
+            Outcome::NotAccepted
+        } else {
+            Outcome::Confirmed
+        }
     }
 
     fn fail(&self, error: &lapin::Error) {

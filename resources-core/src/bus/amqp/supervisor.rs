@@ -58,6 +58,7 @@ impl Live<'_> {
 
     /// Messages can flow.
     pub(super) fn up(&self) {
+        self.link.was_up.store(true, Ordering::Relaxed);
         self.link.show(LinkState::Up);
         tracing::info!(broker = %self.link.url, "{} link to {} is up", self.link.purpose, self.link.url);
     }
@@ -73,6 +74,8 @@ struct Supervisor {
     purpose: &'static str,
     /// Whether the broker has an alarm and accepts nothing on this connection.
     blocked: AtomicBool,
+    /// Whether messages could ever flow: a refusal after that may be somebody's passing mistake.
+    was_up: AtomicBool,
 }
 
 /// Starts the task that keeps a session going until `closing`.
@@ -83,20 +86,19 @@ pub(super) fn supervise<S: Session>(shared: &Arc<Shared>, closing: CancellationT
     };
     let place = shared.board.add();
     let purpose = session.purpose();
-    let blocked = AtomicBool::new(false);
+    let (blocked, was_up) = (AtomicBool::new(false), AtomicBool::new(false));
     let supervisor =
-        Supervisor { shared: Arc::clone(shared), closing, url, place, purpose, blocked };
+        Supervisor { shared: Arc::clone(shared), closing, url, place, purpose, blocked, was_up };
     shared.links.spawn(supervisor.run(session));
 }
 
 impl Supervisor {
     async fn run<S: Session>(self, mut session: S) {
         let mut backoff = Backoff::default();
-        let mut was_up = false;
         let mut last_reason = String::new();
         loop {
             let begun = Instant::now();
-            let Some(error) = self.once(&mut session, &mut was_up).await else { break };
+            let Some(error) = self.once(&mut session).await else { break };
             if begun.elapsed() >= HEALTHY {
                 backoff.reset();
                 last_reason.clear();
@@ -117,7 +119,7 @@ impl Supervisor {
                 );
                 last_reason.clone_from(&reason);
             }
-            if refused && !was_up {
+            if refused && !self.was_up.load(Ordering::Relaxed) {
                 self.show(LinkState::Refused { reason });
                 self.closing.cancelled().await;
                 break;
@@ -145,7 +147,7 @@ impl Supervisor {
     }
 
     /// One connection from beginning to end; `None` when the bus closes.
-    async fn once<S: Session>(&self, session: &mut S, was_up: &mut bool) -> Option<ConnectError> {
+    async fn once<S: Session>(&self, session: &mut S) -> Option<ConnectError> {
         let closing = &self.closing;
         let config = &self.shared.config;
         let connecting = async {
@@ -159,7 +161,6 @@ impl Supervisor {
                 Err(error) => return Some(error),
             },
         };
-        *was_up = true;
         self.blocked.store(false, Ordering::Relaxed);
         let live = Live { link: self };
         let error = tokio::select! {

@@ -176,9 +176,16 @@ pub(super) fn select(
     for mount in mounts {
         visible.insert(&mount.mount_point, mount);
     }
+    // The way to what is mounted below a network mount leads through it, and hangs with it.
+    let below_remote = |path: &Path| {
+        path.ancestors().skip(1).any(|above| {
+            visible.get(above).is_some_and(|mount| matches!(mount.place(), Some(Place::Remote)))
+        })
+    };
     let mut devices: HashMap<&str, Selected> = HashMap::new();
-    for mount in visible.into_values() {
+    for mount in visible.values() {
         let Some(place) = mount.place() else { continue };
+        let place = if below_remote(&mount.mount_point) { Place::Remote } else { place };
         let Some(name) = mount.name(host_root).filter(|name| filter.admits(name)) else { continue };
         let rank = |name: &str| (name.len(), name.to_owned());
         let known = devices.get(&*mount.device);
