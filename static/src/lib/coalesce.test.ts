@@ -49,12 +49,12 @@ describe('a coalescer', () => {
     expect(third?.analyses.length).toBe(50);
   });
 
-  it('keeps only the newest analysis of a host, and all its points', () => {
+  it('keeps only the last analysis the server told of a host, and all its points', () => {
     const coalescer = new Coalescer();
     coalescer.changes(changesOf(hostAt('a', 2_000, { cpu_percentage: 20 })));
     coalescer.changes(changesOf(hostAt('a', 1_000, { cpu_percentage: 10 })));
     const batch = coalescer.next();
-    expect(batch?.analyses.map((analysis) => analysis.cpu_percentage)).toEqual([20]);
+    expect(batch?.analyses.map((analysis) => analysis.cpu_percentage)).toEqual([10]);
     expect([...(batch?.points ?? [])]).toEqual([2_000, 10, 1_000, 10]);
     expect(batch?.arrived).toBe(2);
   });

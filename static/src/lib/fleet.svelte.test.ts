@@ -22,10 +22,11 @@ describe('a fleet', () => {
     expect(fleet.total).toBe(2);
   });
 
-  it('never replaces a newer analysis by an older one, but takes its points', () => {
+  it('takes points that come late to their place', () => {
+    const latest = { cpu_percentage: 30, level: 'HIGH' } as const;
     const fleet = fleetOf(
-      batchOf([hostAt('a', 3_000, { cpu_percentage: 30, level: 'HIGH' })]),
-      batchOf([hostAt('a', 2_000, { cpu_percentage: 20 })]),
+      batchOf([hostAt('a', 3_000, latest)]),
+      batchOf([hostAt('a', 3_000, { ...latest, points: [[2_000, 20]] })]),
     );
     const host = fleet.get('a');
     expect(host?.cpuPercentage).toBe(30);
@@ -33,12 +34,21 @@ describe('a fleet', () => {
     expect(fleet.counts).toEqual({ HIGH: 1, MEDIUM: 0, LOW: 0 });
   });
 
-  it('follows a host whose clock was set back', () => {
+  it('follows the server when clocks were set back, and drops the future that was not', () => {
     const fleet = fleetOf(
       batchOf([hostAt('a', 8_000), hostAt('a', 9_000)]),
-      batchOf([hostAt('a', 2_000, { cpu_percentage: 20, received_ms: 10_000 })]),
+      batchOf([
+        hostAt('a', 2_000, {
+          cpu_percentage: 20,
+          points: [
+            [9_500, 10],
+            [2_000, 20],
+          ],
+        }),
+      ]),
     );
     expect(fleet.get('a')?.cpuPercentage).toBe(20);
+    expect(fleet.get('a')?.receivedMs).toBe(2_005);
     expect(fleet.get('a')?.series.columns(1_000)[0]).toEqual([2_000]);
   });
 
