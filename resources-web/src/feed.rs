@@ -109,9 +109,11 @@ impl Feed {
         let analysis = Analysis::decode(&delivery.topic, &delivery.body)?;
         let now_ms = now_ms();
         // What is read again was received by another process before: a host that has been silent
-        // since must not look alive.
+        // since must not look alive. Nor older than the replay: its clock may be far off.
         let replayed = now_ms < *self.replayed_until_ms.get_or_insert(now_ms + REPLAY_TAKES_MS);
-        let received_ms = if replayed { analysis.timestamp_ms.min(now_ms) } else { now_ms };
+        let earliest_ms = now_ms.saturating_sub(REPLAY.as_secs() * 1000);
+        let received_ms =
+            if replayed { analysis.timestamp_ms.clamp(earliest_ms, now_ms) } else { now_ms };
         if self.live.apply(analysis, received_ms) == Applied::Refused {
             if self.refused == 0 {
                 let hosts = self.live.host_count();
