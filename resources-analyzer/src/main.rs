@@ -5,10 +5,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use resources_analyzer::AnalyzerArgs;
-use resources_core::bus::{Bus, BusArgs};
-use resources_core::service::{
-    self, Failure, GRACE, HealthArgs, HealthFile, LogArgs, check_health,
-};
+use resources_core::bus::BusArgs;
+use resources_core::service::{self, Failure, HealthArgs, LogArgs, check_health};
 
 /// A measure is some 40 allocations, made on one thread and freed on another, which the
 /// system's allocator is slow at.
@@ -69,31 +67,9 @@ async fn work(args: &Args) -> Result<(), Failure> {
         config.names.exchange(),
         config.url,
     );
-    let bus = Bus::open(config);
-    let health = match &args.health.health_file {
-        Some(path) => {
-            let file = HealthFile::create(path, &bus.link().borrow())?;
-            Some(tokio::spawn(file.keep(bus.link(), stop.clone())))
-        }
-        None => None,
-    };
-
-    let outcome = tokio::select! {
-        outcome = resources_analyzer::run(settings, bus.clone(), stop.clone()) => outcome,
-        reason = bus.refused() => {
-            Err(Failure::failed(format_args!("the broker refused the connection: {reason}")))
-        }
-    };
-    stop.cancel();
-    service::within(GRACE, "closing the links to the broker", bus.close()).await;
-    if let Some(health) = health {
-        // It ends with `stop`, which was just cancelled, after removing its file.
-        service::within(GRACE, "removing the health file", async {
-            if let Err(error) = health.await {
-                tracing::warn!(%error, "the health file was not kept to the end");
-            }
-        })
-        .await;
-    }
-    outcome
+    let health_file = args.health.health_file.as_deref();
+    service::run_over_bus(config, health_file, stop, |bus, stop| {
+        resources_analyzer::run(settings, bus, stop)
+    })
+    .await
 }

@@ -3,6 +3,7 @@
 mod exit;
 mod health;
 mod logs;
+mod run;
 mod stop;
 
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -10,6 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub use exit::{Failure, parse, report};
 pub use health::{HealthArgs, HealthFile, check_health};
 pub use logs::{LogArgs, LogFormat};
+pub use run::run_over_bus;
 pub use stop::{stop_on_signal, within};
 
 /// How long a service may take to finish what it holds once it is asked to stop. Below the

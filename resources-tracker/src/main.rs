@@ -5,10 +5,8 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser;
-use resources_core::bus::{Bus, BusArgs, BusConfig};
-use resources_core::service::{
-    self, Failure, GRACE, HealthArgs, HealthFile, LogArgs, check_health,
-};
+use resources_core::bus::{BusArgs, BusConfig};
+use resources_core::service::{self, Failure, HealthArgs, LogArgs, check_health};
 use resources_tracker::{Settings, TrackerArgs, measure_once};
 
 const NAME: &str = "resources-tracker";
@@ -81,31 +79,9 @@ async fn work(args: &Args, settings: Settings, config: BusConfig) -> Result<(), 
         config.names.exchange(),
         config.url,
     );
-    let bus = Bus::open(config);
-    let health = match &args.health.health_file {
-        Some(path) => {
-            let file = HealthFile::create(path, &bus.link().borrow())?;
-            Some(tokio::spawn(file.keep(bus.link(), stop.clone())))
-        }
-        None => None,
-    };
-
-    let outcome = tokio::select! {
-        outcome = resources_tracker::run(settings, bus.clone(), stop.clone()) => outcome,
-        reason = bus.refused() => {
-            Err(Failure::failed(format_args!("the broker refused the connection: {reason}")))
-        }
-    };
-    stop.cancel();
-    service::within(GRACE, "closing the links to the broker", bus.close()).await;
-    if let Some(health) = health {
-        // It ends with `stop`, which was just cancelled, after removing its file.
-        service::within(GRACE, "removing the health file", async {
-            if let Err(error) = health.await {
-                tracing::warn!(%error, "the health file was not kept to the end");
-            }
-        })
-        .await;
-    }
-    outcome
+    let health_file = args.health.health_file.as_deref();
+    service::run_over_bus(config, health_file, stop, |bus, stop| {
+        resources_tracker::run(settings, bus, stop)
+    })
+    .await
 }

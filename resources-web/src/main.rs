@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use resources_core::bus::{Bus, BusArgs, BusConfig};
+use resources_core::bus::{BusArgs, BusConfig};
 use resources_core::service::{self, Failure, LogArgs};
 use resources_web::{Settings, WebArgs};
 
@@ -48,13 +48,6 @@ fn start(args: &Args) -> Result<(), Failure> {
 async fn serve(settings: Settings, config: BusConfig) -> Result<(), Failure> {
     let stop = service::stop_on_signal().map_err(Failure::failed)?;
     tracing::info!(broker = %config.url, exchange = config.names.exchange(), "reading analyses from {}", config.url);
-    let bus = Bus::open(config);
-    let outcome = tokio::select! {
-        outcome = resources_web::run(settings, bus.clone(), stop) => outcome,
-        reason = bus.refused() => {
-            Err(Failure::failed(format!("the broker refused the link: {reason}")))
-        }
-    };
-    service::within(service::GRACE, "closing the link to the broker", bus.close()).await;
-    outcome
+    service::run_over_bus(config, None, stop, |bus, stop| resources_web::run(settings, bus, stop))
+        .await
 }
