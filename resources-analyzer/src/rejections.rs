@@ -31,7 +31,7 @@ struct Entry {
 impl RejectionLog {
     /// Says that `delivery` was set aside, unless the same was said of its sender a moment ago.
     pub(crate) fn note(&mut self, delivery: &Delivery, rejection: &Rejection, now: Instant) {
-        if self.count(&delivery.topic, kind(rejection), now) {
+        if self.count(&delivery.topic, rejection.kind(), now) {
             // The key is as foreign as the body: shown with its control characters escaped.
             tracing::warn!(
                 topic = ?delivery.topic,
@@ -95,17 +95,6 @@ fn tell_count(topic: &str, kind: &str, count: u64) {
             kind,
             "set aside {count} more messages on {topic:?} ({kind})"
         ),
-    }
-}
-
-const fn kind(rejection: &Rejection) -> &'static str {
-    match rejection {
-        Rejection::TooLarge { .. } => "too large",
-        Rejection::Key(_) => "bad routing key",
-        Rejection::WrongKind { .. } => "wrong kind",
-        Rejection::Malformed(_) => "malformed",
-        Rejection::WrongHost { .. } => "wrong host",
-        Rejection::OutOfRange { .. } => "out of range",
     }
 }
 

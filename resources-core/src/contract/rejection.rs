@@ -45,3 +45,18 @@ pub enum Rejection {
         allowed: &'static str,
     },
 }
+
+impl Rejection {
+    /// What kind of reason it is, in a word or two: for counting alike ones together.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::TooLarge { .. } => "too large",
+            Self::Key(_) => "bad routing key",
+            Self::WrongKind { .. } => "wrong kind",
+            Self::Malformed(_) => "malformed",
+            Self::WrongHost { .. } => "wrong host",
+            Self::OutOfRange { .. } => "out of range",
+        }
+    }
+}

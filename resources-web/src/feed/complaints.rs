@@ -18,7 +18,7 @@ impl Complaints {
     /// Notes a rejected message; `true` when nothing like it was noted lately, so that it should
     /// be logged.
     pub(super) fn note(&mut self, routing_key: &str, rejection: &Rejection) -> bool {
-        let kind = kind(rejection);
+        let kind = rejection.kind();
         let mut key = (Box::from(routing_key), kind);
         if self.0.len() >= MAX_TOLD_APART && !self.0.contains_key(&key) {
             key = (OTHERS.into(), kind);
@@ -43,17 +43,6 @@ impl Complaints {
         });
         again.sort();
         again
-    }
-}
-
-const fn kind(rejection: &Rejection) -> &'static str {
-    match rejection {
-        Rejection::TooLarge { .. } => "too large",
-        Rejection::Key(_) => "routing key",
-        Rejection::WrongKind { .. } => "wrong kind",
-        Rejection::Malformed(_) => "malformed",
-        Rejection::WrongHost { .. } => "wrong host",
-        Rejection::OutOfRange { .. } => "out of range",
     }
 }
 
