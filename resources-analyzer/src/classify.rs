@@ -1,74 +1,30 @@
-//! The pure part: a measure and thresholds in, an analysis out.
+//! The pure part: a measure and thresholds in, levels out.
 
-use resources_core::contract::{Analysis, Level, Measure, ResourceLevel};
+use resources_core::contract::{Level, Levels, Measure, ResourceLevel};
 
 use crate::thresholds::{HostThresholds, Resource, ThresholdRules};
 
-/// Gives every resource of `measure` its level by the thresholds that hold for its host, and
-/// passes every figure on.
+/// Gives every resource of `measure` its level by the thresholds that hold for its host.
 ///
 /// A level is judged by the exact percentage; `resources` shows it rounded to 2 decimals.
 #[must_use]
-pub fn classify(measure: Measure, thresholds: &ThresholdRules) -> Analysis {
-    // Taken apart by name, so that a figure added to measures must be passed on to compile.
-    let Measure {
-        host,
-        run,
-        sequence,
-        timestamp_ms,
-        interval_ms,
-        cpu_percentage,
-        cores_percentage,
-        load_average,
-        memory,
-        swap,
-        disks,
-        networks,
-        temperatures,
-        uptime_seconds,
-        processes,
-        system,
-    } = measure;
-
-    let thresholds = thresholds.for_host(&host);
-    let cpu = judge(Resource::Cpu, cpu_percentage, &thresholds);
+pub fn classify(measure: &Measure, thresholds: &ThresholdRules) -> Levels {
+    let thresholds = thresholds.for_host(&measure.host);
+    let cpu = judge(Resource::Cpu, measure.cpu_percentage, &thresholds);
     let cpu_result = cpu.level;
-    let mut resources = Vec::with_capacity(3 + disks.len());
+    let mut resources = Vec::with_capacity(3 + measure.disks.len());
     resources.push(cpu);
-    if let Some(memory) = &memory {
+    if let Some(memory) = &measure.memory {
         resources.push(judge(Resource::Memory, memory.percentage(), &thresholds));
     }
-    if let Some(swap) = &swap {
+    if let Some(swap) = &measure.swap {
         resources.push(judge(Resource::Swap, swap.percentage(), &thresholds));
     }
-    for disk in &disks {
+    for disk in &measure.disks {
         resources.push(judge(Resource::Disk(&disk.mount_point), disk.percentage(), &thresholds));
     }
     let level = resources.iter().map(|resource| resource.level).max().unwrap_or(cpu_result);
-    // The thresholds borrow the host, which moves on.
-    drop(thresholds);
-
-    Analysis {
-        host,
-        run,
-        sequence,
-        timestamp_ms,
-        interval_ms,
-        cpu_result,
-        level,
-        resources,
-        cpu_percentage,
-        cores_percentage,
-        load_average,
-        memory,
-        swap,
-        disks,
-        networks,
-        temperatures,
-        uptime_seconds,
-        processes,
-        system,
-    }
+    Levels { cpu_result, level, resources }
 }
 
 fn judge(
@@ -83,27 +39,38 @@ fn judge(
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use resources_core::contract::{Disk, HostName, Thresholds, Usage};
+    use resources_core::contract::{
+        Analysis, Disk, HostName, ReceivedMeasure, Rejection, Thresholds, Usage,
+    };
 
     use super::*;
     use crate::thresholds::Table;
+
+    const NOW_MS: u64 = 1_767_225_600_000;
 
     fn measure(cpu_percentage: f64) -> Measure {
         Measure::new(HostName::new("web").unwrap(), 1_000, cpu_percentage)
     }
 
+    /// The body of the analysis of a measure that came on `key`.
+    fn analysed(key: &str, body: &str, rules: &ThresholdRules) -> Result<String, Rejection> {
+        let received = ReceivedMeasure::decode(key, body.as_bytes(), NOW_MS)?;
+        let analysis = received.analysis(&classify(received.measure(), rules))?;
+        Ok(String::from_utf8(analysis).unwrap())
+    }
+
     #[test]
     fn the_smallest_measure_has_one_resource() {
-        let analysis = classify(measure(80.0), &ThresholdRules::default());
-        assert_eq!((analysis.cpu_result, analysis.level), (Level::High, Level::High));
-        let names: Vec<_> = analysis.resources.iter().map(|r| &*r.name).collect();
+        let levels = classify(&measure(80.0), &ThresholdRules::default());
+        assert_eq!((levels.cpu_result, levels.level), (Level::High, Level::High));
+        let names: Vec<_> = levels.resources.iter().map(|r| &*r.name).collect();
         assert_eq!(names, ["cpu"]);
     }
 
     #[test]
     fn every_resource_has_its_level_and_the_host_the_highest() {
-        let analysis = classify(
-            Measure {
+        let levels = classify(
+            &Measure {
                 memory: Some(Usage { total_bytes: 3, used_bytes: 1 }),
                 swap: Some(Usage { total_bytes: 0, used_bytes: 0 }),
                 disks: vec![Disk { mount_point: "/".into(), total_bytes: 100, used_bytes: 75 }],
@@ -112,7 +79,7 @@ mod tests {
             &ThresholdRules::default(),
         );
         let seen: Vec<_> =
-            analysis.resources.iter().map(|r| (&*r.name, r.percentage, r.level)).collect();
+            levels.resources.iter().map(|r| (&*r.name, r.percentage, r.level)).collect();
         let wanted = [
             ("cpu", 12.35, Level::Low),
             ("memory", 33.33, Level::Medium),
@@ -120,7 +87,7 @@ mod tests {
             ("disk:/", 75.0, Level::High),
         ];
         assert_eq!(seen, wanted);
-        assert_eq!((analysis.cpu_result, analysis.level), (Level::Low, Level::High));
+        assert_eq!((levels.cpu_result, levels.level), (Level::Low, Level::High));
     }
 
     #[test]
@@ -137,17 +104,57 @@ mod tests {
                 include_str!("../../resources-core/tests/golden/analysis_smallest.json"),
             ),
         ] {
-            let measure = Measure::decode(key, measure.as_bytes(), 1_767_225_600_000).unwrap();
-            let given = classify(measure, &ThresholdRules::default());
-            assert_eq!(serde_json::to_string(&given).unwrap(), analysis.trim_end());
+            let given = analysed(key, measure, &ThresholdRules::default()).unwrap();
+            assert_eq!(given.trim_end(), analysis.trim_end());
         }
     }
 
     #[test]
+    fn what_a_newer_tracker_tells_is_passed_on_in_its_own_words() {
+        let body = r#" { "invented_later" : [1.10, {"a": null}],"cpu_percentage":1e1 } "#;
+        let given = analysed("web.measure", body, &ThresholdRules::default()).unwrap();
+        assert!(given.contains(r#""invented_later" : [1.10, {"a": null}],"#), "{given}");
+        assert_eq!(
+            Analysis::decode("web.analysis", given.as_bytes()).unwrap().cpu_percentage,
+            10.0
+        );
+    }
+
+    #[test]
+    fn a_measure_cannot_bring_levels_of_its_own() {
+        for claimed in [
+            r#""level":"LOW""#,
+            r#""cpu_result":null"#,
+            r#""resources":[{"name":"cpu"}],"level":{"a":[1]}"#,
+            r#""l\u0065vel":"LOW""#,
+        ] {
+            let body = format!(r#"{{{claimed},"cpu_percentage":80,"kept":true}}"#);
+            let given = analysed("web.measure", &body, &ThresholdRules::default()).unwrap();
+            let analysis = Analysis::decode("web.analysis", given.as_bytes()).unwrap();
+            assert_eq!((analysis.level, analysis.resources.len()), (Level::High, 1), "{given}");
+            assert_eq!(given.matches("level").count(), 2, "{given}");
+            assert!(given.contains("kept"), "{given}");
+        }
+    }
+
+    #[test]
+    fn an_analysis_over_the_limit_is_refused() {
+        let limit = resources_core::contract::MAX_BODY_BYTES;
+        let body = |room: usize| {
+            let start = r#"{"cpu_percentage":1,"more":""#;
+            format!("{start}{}\"}}", "x".repeat(room - start.len() - 2))
+        };
+        let rules = ThresholdRules::default();
+        assert!(analysed("web.measure", &body(limit - 512), &rules).is_ok());
+        let refused = analysed("web.measure", &body(limit), &rules).unwrap_err();
+        assert!(matches!(refused, Rejection::TooLarge { bytes } if bytes > limit), "{refused}");
+    }
+
+    #[test]
     fn rounding_never_lifts_a_level() {
-        let analysis = classify(measure(74.999), &ThresholdRules::default());
-        assert_eq!(analysis.resources[0].percentage, 75.0);
-        assert_eq!(analysis.cpu_result, Level::Medium);
+        let levels = classify(&measure(74.999), &ThresholdRules::default());
+        assert_eq!(levels.resources[0].percentage, 75.0);
+        assert_eq!(levels.cpu_result, Level::Medium);
     }
 
     proptest! {
@@ -171,8 +178,9 @@ mod tests {
                 }).collect(),
                 ..measure(cpu)
             };
-            let analysis = classify(measure.clone(), &rules);
-            prop_assert_eq!(analysis.validate(), Ok(()));
+            let body = serde_json::to_string(&measure).unwrap();
+            let analysis = analysed("web.measure", &body, &rules).unwrap();
+            let analysis = Analysis::decode("web.analysis", analysis.as_bytes()).unwrap();
             prop_assert_eq!(analysis.resources.iter().map(|r| r.level).max(), Some(analysis.level));
             prop_assert_eq!(analysis.cpu_result, analysis.resources[0].level);
             let listed = 1 + usize::from(measure.memory.is_some()) + measure.disks.len();

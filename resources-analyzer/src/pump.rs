@@ -10,7 +10,7 @@ use resources_core::bus::{
     Bus, Delivery, Message, PublishError, Publisher, Receipt, Source, Subscription,
 };
 use resources_core::contract::{
-    Kind, MAX_BODY_BYTES, Measure, Rejection, RoutingKey, Topic, TraceParent,
+    Kind, ReceivedMeasure, Rejection, RoutingKey, Topic, TraceParent,
 };
 use resources_core::service::{self, Failure, now_ms};
 use tokio::time::{Instant, MissedTickBehavior};
@@ -33,9 +33,6 @@ const FINISH_LIMIT: Duration = Duration::from_secs(4);
 
 /// Most measures analysed before their analyses are published, about 0.2 ms of work.
 const MAX_BURST: usize = 64;
-
-/// What an analysis has more than its measure, in bytes, for a few disks.
-const ANALYSIS_EXTRA_BYTES: usize = 512;
 
 /// Takes measures until `stop` or the end of the bus.
 pub(crate) async fn run(
@@ -179,19 +176,13 @@ async fn settle(
 
 /// Decodes, classifies and encodes one measure.
 fn analyse(delivery: &Delivery, rules: &ThresholdRules) -> Result<Message, Rejection> {
-    let measure = Measure::decode(&delivery.topic, &delivery.body, now_ms())?;
-    let analysis = classify(measure, rules);
-    let mut body = Vec::with_capacity(delivery.body.len() + ANALYSIS_EXTRA_BYTES);
-    serde_json::to_writer(&mut body, &analysis)
-        .map_err(|error| Rejection::Malformed(error.to_string()))?;
-    // A measure just below the limit, with its levels added; nobody would take it.
-    if body.len() > MAX_BODY_BYTES {
-        return Err(Rejection::TooLarge { bytes: body.len() });
-    }
+    let received = ReceivedMeasure::decode(&delivery.topic, &delivery.body, now_ms())?;
+    let measure = received.measure();
+    let body = received.analysis(&classify(measure, rules))?;
     Ok(Message {
-        topic: Topic::from(RoutingKey::new(analysis.host, Kind::Analysis)),
+        topic: Topic::from(RoutingKey::new(measure.host.clone(), Kind::Analysis)),
         body: Bytes::from(body),
-        timestamp_ms: analysis.timestamp_ms,
+        timestamp_ms: measure.timestamp_ms,
         trace: delivery.trace.map_or_else(TraceParent::begin, |trace| trace.next_step()),
     })
 }

@@ -6,7 +6,9 @@ use anyhow::Context as _;
 use futures_util::stream::{self, FuturesUnordered, StreamExt as _, TryStreamExt as _};
 use resources_analyzer::{ThresholdRules, classify};
 use resources_core::bus::{Message, Publisher};
-use resources_core::contract::{HostName, Kind, RoutingKey, Topic, TraceParent};
+use resources_core::contract::{
+    HostName, Kind, ReceivedMeasure, RoutingKey, Topic, TraceParent,
+};
 use resources_core::service::now_ms;
 use resources_core::test_support::full_measure;
 use serde::Deserialize;
@@ -29,12 +31,14 @@ pub(crate) fn messages(kind: Kind, hosts: usize, count: usize) -> anyhow::Result
         let mut measure = full_measure(&host, sequence.try_into()?);
         measure.timestamp_ms = begun_ms + u64::try_from(sequence)? * 1000;
         let timestamp_ms = measure.timestamp_ms;
-        Ok(match kind {
-            Kind::Analysis => {
-                Message::json(topic, &classify(measure, &rules), timestamp_ms, trace)?
-            }
-            _ => Message::json(topic, &measure, timestamp_ms, trace)?,
-        })
+        let mut message = Message::json(topic, &measure, timestamp_ms, trace)?;
+        if kind == Kind::Analysis {
+            let key = RoutingKey::new(measure.host, Kind::Measure).to_string();
+            let received = ReceivedMeasure::decode(&key, &message.body, timestamp_ms)?;
+            let analysis = received.analysis(&classify(received.measure(), &rules))?;
+            message.body = analysis.into();
+        }
+        Ok(message)
     };
     (0..count).map(message).collect()
 }

@@ -12,6 +12,13 @@ use super::{Disk, HostName, Kind, Level, Network, Process, Rejection, System, Te
 /// listen to `#.analysis` only.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Analysis {
+    /// Level of the CPU.
+    pub cpu_result: Level,
+    /// The highest level of all resources.
+    pub level: Level,
+    /// Each resource with its level: `cpu`, `memory`, `swap`, `disk:<mount point>`.
+    #[serde(default)]
+    pub resources: Vec<ResourceLevel>,
     /// The host read.
     pub host: HostName,
     /// The tracker's run; see [`Measure::run`](super::Measure::run).
@@ -25,13 +32,6 @@ pub struct Analysis {
     /// Time between samples that the tracker promises, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval_ms: Option<u64>,
-    /// Level of the CPU.
-    pub cpu_result: Level,
-    /// The highest level of all resources.
-    pub level: Level,
-    /// Each resource with its level: `cpu`, `memory`, `swap`, `disk:<mount point>`.
-    #[serde(default)]
-    pub resources: Vec<ResourceLevel>,
     /// CPU in use, all cores together, 0–100.
     pub cpu_percentage: f64,
     /// The same for each core, 0–100.
@@ -64,6 +64,17 @@ pub struct Analysis {
     /// What hardly ever changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub system: Option<System>,
+}
+
+/// What an analyzer adds to a measure.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Levels {
+    /// Level of the CPU.
+    pub cpu_result: Level,
+    /// The highest level of all resources.
+    pub level: Level,
+    /// Each resource with its level: `cpu`, `memory`, `swap`, `disk:<mount point>`.
+    pub resources: Vec<ResourceLevel>,
 }
 
 /// One resource and how heavily it is used.

@@ -1,9 +1,11 @@
 //! One reading of one host.
 
-use serde::{Deserialize, Serialize};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
 
 use super::validate::{self, at_most, celsius, integer, not_negative, percentage, text};
-use super::{HostName, Kind, Rejection};
+use super::{HostName, Kind, Levels, MAX_BODY_BYTES, Rejection};
 
 /// One reading of one host, as a tracker publishes it to `<host>.measure`.
 ///
@@ -159,7 +161,7 @@ pub struct System {
 
 /// A measure as it may arrive: all but the CPU figure optional.
 #[derive(Deserialize)]
-struct Received {
+struct Body {
     host: Option<HostName>,
     run: Option<Box<str>>,
     sequence: Option<u64>,
@@ -181,6 +183,127 @@ struct Received {
     #[serde(default)]
     processes: Vec<Process>,
     system: Option<System>,
+    // What an analysis adds; in a measure these are unknown fields like any other.
+    #[serde(default, deserialize_with = "present")]
+    cpu_result: bool,
+    #[serde(default, deserialize_with = "present")]
+    level: bool,
+    #[serde(default, deserialize_with = "present")]
+    resources: bool,
+}
+
+/// Reads past a value, whatever it is.
+fn present<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
+    IgnoredAny::deserialize(value).map(|_| true)
+}
+
+/// A measure with the body it came in, from which its analysis is made.
+#[derive(Debug)]
+pub struct ReceivedMeasure<'a> {
+    measure: Measure,
+    body: &'a [u8],
+    without_host: bool,
+    without_timestamp: bool,
+    with_levels: bool,
+}
+
+impl<'a> ReceivedMeasure<'a> {
+    /// Reads and checks a message received on routing key `key` at `received_ms`.
+    ///
+    /// # Errors
+    /// Says why the message does not follow the contract.
+    pub fn decode(key: &str, body: &'a [u8], received_ms: u64) -> Result<Self, Rejection> {
+        let host = validate::host_of(key, Kind::Measure, body)?;
+        let read: Body = validate::object(body)?;
+        if let Some(in_body) = &read.host {
+            validate::same_host(in_body, &host)?;
+        }
+        let received = Self {
+            body,
+            without_host: read.host.is_none(),
+            without_timestamp: read.timestamp_ms.is_none(),
+            with_levels: read.cpu_result || read.level || read.resources,
+            measure: Measure {
+                host,
+                run: read.run,
+                sequence: read.sequence,
+                timestamp_ms: read.timestamp_ms.unwrap_or(received_ms),
+                interval_ms: read.interval_ms,
+                cpu_percentage: read.cpu_percentage,
+                cores_percentage: read.cores_percentage,
+                load_average: read.load_average,
+                memory: read.memory,
+                swap: read.swap,
+                disks: read.disks,
+                networks: read.networks,
+                temperatures: read.temperatures,
+                uptime_seconds: read.uptime_seconds,
+                processes: read.processes,
+                system: read.system,
+            },
+        };
+        received.measure.validate()?;
+        Ok(received)
+    }
+
+    /// The measure itself.
+    #[must_use]
+    pub const fn measure(&self) -> &Measure {
+        &self.measure
+    }
+
+    /// The body of its analysis: the levels, then all that the body says in its own words, so
+    /// that what a newer tracker tells reaches a newer reader through an older analyzer.
+    ///
+    /// # Errors
+    /// [`Rejection::TooLarge`] when the levels take the body over the limit.
+    pub fn analysis(&self, levels: &Levels) -> Result<Vec<u8>, Rejection> {
+        let cleaned;
+        let body = if self.with_levels {
+            cleaned = without_levels(self.body)?;
+            &*cleaned
+        } else {
+            self.body
+        };
+        let mut analysis = Vec::with_capacity(body.len() + LEVELS_BYTES);
+        let write = |analysis: &mut Vec<u8>| {
+            serde_json::to_writer(&mut *analysis, levels)?;
+            // The end of this object, and below the begin of the next, become one comma.
+            analysis.pop();
+            analysis.push(b',');
+            if self.without_host {
+                analysis.extend_from_slice(b"\"host\":");
+                serde_json::to_writer(&mut *analysis, &self.measure.host)?;
+                analysis.push(b',');
+            }
+            if self.without_timestamp {
+                analysis.extend_from_slice(b"\"timestamp_ms\":");
+                serde_json::to_writer(&mut *analysis, &self.measure.timestamp_ms)?;
+                analysis.push(b',');
+            }
+            Ok(())
+        };
+        write(&mut analysis).map_err(|error| validate::malformed(&error))?;
+        // An object with at least its CPU figure: that was checked when it was read.
+        let rest = body.trim_ascii();
+        analysis.extend_from_slice(rest.strip_prefix(b"{").unwrap_or(rest));
+        if analysis.len() > MAX_BODY_BYTES {
+            return Err(Rejection::TooLarge { bytes: analysis.len() });
+        }
+        Ok(analysis)
+    }
+}
+
+/// Room for the levels of a few disks, in bytes.
+const LEVELS_BYTES: usize = 512;
+
+/// The body less the fields that only an analyzer may fill.
+fn without_levels(body: &[u8]) -> Result<Vec<u8>, Rejection> {
+    let mut fields: Map<String, Value> = validate::object(body)?;
+    for name in ["cpu_result", "level", "resources"] {
+        fields.remove(name);
+    }
+    serde_json::to_vec(&fields).map_err(|error| validate::malformed(&error))
 }
 
 impl Measure {
@@ -212,31 +335,7 @@ impl Measure {
     /// # Errors
     /// Says why the message does not follow the contract.
     pub fn decode(key: &str, body: &[u8], received_ms: u64) -> Result<Self, Rejection> {
-        let key_host = validate::host_of(key, Kind::Measure, body)?;
-        let received: Received = validate::object(body)?;
-        if let Some(host) = &received.host {
-            validate::same_host(host, &key_host)?;
-        }
-        let measure = Self {
-            host: key_host,
-            run: received.run,
-            sequence: received.sequence,
-            timestamp_ms: received.timestamp_ms.unwrap_or(received_ms),
-            interval_ms: received.interval_ms,
-            cpu_percentage: received.cpu_percentage,
-            cores_percentage: received.cores_percentage,
-            load_average: received.load_average,
-            memory: received.memory,
-            swap: received.swap,
-            disks: received.disks,
-            networks: received.networks,
-            temperatures: received.temperatures,
-            uptime_seconds: received.uptime_seconds,
-            processes: received.processes,
-            system: received.system,
-        };
-        measure.validate()?;
-        Ok(measure)
+        ReceivedMeasure::decode(key, body, received_ms).map(|received| received.measure)
     }
 
     /// Checks every figure against its range.

@@ -38,7 +38,7 @@ pub(super) fn object<T: DeserializeOwned>(body: &[u8]) -> Result<T, Rejection> {
 }
 
 /// Turns a JSON error into the reason, shortened, as it may quote the input.
-fn malformed(error: &serde_json::Error) -> Rejection {
+pub(super) fn malformed(error: &serde_json::Error) -> Rejection {
     let mut reason = error.to_string();
     if let Some((end, _)) = reason.char_indices().nth(MAX_REASON) {
         reason.truncate(end);
