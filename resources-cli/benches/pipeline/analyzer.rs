@@ -21,6 +21,9 @@ const HOSTS: usize = 1000;
 const PREFETCH: &str = "512";
 const WINDOW: &str = "256";
 
+/// Rounds of both in turn; one alone tells little on a machine that does other things, too.
+const PAIRS: usize = 7;
+
 /// Bound on emptying a queue.
 const DRAIN_LIMIT: Duration = Duration::from_secs(120);
 
@@ -68,7 +71,7 @@ pub(crate) async fn measure(context: &Context, report: &mut Report) -> anyhow::R
     let count = context.count(60_000, 5_000);
     let messages = messages(Kind::Measure, HOSTS, count)?;
     let mut pairs = Vec::new();
-    for _ in 0..context.count(3, 1) {
+    for _ in 0..context.count(PAIRS, 1) {
         let ours = drain(context, Worker::Analyzer, &messages).await?;
         let bare = drain(context, Worker::BareForwarder, &messages).await?;
         crate::report::say(&format!("  {ours:.1?} beside {bare:.1?}"));

@@ -21,8 +21,8 @@ use crate::statistics::mebibytes;
 
 const HOSTS: &str = "1000";
 
-/// For every host to have sent a few times.
-const WARM_UP: Duration = Duration::from_secs(10);
+/// Until the server holds as many recent points of every host as it ever will (2 minutes).
+const WARM_UP: (u64, u64) = (140, 10);
 
 /// For the browser to start and end besides what it watches.
 const BROWSER_LIMIT: Duration = Duration::from_secs(90);
@@ -30,8 +30,8 @@ const BROWSER_LIMIT: Duration = Duration::from_secs(90);
 /// What the page's own bench prints, as far as it is shown here.
 #[derive(Debug, Deserialize)]
 struct Seen {
-    tasks_over_50_ms: u32,
-    long_tasks: Vec<LongTask>,
+    loading: Tasks,
+    steady: Tasks,
     busy_share: f64,
     longest_frame_gap_ms: f64,
     first_chart_ms: f64,
@@ -40,9 +40,22 @@ struct Seen {
     problems: Vec<String>,
 }
 
+/// Tasks of the page's main thread over some time.
 #[derive(Debug, Deserialize)]
-struct LongTask {
-    duration_ms: f64,
+struct Tasks {
+    over_50_ms: u32,
+    over_50_ms_of_cpu: u32,
+    longest_ms: f64,
+    longest_cpu_ms: f64,
+}
+
+impl Tasks {
+    fn describe(&self) -> String {
+        format!(
+            "{} (longest {:.0} ms of CPU; {} over 50 ms on the clock, longest {:.0} ms)",
+            self.over_50_ms_of_cpu, self.longest_cpu_ms, self.over_50_ms, self.longest_ms,
+        )
+    }
 }
 
 pub(crate) async fn measure(context: &Context, report: &mut Report) -> anyhow::Result<()> {
@@ -61,7 +74,7 @@ pub(crate) async fn measure(context: &Context, report: &mut Report) -> anyhow::R
     // Its progress is not ours.
     command.stderr(std::process::Stdio::null());
     let simulation = Program::start("resources simulate", command)?;
-    sleep(WARM_UP).await;
+    sleep(Duration::from_secs(context.seconds(WARM_UP.0, WARM_UP.1))).await;
 
     let mut command = Command::new("node");
     command
@@ -85,19 +98,25 @@ pub(crate) async fn measure(context: &Context, report: &mut Report) -> anyhow::R
     let seen: Seen = serde_json::from_str(&text)
         .with_context(|| format!("the page's bench ended with {status} and printed {text:?}"))?;
     ensure!(seen.problems.is_empty(), "the page had problems: {:?}", seen.problems);
-    let longest = seen.long_tasks.iter().map(|task| task.duration_ms).fold(0.0, f64::max);
     report.add(Row {
-        figure: format!("page, {HOSTS} hosts at 1 Hz for {seconds} s: tasks over 50 ms"),
+        figure: format!("page, {HOSTS} hosts at 1 Hz for {seconds} s: tasks over 50 ms of CPU"),
         ours: format!(
-            "{}{}; busy {:.0} % of the time; longest gap between frames {:.0} ms; first chart \
-             after {:.0} ms",
-            seen.tasks_over_50_ms,
-            if longest > 0.0 { format!(", longest {longest:.0} ms") } else { String::new() },
+            "{}; busy {:.0} % of the time; longest gap between frames {:.0} ms",
+            seen.steady.describe(),
             seen.busy_share * 100.0,
             seen.longest_frame_gap_ms,
+        ),
+        target: Some(("none", seen.steady.over_50_ms_of_cpu == 0)),
+        ..Row::default()
+    });
+    report.add(Row {
+        figure: "page, while it loads and for 5 s after: tasks over 50 ms of CPU".to_owned(),
+        ours: format!(
+            "{}; first chart after {:.0} ms",
+            seen.loading.describe(),
             seen.first_chart_ms,
         ),
-        target: Some(("none", seen.tasks_over_50_ms == 0)),
+        target: Some(("none", seen.loading.over_50_ms_of_cpu == 0)),
         ..Row::default()
     });
     report.add(Row {
