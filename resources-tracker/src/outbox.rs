@@ -39,7 +39,8 @@ pub struct OutboxSettings {
     /// only on disk.
     pub capacity: usize,
     /// Samples of the backlog published a second, at most. Live samples, which are those put in
-    /// since the link came up and the newest one at that moment, go first and are not counted.
+    /// since the link came up (or the broker took samples again) and the newest one at that
+    /// moment, go first and are not counted.
     pub replay_rate: NonZeroU32,
     /// Most samples published and not yet confirmed, at least 2; half of it at most for the
     /// backlog. Should be well below `capacity`, or a full outbox drops samples in flight.
@@ -162,7 +163,10 @@ impl Outbox {
 
     /// Takes a sample. When there is no more room the oldest is dropped.
     pub fn push(&mut self, sample: impl Into<Sample>) {
-        self.held.push(sample.into(), Instant::now());
+        let Sample { mut message, dropped } = sample.into();
+        // What grew while it was written has room to spare, which an hour of samples would keep.
+        message.body = message.body.to_vec().into();
+        self.held.push(Sample { message, dropped }, Instant::now());
     }
 
     /// Samples dropped that none put in so far tells of: the number for the next one, in
@@ -314,6 +318,8 @@ impl Outbox {
             self.backoff.reset();
             if self.refusal.take().is_some() {
                 tracing::info!("the broker takes measures again");
+                // What waited meanwhile is backlog, as after an outage.
+                self.held.newest_is_live();
             }
             return Ok(());
         };

@@ -125,6 +125,27 @@ async fn what_no_queue_takes_is_kept_until_one_does() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_waited_for_a_queue_is_backlog_once_there_is_one() {
+    let bus = in_memory();
+    let mut outbox = outbox(&bus);
+    drive_for(&mut outbox, Duration::from_millis(1)).await;
+    for number in 0..100 {
+        outbox.push(unheard(number));
+        drive_for(&mut outbox, Duration::from_secs(1)).await;
+    }
+    let mut heard = hear_everything(&bus);
+    while outbox.counts().confirmed == 0 {
+        outbox.step().await.unwrap();
+    }
+    outbox.push(unheard(100));
+    drive_for(&mut outbox, Duration::from_millis(1)).await;
+    let at_once = arrived(&mut heard).await;
+    let place = |wanted: u64| at_once.iter().position(|number| *number == wanted).unwrap();
+    assert!(place(99) < at_once.len() && place(100) < at_once.len(), "{at_once:?}");
+    assert!(at_once.len() < 100, "the rest is paced: {at_once:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn stopping_does_not_wait_for_ever_for_a_queue() {
     let bus = in_memory();
     let mut outbox = outbox(&bus);
