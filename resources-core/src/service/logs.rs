@@ -45,9 +45,7 @@ impl LogArgs {
         let quiet = ["lapin", "amq_protocol", "async_rs", "rustls"]
             .into_iter()
             .filter(|target| !self.log.contains(target))
-            .fold(filter, |filter, target| {
-                filter.with_target(target, LevelFilter::OFF)
-            });
+            .fold(filter, |filter, target| filter.with_target(target, LevelFilter::OFF));
         let registry = tracing_subscriber::registry();
         let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
         let done = match self.log_format {
