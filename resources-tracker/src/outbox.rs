@@ -120,6 +120,27 @@ pub struct BusClosed;
 /// It has no task of its own: samples leave while [`drive`](Self::drive) is polled. Samples of
 /// several hosts may share one; those of each host leave in the order they were put in, except
 /// that after an outage the backlog follows behind what is live.
+///
+/// ```no_run
+/// # use resources_core::bus::{Bus, Message};
+/// # use resources_tracker::{Outbox, OutboxSettings, SpoolError};
+/// # async fn next_message() -> Option<Message> { None }
+/// # async fn example(bus: Bus) -> Result<(), SpoolError> {
+/// let mut outbox = Outbox::open(&bus, OutboxSettings::new(3600))?;
+/// loop {
+///     tokio::select! {
+///         message = next_message() => match message {
+///             Some(message) => outbox.push(message),
+///             None => break,
+///         },
+///         _closed = outbox.drive() => break,
+///     }
+/// }
+/// let counts = outbox.finish().await;
+/// println!("{} confirmed, {} not, {} dropped", counts.confirmed, counts.held, counts.dropped);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Outbox {
     held: Held,
@@ -169,8 +190,8 @@ impl Outbox {
         self.held.push(Sample { message, dropped }, Instant::now());
     }
 
-    /// Samples dropped that none put in so far tells of: the number for the next one, in
-    /// [`Measure::dropped`](resources_core::contract::Measure::dropped) and in
+    /// Samples dropped that none put in so far tells of, of whatever host: the number for the next
+    /// one, in [`Measure::dropped`](resources_core::contract::Measure::dropped) and in
     /// [`Sample::dropped`].
     #[must_use]
     pub const fn untold_dropped(&self) -> u64 {
