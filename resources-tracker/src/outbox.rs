@@ -269,10 +269,10 @@ impl Outbox {
         let paced = || self.pace.as_ref().and_then(Pace::next_at);
         let publish_at = match self.pause {
             Some(until) => Some(until),
-            None if self.has_room_for_backlog() && self.held.has_backlog() => paced(),
+            None if self.has_room_for_backlog() && self.held.has_backlog(now) => paced(),
             None => None,
         };
-        publish_at.into_iter().chain(self.held.write_at(now)).min()
+        publish_at.into_iter().chain(self.held.wake_at(now)).min()
     }
 
     fn link_is_up(&self) -> bool {
@@ -303,12 +303,12 @@ impl Outbox {
             return;
         }
         while self.in_flight.len() < self.window {
-            let Some((id, message)) = self.held.begin_live() else { break };
+            let Some((id, message)) = self.held.begin_live(now) else { break };
             self.publish(id, message, false);
         }
         while self.has_room_for_backlog() && self.pace.as_ref().is_none_or(|pace| pace.allows(now))
         {
-            let Some((id, message)) = self.held.begin_backlog() else { break };
+            let Some((id, message)) = self.held.begin_backlog(now) else { break };
             self.publish(id, message, true);
             if let Some(pace) = &mut self.pace {
                 pace.pass(now);

@@ -314,6 +314,29 @@ async fn what_is_gone_from_the_disk_is_counted_as_dropped() {
     assert_eq!(outbox.finish().await, OutboxCounts { confirmed: 0, held: 0, dropped: 5 });
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_disk_that_cannot_be_read_for_a_while_loses_nothing() {
+    let (bus, folder) = (in_memory(), TempDir::new().unwrap());
+    let mut outbox = with_spool(&bus, folder.path(), 128);
+    (0..5).for_each(|number| outbox.push(unheard(number)));
+    outbox.finish().await;
+    let mut outbox = with_spool(&bus, folder.path(), 128);
+    let mut heard = hear_everything(&bus);
+    let segment = folder.path().join("00000000000000000000.segment");
+    let away = folder.path().join("away");
+    std::fs::rename(&segment, &away).unwrap();
+    // It opens, but does not read.
+    std::fs::create_dir(&segment).unwrap();
+    outbox.push(message(5));
+    drive_for(&mut outbox, Duration::from_secs(20)).await;
+    assert_eq!(arrived(&mut heard).await, [5], "what is in memory is not held up");
+    std::fs::remove_dir(&segment).unwrap();
+    std::fs::rename(&away, &segment).unwrap();
+    drive_for(&mut outbox, Duration::from_secs(10)).await;
+    assert_eq!(outbox.counts(), OutboxCounts { confirmed: 6, held: 0, dropped: 0 });
+    assert_eq!(arrived(&mut heard).await, [0, 1, 2, 3, 4]);
+}
+
 /// What can happen to an outbox with a spool.
 #[derive(Debug, Clone, Copy)]
 enum Event {
