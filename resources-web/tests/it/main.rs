@@ -6,6 +6,7 @@ mod assets;
 mod broker;
 mod dashboard;
 mod feed;
+mod history;
 mod live;
 mod program;
 mod security;
