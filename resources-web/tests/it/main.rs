@@ -6,7 +6,7 @@ mod assets;
 mod broker;
 mod dashboard;
 mod feed;
-mod history;
 mod live;
 mod program;
+mod recording;
 mod security;
