@@ -21,6 +21,7 @@ use tower_http::limit::RequestBodyLimitLayer;
 
 use crate::assets::Page;
 use crate::config::Settings;
+use crate::history::{History, Limits, OpenError, Recording};
 use crate::live::{Live, Pace};
 use crate::security::Guard;
 use crate::{api, assets, feed, live, security};
@@ -42,6 +43,7 @@ pub struct AppState(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     live: Arc<Live>,
+    history: History,
     link: watch::Receiver<Link>,
     guard: Guard,
     page: Page,
@@ -53,11 +55,12 @@ struct Shared {
 impl AppState {
     /// The state of a dashboard that has heard nothing yet over `bus`.
     #[must_use]
-    pub fn new(settings: &Settings, bus: &Bus) -> Self {
+    pub fn new(settings: &Settings, bus: &Bus, history: History) -> Self {
         let link = bus.link();
         let now = link.borrow().clone();
         Self(Arc::new(Shared {
             live: Arc::new(Live::new(settings.max_hosts, now)),
+            history,
             link,
             guard: settings.guard.clone(),
             page: Page::new(settings.page_dir.as_deref()),
@@ -69,6 +72,12 @@ impl AppState {
 
     pub(crate) fn live(&self) -> &Arc<Live> {
         &self.0.live
+    }
+
+    /// What the fleet was.
+    #[must_use]
+    pub fn history(&self) -> &History {
+        &self.0.history
     }
 
     /// The state of the link now.
@@ -123,6 +132,8 @@ pub struct Server {
     address: SocketAddr,
     state: AppState,
     pace: Pace,
+    /// `None` when history is off.
+    recording: Option<Recording>,
     bus: Bus,
 }
 
@@ -130,7 +141,8 @@ impl Server {
     /// Binds the address; requests wait until [`run`](Self::run).
     ///
     /// # Errors
-    /// When the address cannot be bound, for instance because its port is in use.
+    /// When the address cannot be bound, for instance because its port is in use, or when the
+    /// database of history cannot be opened.
     pub async fn bind(settings: Settings, bus: Bus) -> Result<Self, Failure> {
         let wanted = settings.listen;
         let cannot = |error: std::io::Error| {
@@ -143,7 +155,8 @@ impl Server {
         };
         let listener = listen(wanted).map_err(cannot)?;
         let address = listener.local_addr().map_err(cannot)?;
-        let state = AppState::new(&settings, &bus);
+        let (recording, history) = open_history(&settings)?;
+        let state = AppState::new(&settings, &bus, history);
         tracing::info!(
             listen = %address,
             page = state.page().describe(),
@@ -154,7 +167,7 @@ impl Server {
         );
         let pace =
             Pace { push_interval: settings.push_interval, forget_after: settings.forget_after };
-        Ok(Self { listener, address, state, pace, bus })
+        Ok(Self { listener, address, state, pace, recording, bus })
     }
 
     /// Where the server listens: the port that was picked when port 0 was asked for.
@@ -169,11 +182,14 @@ impl Server {
     /// # Errors
     /// When a part of the service ends by itself.
     pub async fn run(self, stop: CancellationToken) -> Result<(), Failure> {
-        let Self { listener, state, pace, bus, .. } = self;
+        let Self { listener, state, pace, recording, bus, .. } = self;
         // The parts stop together: when asked to, or when one of them ends.
         let closing = state.closing().clone();
         let mut parts = JoinSet::new();
         let link = bus.link();
+        if let Some(recording) = recording {
+            parts.spawn(recording.run(bus.clone(), closing.clone()));
+        }
         parts.spawn(feed::run(bus, Arc::clone(state.live()), closing.clone()));
         let tell = Arc::clone(state.live()).tell(pace, link, closing.clone());
         parts.spawn(async move {
@@ -204,6 +220,21 @@ impl Server {
             Some(Err(panic)) => Err(Failure::failed(format!("a part of the dashboard: {panic}"))),
         }
     }
+}
+
+fn open_history(settings: &Settings) -> Result<(Option<Recording>, History), Failure> {
+    let Some(location) = &settings.history else { return Ok((None, History::off())) };
+    let limits = Limits { retention: settings.retention, max_hosts: settings.max_hosts };
+    let (recording, history) = Recording::open(location, limits).map_err(|error| {
+        let reason = format!("--history {error}");
+        match error {
+            // Waiting may help.
+            OpenError::InUse(_) => Failure::failed(reason),
+            _ => Failure::settings(reason),
+        }
+    })?;
+    tracing::info!("keeping history in {location}");
+    Ok((Some(recording), history))
 }
 
 fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {

@@ -21,11 +21,14 @@ use tokio_util::sync::CancellationToken;
 /// The settings of a command line.
 pub(crate) fn settings(args: &[&str]) -> Result<Settings, Failure> {
     #[derive(Parser)]
+    #[command(args_override_self = true)]
     struct Args {
         #[command(flatten)]
         web: WebArgs,
     }
-    Args::try_parse_from([&["test"], args].concat()).unwrap().web.settings()
+    // The last of two wins: a test that wants history says where.
+    let defaults = ["test", "--history", "off"];
+    Args::try_parse_from([&defaults, args].concat()).unwrap().web.settings()
 }
 
 pub(crate) struct Dashboard {

@@ -9,6 +9,7 @@ use crate::dashboard::Dashboard;
 fn run(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_resources-web"))
         .args(["--broker-url", "memory:"])
+        .env("RESOURCES_HISTORY", "off")
         .args(args)
         .output()
         .unwrap()
@@ -74,7 +75,8 @@ async fn a_signal_ends_it_with_zero() {
     };
     let address = format!("127.0.0.1:{port}");
     let mut child = Command::new(env!("CARGO_BIN_EXE_resources-web"))
-        .args(["--broker-url", "memory:", "--log", "warn", "--listen", &address])
+        .args(["--broker-url", "memory:", "--history", "off"])
+        .args(["--log", "warn", "--listen", &address])
         .spawn()
         .unwrap();
     eventually("it serves", async || tokio::net::TcpStream::connect(&address).await.is_ok()).await;

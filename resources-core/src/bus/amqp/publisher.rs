@@ -21,7 +21,7 @@ use super::connect::ConnectError;
 use super::supervisor::{Live, Session as SupervisedSession, supervise};
 use super::{REASON_HEADER, Shared};
 use crate::bus::link::lock;
-use crate::bus::{Delivery, Message, PublishError};
+use crate::bus::{Delivery, Link, Message, PublishError};
 use crate::contract::{Topic, TraceParent};
 
 /// Most messages published and not yet confirmed. Above about 1,000 throughput falls again.
@@ -38,6 +38,7 @@ const DELIVERY_MODE_PERSISTENT: u8 = 2;
 pub(in crate::bus) struct Publisher {
     shared: Arc<Shared>,
     inner: Arc<Inner>,
+    link: watch::Receiver<Link>,
 }
 
 #[derive(Debug)]
@@ -76,9 +77,13 @@ impl Publisher {
             rejected: names.rejected().as_str().into(),
             application: shared.config.application.as_str().into(),
         };
-        let link = PublishLink { sender };
-        supervise(shared, shared.closing.clone(), link);
-        Self { shared: Arc::clone(shared), inner: Arc::new(inner) }
+        let session = PublishLink { sender };
+        let link = supervise(shared, shared.closing.clone(), session);
+        Self { shared: Arc::clone(shared), inner: Arc::new(inner), link }
+    }
+
+    pub(in crate::bus) fn link(&self) -> watch::Receiver<Link> {
+        self.link.clone()
     }
 
     pub(in crate::bus) async fn publish(&self, message: &Message) -> Result<(), PublishError> {
