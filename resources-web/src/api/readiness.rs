@@ -1,27 +1,14 @@
-//! The addresses for programs: hosts, liveness, readiness.
+//! Liveness and readiness.
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 use resources_core::bus::{Link, LinkState};
 use serde::Serialize;
 
-use crate::error::ApiError;
+use super::NO_STORE;
 use crate::server::AppState;
-
-/// What is true now may not be true when it is asked again.
-const NO_STORE: [(axum::http::HeaderName, &str); 1] = [(CACHE_CONTROL, "no-store")];
-
-/// `/api/v1/hosts`: every host known now.
-pub(crate) async fn hosts(State(state): State<AppState>) -> Result<Response, ApiError> {
-    let body = state.live().hosts_json().map_err(|error| {
-        tracing::error!(%error, "the list of hosts could not be written");
-        ApiError::internal()
-    })?;
-    Ok((NO_STORE, [(CONTENT_TYPE, "application/json")], body).into_response())
-}
 
 /// `/healthz`: the process serves.
 pub(crate) async fn healthz() -> impl IntoResponse {

@@ -1,0 +1,72 @@
+//! Every address but the page's. Each answers what docs/api.md and docs/openapi.json say.
+
+mod export;
+mod history;
+mod hosts;
+mod query;
+mod readiness;
+mod runs;
+mod status;
+
+use axum::Router;
+use axum::http::HeaderName;
+use axum::http::header::CACHE_CONTROL;
+use axum::routing::{MethodRouter, get};
+use resources_core::contract::HostName;
+
+use crate::error::ApiError;
+use crate::history::{History, ReadError, Reader};
+use crate::live;
+use crate::server::AppState;
+
+/// What is true now may not be true when it is asked again.
+const NO_STORE: [(HeaderName, &str); 1] = [(CACHE_CONTROL, "no-store")];
+
+/// Every address, with what serves it.
+fn routes() -> [(&'static str, MethodRouter<AppState>); 8] {
+    [
+        ("/ws", get(live::socket)),
+        ("/healthz", get(readiness::healthz)),
+        ("/readyz", get(readiness::readyz)),
+        ("/api/v1/hosts", get(hosts::hosts)),
+        ("/api/v1/hosts/{host}/history", get(history::history)),
+        ("/api/v1/hosts/{host}/runs", get(runs::runs)),
+        ("/api/v1/export", get(export::export)),
+        ("/api/v1/history", get(status::status)),
+    ]
+}
+
+/// Serves every address.
+pub(crate) fn router() -> Router<AppState> {
+    routes().into_iter().fold(Router::new(), |router, (path, serve)| router.route(path, serve))
+}
+
+/// What is kept can be read.
+fn reader(history: &History) -> Result<&Reader, ApiError> {
+    let off = || ApiError::unavailable("history is off; start the server with --history");
+    history.reader().ok_or_else(off)
+}
+
+/// The host named in an address.
+fn host_name(name: &str) -> Result<HostName, ApiError> {
+    HostName::new(name).map_err(|error| ApiError::bad_request(error.to_string()))
+}
+
+/// What to answer when history could not be read.
+fn read_error(error: &ReadError) -> ApiError {
+    match error {
+        ReadError::Busy => ApiError::unavailable(error.to_string()),
+        ReadError::Database(_) | ReadError::BrokeOff => {
+            tracing::error!(%error, "a question to history was not answered");
+            ApiError::internal()
+        }
+    }
+}
+
+/// Nothing is known of a host.
+fn unknown_host(host: &str) -> ApiError {
+    ApiError::missing(format!("history has no host {host}"))
+}
+
+#[cfg(test)]
+mod tests;
