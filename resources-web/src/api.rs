@@ -9,8 +9,10 @@ mod runs;
 mod status;
 
 use axum::Router;
+use axum::extract::{FromRequestParts, Path};
 use axum::http::HeaderName;
 use axum::http::header::CACHE_CONTROL;
+use axum::http::request::Parts;
 use axum::routing::{MethodRouter, get};
 use resources_core::contract::HostName;
 
@@ -48,6 +50,19 @@ fn reader(history: &History) -> Result<&Reader, ApiError> {
 }
 
 /// The host named in an address.
+struct Asked(HostName);
+
+impl<S: Send + Sync> FromRequestParts<S> for Asked {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let Path(name) = Path::<String>::from_request_parts(parts, state)
+            .await
+            .map_err(|rejection| ApiError::bad_request(rejection.to_string()))?;
+        host_name(&name).map(Self)
+    }
+}
+
 fn host_name(name: &str) -> Result<HostName, ApiError> {
     HostName::new(name).map_err(|error| ApiError::bad_request(error.to_string()))
 }

@@ -1,13 +1,13 @@
 //! `/api/v1/hosts/{host}/history`: one host over time, in columns.
 
 use axum::Json;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse as _, Response};
 use resources_core::service::now_ms;
 use serde::{Serialize, Serializer};
 
 use super::query::Query;
-use super::{NO_STORE, host_name, read_error, reader, unknown_host};
+use super::{Asked, NO_STORE, read_error, reader, unknown_host};
 use crate::error::ApiError;
 use crate::fleet::{self, RECENT_MS, RecentSamples};
 use crate::history::read::{self, Cell, Grid, Plan, Range, Recent, Series, Source};
@@ -76,11 +76,10 @@ impl Serialize for Starts {
 
 pub(super) async fn history(
     State(state): State<AppState>,
-    Path(host): Path<String>,
+    Asked(host): Asked,
     RawQuery(sent): RawQuery,
 ) -> Result<Response, ApiError> {
     let reader = reader(state.history())?;
-    let host = host_name(&host)?;
     let now_ms = now_ms();
     let Question { range, points, resources } = Question::read(sent.as_deref(), now_ms)?;
     let recent = state.live().recent(host.as_str(), 0, 0);

@@ -1,22 +1,21 @@
 //! `/api/v1/hosts/{host}/runs`: which samples history has counted.
 
 use axum::Json;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse as _, Response};
 
 use super::query::Query;
-use super::{NO_STORE, host_name, read_error, reader, unknown_host};
+use super::{Asked, NO_STORE, read_error, reader, unknown_host};
 use crate::error::ApiError;
 use crate::history::read::Runs;
 use crate::server::AppState;
 
 pub(super) async fn runs(
     State(state): State<AppState>,
-    Path(host): Path<String>,
+    Asked(host): Asked,
     RawQuery(sent): RawQuery,
 ) -> Result<Response, ApiError> {
     let reader = reader(state.history())?;
-    let host = host_name(&host)?;
     Query::parse(sent.as_deref(), &[])?;
     let asked = host.clone();
     let found = reader.read(move |connection| Runs::of(connection, asked.as_str()));
