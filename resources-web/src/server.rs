@@ -171,6 +171,12 @@ impl Server {
         self.address
     }
 
+    /// The history it keeps.
+    #[must_use]
+    pub fn history(&self) -> &History {
+        self.state.history()
+    }
+
     /// Serves until `stop`, then says good-bye to every browser, within
     /// [`GRACE`](resources_core::service::GRACE).
     ///

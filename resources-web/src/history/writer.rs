@@ -32,7 +32,7 @@ const SUMMARY_EVERY: Duration = Duration::from_secs(60);
 const FIRST_WAIT: Duration = Duration::from_millis(200);
 
 /// … and end here: disks are seldom made room on within seconds.
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// Takes what the feed hands over and writes it.
 pub(super) struct Writer {
@@ -123,8 +123,12 @@ impl Writer {
 
     async fn commit(&mut self) -> Result<(), GivenUp> {
         let newest_ms = self.recorder.newest_ms();
-        let begun = Instant::now();
-        self.persevere(|recorder| recorder.commit(now_ms())).await?;
+        let mut begun = Instant::now();
+        self.persevere(|recorder| {
+            begun = Instant::now();
+            recorder.commit(now_ms())
+        })
+        .await?;
         self.written_in = begun.elapsed();
         self.progress.committed(self.recorder.position(), newest_ms);
         Ok(())

@@ -8,6 +8,7 @@ use resources_core::bus::{Bus, BusConfig, Message as BusMessage};
 use resources_core::contract::{Analysis, Topic, TraceParent};
 use resources_core::service::Failure;
 use resources_core::test_support::in_time;
+use resources_web::history::History;
 use resources_web::{Server, Settings, WebArgs};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -34,6 +35,7 @@ pub(crate) fn settings(args: &[&str]) -> Result<Settings, Failure> {
 pub(crate) struct Dashboard {
     pub(crate) address: SocketAddr,
     pub(crate) bus: Bus,
+    pub(crate) history: History,
     pub(crate) stop: CancellationToken,
     pub(crate) running: JoinHandle<Result<(), Failure>>,
 }
@@ -47,9 +49,10 @@ impl Dashboard {
         let settings = settings(&[&["--listen", "127.0.0.1:0"], args].concat()).unwrap();
         let server = Server::bind(settings, bus.clone()).await.unwrap();
         let address = server.address();
+        let history = server.history().clone();
         let stop = CancellationToken::new();
         let running = tokio::spawn(server.run(stop.clone()));
-        Self { address, bus, stop, running }
+        Self { address, bus, history, stop, running }
     }
 
     pub(crate) async fn stop(self) -> Bus {

@@ -11,4 +11,5 @@ mod history;
 mod live;
 mod openapi;
 mod program;
+mod recording;
 mod security;
