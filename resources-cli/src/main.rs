@@ -2,7 +2,9 @@
 
 mod args;
 mod commands;
+mod ledger;
 mod render;
+mod sequences;
 
 use std::process::ExitCode;
 
