@@ -30,7 +30,8 @@ fn main() {
     let host = value["host"].as_str().expect("the golden file names its host");
     let key = format!("{host}.measure");
     key.parse::<RoutingKey>().expect("a routing key");
-    let decode = || ReceivedMeasure::decode(&key, FULL, 0).expect("the golden file follows the contract");
+    let decode =
+        || ReceivedMeasure::decode(&key, FULL, 0).expect("the golden file follows the contract");
     let received = decode();
     let levels = classify(received.measure(), &plain);
 

@@ -9,9 +9,7 @@ use futures_util::stream::FuturesOrdered;
 use resources_core::bus::{
     Bus, Delivery, Message, PublishError, Publisher, Receipt, Source, Subscription,
 };
-use resources_core::contract::{
-    Kind, ReceivedMeasure, Rejection, RoutingKey, Topic, TraceParent,
-};
+use resources_core::contract::{Kind, ReceivedMeasure, Rejection, RoutingKey, Topic, TraceParent};
 use resources_core::service::{self, Failure, now_ms};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;

@@ -4,7 +4,7 @@ use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, Parser, Subcommand};
 use resources_core::bus::{BrokerUrl, BusArgs, BusConfig};
 use resources_core::service::{Failure, LogArgs};
 
-use crate::commands::{listen, send, simulate, up};
+use crate::commands::{audit, listen, send, simulate, up};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -32,6 +32,8 @@ pub(crate) enum What {
     Listen(listen::ListenArgs),
     #[command(after_help = EXIT_CODES)]
     Simulate(simulate::SimulateArgs),
+    #[command(after_help = EXIT_CODES)]
+    Audit(audit::AuditArgs),
 }
 
 impl What {
@@ -41,6 +43,7 @@ impl What {
             Self::Send(args) => &args.log,
             Self::Listen(args) => &args.log,
             Self::Simulate(args) => &args.log,
+            Self::Audit(args) => &args.log,
         };
         log
     }

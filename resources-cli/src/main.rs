@@ -2,6 +2,7 @@
 
 mod args;
 mod commands;
+mod http;
 mod ledger;
 mod render;
 mod sequences;
@@ -11,7 +12,7 @@ use std::process::ExitCode;
 use resources_core::service::{self, Failure};
 
 use crate::args::{Arguments, What};
-use crate::commands::{listen, send, simulate, up};
+use crate::commands::{audit, listen, send, simulate, up};
 
 pub(crate) const NAME: &str = "resources";
 
@@ -33,6 +34,7 @@ fn start(command: What) -> Result<(), Failure> {
             What::Send(args) => send::run(args, stop).await,
             What::Listen(args) => listen::run(args, stop).await,
             What::Simulate(args) => simulate::run(args, stop).await,
+            What::Audit(args) => audit::run(args, stop).await,
         }
     });
     // Not waited for: a thread that reads a terminal or writes to a full pipe may never end.

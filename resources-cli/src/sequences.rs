@@ -23,9 +23,7 @@ impl Sequences {
         }
         let (mut first, mut last) = range.into_inner();
         // Swallows every range that overlaps or touches, from the last one down.
-        while let Some((&low, &high)) =
-            self.ranges.range(..=last.saturating_add(1)).next_back()
-        {
+        while let Some((&low, &high)) = self.ranges.range(..=last.saturating_add(1)).next_back() {
             if high < first.saturating_sub(1) {
                 break;
             }
@@ -38,7 +36,10 @@ impl Sequences {
 
     /// How many numbers there are.
     pub(crate) fn len(&self) -> u64 {
-        self.ranges.iter().map(|(first, last)| (last - first).saturating_add(1)).fold(0, u64::saturating_add)
+        self.ranges
+            .iter()
+            .map(|(first, last)| (last - first).saturating_add(1))
+            .fold(0, u64::saturating_add)
     }
 
     /// How many numbers are in both.

@@ -17,9 +17,7 @@ pub use alert::{Alert, AlertKind, AlertState};
 pub use analysis::{Analysis, Levels, ResourceLevel};
 pub use host::{HostName, HostNameError};
 pub use level::{Level, Thresholds, ThresholdsError};
-pub use measure::{
-    Disk, Measure, Network, Process, ReceivedMeasure, System, Temperature, Usage,
-};
+pub use measure::{Disk, Measure, Network, Process, ReceivedMeasure, System, Temperature, Usage};
 pub use rejection::Rejection;
 pub use routing_key::{Kind, RoutingKey, Topic, TopicError};
 pub use trace::{TRACE_HEADER, TraceParent};

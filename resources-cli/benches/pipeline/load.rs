@@ -6,9 +6,7 @@ use anyhow::Context as _;
 use futures_util::stream::{self, FuturesUnordered, StreamExt as _, TryStreamExt as _};
 use resources_analyzer::{ThresholdRules, classify};
 use resources_core::bus::{Message, Publisher};
-use resources_core::contract::{
-    HostName, Kind, ReceivedMeasure, RoutingKey, Topic, TraceParent,
-};
+use resources_core::contract::{HostName, Kind, ReceivedMeasure, RoutingKey, Topic, TraceParent};
 use resources_core::service::now_ms;
 use resources_core::test_support::full_measure;
 use serde::Deserialize;

@@ -174,7 +174,8 @@ impl Simulation {
         let mut tick = self.progress.ticks();
         loop {
             // The n-th sample is due n spacings after the start, however late those before it.
-            let due = start + Duration::from_secs_f64(self.spacing * self.progress.sampled() as f64);
+            let due =
+                start + Duration::from_secs_f64(self.spacing * self.progress.sampled() as f64);
             tokio::select! {
                 biased;
                 () = &mut stopped => break,

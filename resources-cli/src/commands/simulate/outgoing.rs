@@ -50,7 +50,8 @@ impl<'a> Outgoing<'a> {
     }
 
     /// Whether everything was confirmed.
-    pub(super) fn is_empty(&self) -> bool {
+    #[cfg(test)]
+    fn is_empty(&self) -> bool {
         self.in_flight.is_empty()
     }
 
