@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn a_gap_a_run_or_a_host_that_is_not_there_is_missing() {
         let ledger = || runs([("a", &[(0, 99)]), ("b", &[(0, 9)])]);
-        assert_eq!(account(ledger(), 98, runs([("a", &[(0, 49), (52, 101)])])), (110, 98, 12, 0));
+        assert_eq!(account(ledger(), 100, runs([("a", &[(0, 49), (52, 101)])])), (110, 98, 12, 0));
         assert_eq!(account(ledger(), 0, BTreeMap::new()), (110, 0, 110, 0));
     }
 
