@@ -4,7 +4,7 @@ use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, Parser, Subcommand};
 use resources_core::bus::{BrokerUrl, BusArgs, BusConfig};
 use resources_core::service::{Failure, LogArgs};
 
-use crate::commands::{audit, listen, send, simulate, up};
+use crate::commands::{audit, doctor, listen, send, simulate, up};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -34,6 +34,8 @@ pub(crate) enum What {
     Simulate(simulate::SimulateArgs),
     #[command(after_help = EXIT_CODES)]
     Audit(audit::AuditArgs),
+    #[command(after_help = EXIT_CODES)]
+    Doctor(doctor::DoctorArgs),
 }
 
 impl What {
@@ -44,6 +46,7 @@ impl What {
             Self::Listen(args) => &args.log,
             Self::Simulate(args) => &args.log,
             Self::Audit(args) => &args.log,
+            Self::Doctor(args) => &args.log,
         };
         log
     }

@@ -1,6 +1,7 @@
 //! One file for each thing the program does.
 
 pub(crate) mod audit;
+pub(crate) mod doctor;
 pub(crate) mod listen;
 pub(crate) mod send;
 pub(crate) mod simulate;

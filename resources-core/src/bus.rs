@@ -11,6 +11,7 @@
 
 mod amqp;
 mod backoff;
+pub mod inspect;
 mod link;
 mod memory;
 mod pattern;

@@ -372,7 +372,7 @@ fn offset(delivery: &AmqpDelivery) -> Option<u64> {
     }
 }
 
-fn received(session: u64, delivery: AmqpDelivery) -> Delivery {
+pub(super) fn received(session: u64, delivery: AmqpDelivery) -> Delivery {
     let text = |name: &str| match header(&delivery, name) {
         Some(AMQPValue::LongString(text)) => std::str::from_utf8(text.as_bytes()).ok(),
         _ => None,
