@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use crate::collect::Collector;
 use crate::config::{Interval, Settings};
+use crate::outbox::Sample;
 
 /// How often a sample tells what hardly ever changes.
 const SYSTEM_PERIOD: Duration = Duration::from_secs(60);
@@ -115,22 +116,16 @@ impl Sampler {
         }
     }
 
-    /// The next sample, at the next tick. Safe to drop and call again: a tick is lost only when
-    /// nobody waits for it.
-    pub(crate) async fn next(&mut self) -> Message {
-        loop {
-            match self.grid.step(now_ms()) {
-                Step::Wait(ms) => tokio::time::sleep(Duration::from_millis(ms)).await,
-                Step::Sample => {
-                    if let Some(message) = self.sample() {
-                        return message;
-                    }
-                }
-            }
+    /// Resolves at the next tick. Safe to drop and call again: a tick is lost only when nobody
+    /// waits for it.
+    pub(crate) async fn tick(&mut self) {
+        while let Step::Wait(ms) = self.grid.step(now_ms()) {
+            tokio::time::sleep(Duration::from_millis(ms)).await;
         }
     }
 
-    fn sample(&mut self) -> Option<Message> {
+    /// The sample of now, which tells of `dropped` others; `None` when there is none to take.
+    pub(crate) fn sample(&mut self, dropped: u64) -> Option<Sample> {
         let timestamp_ms = now_ms();
         let Some(reading) = self.collector.read() else {
             tracing::debug!("no figure of the CPU at this tick; no sample");
@@ -138,12 +133,13 @@ impl Sampler {
         };
         let mut measure = reading.into_measure(self.identity.host.clone(), timestamp_ms);
         self.identify(&mut measure);
+        measure.dropped = (dropped > 0).then_some(dropped);
         if self.system_due() {
             measure.system = Some(self.collector.system());
         }
         let message = encode(&self.identity.topic, measure)?;
         self.sequence += 1;
-        Some(message)
+        Some(Sample { message, dropped })
     }
 
     fn identify(&self, measure: &mut Measure) {

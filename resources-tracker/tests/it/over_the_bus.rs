@@ -146,7 +146,7 @@ async fn a_broker_that_was_away_has_every_sample() {
     let exchange = unique_exchange();
     let bus = open_bus(&broker.url(), &exchange);
     let stop = CancellationToken::new();
-    let settings = settings("--host me --interval 100ms");
+    let settings = settings("--host me --interval 100ms --replay-rate 1000");
     let tracker = tokio::spawn(resources_tracker::run(settings, bus.clone(), stop.clone()));
 
     // Samples from before the outage are confirmed and lie in the queue, those of the outage wait.
