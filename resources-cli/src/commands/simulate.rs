@@ -1,21 +1,21 @@
 //! `resources simulate`: the load of many machines, through the path real trackers use.
 
 mod figures;
-mod outgoing;
 mod progress;
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use resources_core::bus::{Bus, BusArgs, Message, Publisher};
+use resources_core::bus::{Bus, BusArgs, Message};
 use resources_core::contract::{HostName, Kind, Measure, RoutingKey, Topic, TraceParent};
-use resources_core::service::{Failure, now_ms, parse_duration, within};
+use resources_core::service::{Failure, now_ms, parse_duration};
+use resources_tracker::{Outbox, OutboxSettings};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::figures::SimulatedHost;
-use self::outgoing::Outgoing;
 use self::progress::Progress;
 use super::{close, trouble};
 use crate::args::{QuietLogArgs, remote};
@@ -52,17 +52,17 @@ pub(crate) struct SimulateArgs {
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     seed: u64,
 
-    /// Measures that may wait for the broker's confirm at the same time, 1–65535.
+    /// Measures that may wait for the broker's confirm at the same time, 2–65535.
     #[arg(
         long,
         value_name = "COUNT",
         default_value_t = 512,
-        value_parser = clap::value_parser!(u16).range(1..)
+        value_parser = clap::value_parser!(u16).range(2..)
     )]
     window: u16,
 
-    /// Measures that may wait for the broker besides those, at about 1 KB each; beyond it the
-    /// oldest are dropped.
+    /// Measures of all hosts that are held until the broker confirms them, at about 1.2 KB each;
+    /// beyond it the oldest are dropped.
     #[arg(
         long,
         value_name = "COUNT",
@@ -70,6 +70,11 @@ pub(crate) struct SimulateArgs {
         value_parser = clap::value_parser!(u32).range(1..=100_000_000)
     )]
     buffer: u32,
+
+    /// Measures a host sends a second of those it held during an outage, at most, besides those
+    /// it samples.
+    #[arg(long, value_name = "PER_SECOND", default_value_t = OutboxSettings::REPLAY_RATE)]
+    replay_rate: NonZeroU32,
 
     /// Append every sample to this file when it is taken, one line of JSON each, for
     /// `resources audit`.
@@ -112,18 +117,19 @@ pub(crate) async fn run(args: SimulateArgs, stop: CancellationToken) -> Result<(
         ledger: ledger.transpose()?,
     };
     let bus = Bus::open(config);
-    let publisher = bus.publisher();
+    let mut outbox = Outbox::open(&bus, outbox_settings(&args)).map_err(Failure::settings)?;
     let outcome = tokio::select! {
-        outcome = simulation.publish(&args, &publisher, stop) => outcome,
+        outcome = simulation.publish(&args, &mut outbox, stop) => outcome,
         reason = bus.refused() => {
             Err(Failure::failed(format_args!("the broker at {url} refused: {reason}")))
         }
     };
-    simulation.progress.finish();
+    let counts = if outcome.is_ok() { outbox.finish().await } else { outbox.counts() };
+    simulation.progress.finish(counts);
     let trouble = trouble(&bus);
     close(&bus).await;
     outcome?;
-    match (simulation.progress.unconfirmed(), trouble) {
+    match (counts.held + counts.dropped, trouble) {
         (0, _) => Ok(()),
         (count, None) => Err(Failure::failed(format_args!("{count} measures were not confirmed"))),
         (count, Some(reason)) => Err(Failure::failed(format_args!(
@@ -143,6 +149,17 @@ fn simulated_hosts(args: &SimulateArgs) -> Result<Vec<SimulatedHost>, Failure> {
         .collect()
 }
 
+/// As each tracker, so all together.
+fn outbox_settings(args: &SimulateArgs) -> OutboxSettings {
+    let capacity = usize::try_from(args.buffer).unwrap_or(usize::MAX);
+    let replay_rate = args.replay_rate.get().saturating_mul(args.hosts);
+    OutboxSettings {
+        replay_rate: NonZeroU32::new(replay_rate).unwrap_or(args.replay_rate),
+        window: usize::from(args.window),
+        ..OutboxSettings::new(capacity)
+    }
+}
+
 /// The machines that are not there, and what was written down of them.
 struct Simulation {
     hosts: Vec<SimulatedHost>,
@@ -158,11 +175,9 @@ impl Simulation {
     async fn publish(
         &mut self,
         args: &SimulateArgs,
-        publisher: &Publisher,
+        outbox: &mut Outbox,
         stop: CancellationToken,
     ) -> Result<(), Failure> {
-        let buffer = usize::try_from(args.buffer).unwrap_or(usize::MAX);
-        let mut outgoing = Outgoing::new(publisher, usize::from(args.window), buffer);
         let start = Instant::now();
         let mut end = std::pin::pin!(async {
             match args.duration {
@@ -180,29 +195,28 @@ impl Simulation {
                 biased;
                 () = &mut stopped => break,
                 () = &mut end => break,
-                Some(outcome) = outgoing.confirmed() => {
-                    outcome.map_err(Failure::failed)?;
-                    self.progress.count_confirmed();
-                }
                 _ = tick.tick() => {
                     let due = (start.elapsed().as_secs_f64() / self.spacing) as u64 + 1;
-                    self.progress.show(due, outgoing.dropped());
+                    self.progress.show(due, outbox.counts());
                 }
-                () = tokio::time::sleep_until(due) => outgoing.push(self.sample()?),
+                () = tokio::time::sleep_until(due) => outbox.push(self.sample()?),
+                closed = outbox.drive() => return Err(Failure::failed(closed)),
             }
         }
-        let mut failed = Ok(());
-        within(args.drain, "waiting for the last confirms", async {
-            while let Some(outcome) = outgoing.confirmed().await {
-                if let Err(error) = outcome {
-                    failed = Err(Failure::failed(error));
-                    break;
-                }
-                self.progress.count_confirmed();
+        self.drain(args.drain, outbox).await
+    }
+
+    /// Publishes what is still held, at the pace it has anyway, for at most `limit`.
+    async fn drain(&mut self, limit: Duration, outbox: &mut Outbox) -> Result<(), Failure> {
+        let over = Instant::now() + limit;
+        let mut tick = self.progress.ticks();
+        loop {
+            tokio::select! {
+                drained = outbox.drained() => return drained.map_err(Failure::failed),
+                _ = tick.tick() => self.progress.show(0, outbox.counts()),
+                () = tokio::time::sleep_until(over) => return Ok(()),
             }
-        })
-        .await;
-        failed
+        }
     }
 
     /// The next sample, of the host whose turn it is; in the ledger before it is anywhere else.

@@ -142,7 +142,7 @@ fn judge_queues(parts: &[PartState], findings: &mut Findings) {
                 "after an outage this shrinks by itself; else start another analyzer",
             ),
             (Part::Measures, ..) => {
-                findings.ok("analyzers", format!("{consumers} take measures; {messages} wait"))
+                findings.ok("analyzers", format!("{consumers} take measures; {messages} wait"));
             }
             (Part::Rejected, 0, _) => findings.ok("rejected", "no message was set aside"),
             (Part::Rejected, ..) => findings.warning(

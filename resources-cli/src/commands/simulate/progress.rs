@@ -3,6 +3,7 @@
 use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
 
+use resources_tracker::OutboxCounts;
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 
 /// Counts, and says how they grow: in place once a second on a terminal, else in plain lines.
@@ -12,7 +13,6 @@ pub(crate) struct Progress {
     start: Instant,
     terminal: bool,
     sampled: u64,
-    confirmed: u64,
     /// When a line was shown last, and how many were confirmed by then.
     shown: (Instant, u64),
 }
@@ -21,7 +21,7 @@ impl Progress {
     pub(crate) fn new(hosts: usize) -> Self {
         let start = Instant::now();
         let terminal = std::io::stderr().is_terminal();
-        Self { hosts, start, terminal, sampled: 0, confirmed: 0, shown: (start, 0) }
+        Self { hosts, start, terminal, sampled: 0, shown: (start, 0) }
     }
 
     /// When to show.
@@ -36,26 +36,17 @@ impl Progress {
         self.sampled += 1;
     }
 
-    pub(crate) const fn count_confirmed(&mut self) {
-        self.confirmed += 1;
-    }
-
     pub(crate) const fn sampled(&self) -> u64 {
         self.sampled
     }
 
-    /// Sampled and not confirmed: still held, or dropped.
-    pub(crate) const fn unconfirmed(&self) -> u64 {
-        self.sampled - self.confirmed
-    }
-
-    /// Shows the counts, when `due` measures should have been sampled by now and `dropped` of
-    /// them were given up.
-    pub(crate) fn show(&mut self, due: u64, dropped: u64) {
+    /// Shows the counts, when `due` measures should have been sampled by now.
+    pub(crate) fn show(&mut self, due: u64, counts: OutboxCounts) {
+        let OutboxCounts { confirmed, dropped, .. } = counts;
         let now = Instant::now();
-        let (before, confirmed_before) = std::mem::replace(&mut self.shown, (now, self.confirmed));
-        let rate = rate(self.confirmed - confirmed_before, now - before);
-        let Self { sampled, confirmed, .. } = *self;
+        let (before, confirmed_before) = std::mem::replace(&mut self.shown, (now, confirmed));
+        let rate = rate(confirmed - confirmed_before, now - before);
+        let sampled = self.sampled;
         let behind = due.max(sampled).saturating_sub(confirmed + dropped);
         let dropped = if dropped > 0 { format!("  dropped {dropped}") } else { String::new() };
         let line = format!(
@@ -67,8 +58,9 @@ impl Progress {
     }
 
     /// Sums up.
-    pub(crate) fn finish(&self) {
-        let Self { hosts, sampled, confirmed, .. } = *self;
+    pub(crate) fn finish(&self, counts: OutboxCounts) {
+        let Self { hosts, sampled, .. } = *self;
+        let confirmed = counts.confirmed;
         let elapsed = self.start.elapsed();
         let rate = rate(confirmed, elapsed);
         let start = if self.terminal { "\n" } else { "" };
