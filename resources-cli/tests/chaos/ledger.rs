@@ -1,9 +1,11 @@
 //! The second opinion: what the stream of analyses holds, read whole, against what was sampled.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU16;
 use std::path::Path;
 
-use resources_core::bus::{Source, Start, Subscription};
+use resources_core::bus::{Message, Source, Start};
+use resources_core::contract::{Topic, TraceParent};
 use resources_core::test_support::{in_time, open_bus};
 use serde::Deserialize;
 
@@ -40,22 +42,57 @@ pub(crate) fn sampled(path: &Path) -> Samples {
     samples
 }
 
+/// Published behind everything else, to know the end of the stream when it is read.
+const END_OF_STREAM: &str = "end-of-stream.analysis";
+
 impl Stream {
-    /// Reads the stream of the broker at `url` from its beginning until it has shown all of
-    /// `sampled`; panics with what is missing when it does not.
-    pub(crate) async fn read_until(url: &str, sampled: &Samples) -> Self {
+    /// Reads the stream of the broker at `url` from its beginning to what is its end now.
+    pub(crate) async fn read(url: &str) -> Self {
         let bus = open_bus(url, "resources");
-        let prefetch = std::num::NonZeroU16::new(1000).expect("not zero");
+        let end = Message {
+            topic: Topic::new(END_OF_STREAM).expect("a topic"),
+            body: "{}".into(),
+            timestamp_ms: 0,
+            trace: TraceParent::begin(),
+        };
+        bus.publisher().publish_until_confirmed(&end).await.expect("the stream takes it");
+        let prefetch = NonZeroU16::new(1000).expect("not zero");
         let mut analyses = bus.subscribe(Source::Analyses(Start::First), prefetch);
         let mut this = Self::default();
-        let mut missing = sampled.clone();
-        while !missing.is_empty() {
-            let some: Vec<_> = missing.iter().take(5).collect();
-            let waited = format!("{} runs lack samples in the stream: {some:?}", missing.len());
-            this.take_next(&mut analyses, &mut missing, &waited).await;
+        loop {
+            let next = in_time("the stream goes on to its end", analyses.next()).await;
+            let delivery = next.expect("the bus is open");
+            analyses.acknowledge_through(delivery.receipt).await;
+            if &*delivery.topic == END_OF_STREAM {
+                break;
+            }
+            this.add(&delivery.body);
         }
         bus.close().await;
         this
+    }
+
+    fn add(&mut self, body: &[u8]) {
+        let Sample { host, run, sequence } =
+            serde_json::from_slice(body).expect("an analysis of a numbered sample");
+        self.read += 1;
+        if !self.samples.entry((host, run)).or_default().insert(sequence) {
+            self.repeated += 1;
+        }
+    }
+
+    /// Panics unless it holds all of `sampled`.
+    pub(crate) fn must_hold(&self, sampled: &Samples) {
+        let nothing = BTreeSet::new();
+        let missing: Vec<_> = sampled
+            .iter()
+            .flat_map(|(run, sequences)| {
+                let held = self.samples.get(run).unwrap_or(&nothing);
+                sequences.difference(held).map(move |sequence| (run, sequence))
+            })
+            .collect();
+        let some = &missing[..missing.len().min(20)];
+        assert!(missing.is_empty(), "the stream lacks {} samples: {some:?} …", missing.len());
     }
 
     /// Panics unless `host` has one run, with every sequence from 0 on.
@@ -66,28 +103,5 @@ impl Stream {
             .filter(|sequence| !sequences.contains(sequence))
             .collect();
         assert!(missing.is_empty(), "{host} lacks {missing:?}");
-    }
-
-    async fn take_next(
-        &mut self,
-        analyses: &mut Subscription,
-        missing: &mut Samples,
-        waited: &str,
-    ) {
-        let delivery = in_time(waited, analyses.next()).await.expect("the bus is open");
-        analyses.acknowledge_through(delivery.receipt).await;
-        let Sample { host, run, sequence } =
-            serde_json::from_slice(&delivery.body).expect("an analysis of a numbered sample");
-        self.read += 1;
-        let key = (host, run);
-        if let Some(sequences) = missing.get_mut(&key) {
-            sequences.remove(&sequence);
-            if sequences.is_empty() {
-                missing.remove(&key);
-            }
-        }
-        if !self.samples.entry(key).or_default().insert(sequence) {
-            self.repeated += 1;
-        }
     }
 }

@@ -67,12 +67,13 @@ impl Stage {
         self.drain().await;
         let ledger = self.ledger();
         let sampled = sampled(&ledger);
-        let stream = Stream::read_until(&self.broker.url(), &sampled).await;
+        let refused = self.broker.messages("resources.rejected").await;
+        assert_eq!(refused, 0, "messages were set aside");
+        let stream = Stream::read(&self.broker.url()).await;
+        stream.must_hold(&sampled);
         for host in ["tracker-0", "tracker-1"] {
             stream.must_be_gapless(host);
         }
-        let refused = self.broker.messages("resources.rejected").await;
-        assert_eq!(refused, 0, "messages were set aside");
         for name in ["analyzer-0", "analyzer-1", "web"] {
             self.program(name).end().await;
         }
