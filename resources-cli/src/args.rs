@@ -4,7 +4,7 @@ use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, Parser, Subcommand};
 use resources_core::bus::{BrokerUrl, BusArgs, BusConfig};
 use resources_core::service::{Failure, LogArgs};
 
-use crate::commands::{audit, doctor, listen, send, simulate, up};
+use crate::commands::{audit, doctor, listen, rejected, send, simulate, up};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -36,6 +36,8 @@ pub(crate) enum What {
     Audit(audit::AuditArgs),
     #[command(after_help = EXIT_CODES)]
     Doctor(doctor::DoctorArgs),
+    #[command(after_help = EXIT_CODES)]
+    Rejected(rejected::RejectedArgs),
 }
 
 impl What {
@@ -47,6 +49,7 @@ impl What {
             Self::Simulate(args) => &args.log,
             Self::Audit(args) => &args.log,
             Self::Doctor(args) => &args.log,
+            Self::Rejected(args) => args.log(),
         };
         log
     }

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use resources_core::service::{self, Failure};
 
 use crate::args::{Arguments, What};
-use crate::commands::{audit, doctor, listen, send, simulate, up};
+use crate::commands::{audit, doctor, listen, rejected, send, simulate, up};
 
 pub(crate) const NAME: &str = "resources";
 
@@ -35,6 +35,7 @@ fn start(command: What) -> Result<(), Failure> {
             What::Listen(args) => listen::run(args, stop).await,
             What::Simulate(args) => simulate::run(args, stop).await,
             What::Audit(args) => audit::run(args, stop).await,
+            What::Rejected(args) => rejected::run(args, stop).await,
             What::Doctor(args) => doctor::run(args, stop).await,
         }
     });

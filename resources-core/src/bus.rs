@@ -261,6 +261,20 @@ impl Subscription {
         }
     }
 
+    /// Acknowledges the delivery of `receipt` and no other, at once. Not to be mixed with
+    /// [`acknowledge_through`](Self::acknowledge_through) on one subscription, nor called twice.
+    ///
+    /// Returns whether it was sent; a receipt from before a reconnect is not, as the broker then
+    /// delivers the message again.
+    pub async fn acknowledge_one(&mut self, receipt: Receipt) -> bool {
+        match &mut self.0 {
+            SubscriptionTransport::Amqp(subscription) => {
+                subscription.acknowledge_one(receipt).await
+            }
+            SubscriptionTransport::Memory(subscription) => subscription.acknowledge_one(receipt),
+        }
+    }
+
     /// Sends the acknowledgements that are due; to be called before the bus is closed.
     pub async fn flush(&mut self) {
         if let SubscriptionTransport::Amqp(subscription) = &mut self.0 {

@@ -10,7 +10,7 @@ use lapin::{Channel, Connection, ErrorKind, ExchangeKind};
 use super::connect::ConnectError;
 use crate::bus::topology::{
     ANALYSES_MAX_AGE, ANALYSES_MAX_BYTES, ANALYSES_SEGMENT_BYTES, MEASURES_DELIVERY_LIMIT,
-    MEASURES_MAX_BYTES, Names, REJECTED_MAX_BYTES,
+    MEASURES_MAX_BYTES, Names, REJECTED_DELIVERY_LIMIT, REJECTED_MAX_BYTES,
 };
 use crate::contract::Kind;
 
@@ -192,5 +192,6 @@ pub(super) fn rejected_arguments() -> FieldTable {
         ("x-queue-type", text("quorum")),
         ("x-max-length-bytes", AMQPValue::LongLongInt(REJECTED_MAX_BYTES)),
         ("x-overflow", text("drop-head")),
+        ("x-delivery-limit", AMQPValue::LongLongInt(REJECTED_DELIVERY_LIMIT)),
     ])
 }

@@ -178,6 +178,21 @@ impl Subscription {
         }
     }
 
+    pub(in crate::bus) async fn acknowledge_one(&mut self, receipt: Receipt) -> bool {
+        let open = self.open.as_ref();
+        let Some(open) = open.filter(|o| o.number == receipt.session && !o.over.is_cancelled())
+        else {
+            return false;
+        };
+        let options = BasicAckOptions { multiple: false };
+        let acknowledged = open.channel.basic_ack(receipt.tag, options).await;
+        acknowledged
+            .inspect_err(|error| {
+                tracing::debug!(reason = reason(error), "not acknowledged; it comes again");
+            })
+            .is_ok()
+    }
+
     pub(in crate::bus) async fn flush(&mut self) {
         let Some(open) = self.open.as_mut().filter(|open| open.due > open.acknowledged) else {
             return;
