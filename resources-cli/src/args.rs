@@ -5,7 +5,7 @@ use resources_core::bus::{BrokerUrl, BusArgs, BusConfig};
 use resources_core::service::{Failure, LogArgs};
 use resources_web::WebArgs;
 
-use crate::commands::{listen, send, simulate, up};
+use crate::commands::{audit, doctor, listen, rejected, send, simulate, up};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -33,6 +33,12 @@ pub(crate) enum What {
     Listen(listen::ListenArgs),
     #[command(after_help = EXIT_CODES)]
     Simulate(simulate::SimulateArgs),
+    #[command(after_help = EXIT_CODES)]
+    Audit(audit::AuditArgs),
+    #[command(after_help = EXIT_CODES)]
+    Doctor(doctor::DoctorArgs),
+    #[command(after_help = EXIT_CODES)]
+    Rejected(rejected::RejectedArgs),
 }
 
 impl What {
@@ -42,6 +48,9 @@ impl What {
             Self::Send(args) => &args.log,
             Self::Listen(args) => &args.log,
             Self::Simulate(args) => &args.log,
+            Self::Audit(args) => &args.log,
+            Self::Doctor(args) => &args.log,
+            Self::Rejected(args) => args.log(),
         };
         log
     }

@@ -217,6 +217,17 @@ impl Outbox {
         }
     }
 
+    /// Publishes what is held, at its pace, until nothing is. Safe to drop and call again.
+    ///
+    /// # Errors
+    /// When the bus is closed before.
+    pub async fn drained(&mut self) -> Result<(), BusClosed> {
+        while !self.held.is_empty() {
+            self.step().await?;
+        }
+        Ok(())
+    }
+
     /// Publishes what is held without a pace, for at most 6 s (2 s while the link is down), puts
     /// the rest on disk when there is a spool, and says how many samples were not sent.
     pub async fn finish(mut self) -> OutboxCounts {
