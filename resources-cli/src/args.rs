@@ -3,8 +3,9 @@
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, Parser, Subcommand};
 use resources_core::bus::{BrokerUrl, BusArgs, BusConfig};
 use resources_core::service::{Failure, LogArgs};
+use resources_web::WebArgs;
 
-use crate::commands::{listen, send, simulate, up};
+use crate::commands::{audit, doctor, listen, rejected, send, simulate, up};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -32,6 +33,12 @@ pub(crate) enum What {
     Listen(listen::ListenArgs),
     #[command(after_help = EXIT_CODES)]
     Simulate(simulate::SimulateArgs),
+    #[command(after_help = EXIT_CODES)]
+    Audit(audit::AuditArgs),
+    #[command(after_help = EXIT_CODES)]
+    Doctor(doctor::DoctorArgs),
+    #[command(after_help = EXIT_CODES)]
+    Rejected(rejected::RejectedArgs),
 }
 
 impl What {
@@ -41,6 +48,9 @@ impl What {
             Self::Send(args) => &args.log,
             Self::Listen(args) => &args.log,
             Self::Simulate(args) => &args.log,
+            Self::Audit(args) => &args.log,
+            Self::Doctor(args) => &args.log,
+            Self::Rejected(args) => args.log(),
         };
         log
     }
@@ -55,6 +65,11 @@ pub(crate) struct QuietLogArgs(LogArgs);
 /// command line: `up` must show this machine even where a fleet's broker is in the environment.
 #[derive(Debug, Clone)]
 pub(crate) struct LocalBusArgs(pub(crate) BusArgs);
+
+/// The settings of the page, but history in memory unless a file is named: what is started to
+/// have a look leaves nothing behind.
+#[derive(Debug, Clone)]
+pub(crate) struct LocalWebArgs(pub(crate) WebArgs);
 
 /// Makes a group of arguments of another one, with some of them changed.
 macro_rules! changed_group {
@@ -82,6 +97,12 @@ macro_rules! changed_group {
 }
 
 changed_group!(QuietLogArgs, LogArgs, "log": |log: Arg| log.default_value("warn"));
+changed_group!(LocalWebArgs, WebArgs, "history": |history: Arg| {
+    history.default_value("memory").long_help(
+        "Where to keep what hosts reported: `off`, `memory` (lost when the program ends), or a \
+         file, which is made when it is not there",
+    )
+});
 changed_group!(LocalBusArgs, BusArgs,
     "broker_url": |url: Arg| url.env(None::<&str>).default_value("memory:").visible_alias("broker"),
     "broker_url_file": |file: Arg| file.env(None::<&str>)
@@ -102,6 +123,7 @@ pub(crate) fn remote(bus: &BusArgs) -> Result<BusConfig, Failure> {
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
+    use resources_web::HistoryPlace;
 
     use super::*;
 
@@ -116,6 +138,18 @@ mod tests {
         assert_eq!(parsed.command.log().log, "warn");
         let parsed = Arguments::try_parse_from(["resources", "send", "a", "--log", "info"]);
         assert_eq!(parsed.unwrap().command.log().log, "info");
+    }
+
+    #[test]
+    fn up_keeps_history_in_memory_unless_a_file_is_named() {
+        let history =
+            |arguments: &[&str]| match Arguments::try_parse_from(arguments).unwrap().command {
+                What::Up(args) => args.web.0.history.history,
+                other => panic!("{other:?}"),
+            };
+        assert_eq!(history(&["resources", "up"]), Some(HistoryPlace::Memory));
+        let named = history(&["resources", "up", "--history", "h.sqlite"]);
+        assert_eq!(named, Some(HistoryPlace::File("h.sqlite".into())));
     }
 
     #[test]
