@@ -9,7 +9,6 @@
 mod classify;
 mod config;
 mod pump;
-mod rejections;
 mod thresholds;
 
 use resources_core::bus::Bus;

@@ -10,13 +10,12 @@ use resources_core::bus::{
     Bus, Delivery, Message, PublishError, Publisher, Receipt, Source, Subscription,
 };
 use resources_core::contract::{Kind, ReceivedMeasure, Rejection, RoutingKey, Topic, TraceParent};
-use resources_core::service::{self, Failure, now_ms};
+use resources_core::service::{self, Failure, RejectionLog, now_ms};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use crate::classify::classify;
 use crate::config::Settings;
-use crate::rejections::RejectionLog;
 use crate::thresholds::ThresholdRules;
 
 /// How often what was counted is looked at.

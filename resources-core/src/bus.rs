@@ -84,6 +84,37 @@ pub struct Delivery {
     pub receipt: Receipt,
 }
 
+/// The place of one message in a stream, to go on behind it later: after a reconnect, or in
+/// another process that has kept it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    /// Counts the messages of the stream since it was made, from 0.
+    pub offset: u64,
+    /// Tells the message from one at the same place in a stream made anew; see
+    /// [`of`](Self::of).
+    pub fingerprint: u64,
+}
+
+impl Position {
+    /// The place `offset` of the message with this body. The fingerprint is its FNV-1a hash of
+    /// 64 bits (<http://www.isthe.com/chongo/tech/comp/fnv/>), the same on every machine.
+    #[must_use]
+    pub fn of(offset: u64, body: &[u8]) -> Self {
+        const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+        const PRIME: u64 = 0x0100_0000_01b3;
+        let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(PRIME);
+        Self { offset, fingerprint: body.iter().fold(BASIS, step) }
+    }
+}
+
+impl Delivery {
+    /// Its place in the stream, when it comes from one.
+    #[must_use]
+    pub fn position(&self) -> Option<Position> {
+        self.offset.map(|offset| Position::of(offset, &self.body))
+    }
+}
+
 /// Stands for one delivery of one subscription; see [`Subscription::acknowledge_through`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Receipt {
@@ -116,8 +147,9 @@ pub enum Start {
     Next,
     /// With the oldest message kept.
     First,
-    /// With this place, or the oldest kept when that is gone.
-    Offset(u64),
+    /// Behind the message at this place, when the stream still holds it; with the oldest kept
+    /// when it does not, because it grew too old or because the stream was made anew.
+    After(Position),
     /// With what was published this long ago; at least a second.
     Ago(Duration),
 }
@@ -154,6 +186,15 @@ enum PublisherTransport {
 }
 
 impl Publisher {
+    /// The state of the link it publishes over; the other links of its bus do not show here.
+    #[must_use]
+    pub fn link(&self) -> watch::Receiver<Link> {
+        match &self.0 {
+            PublisherTransport::Amqp(publisher) => publisher.link(),
+            PublisherTransport::Memory(broker) => broker.link(),
+        }
+    }
+
     /// Publishes `message` and waits for its confirm; waits for the link first when it is down,
     /// and for room when the window of unconfirmed messages is full.
     ///

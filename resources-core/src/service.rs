@@ -3,6 +3,7 @@
 mod exit;
 mod health;
 mod logs;
+mod rejections;
 mod run;
 mod stop;
 
@@ -11,6 +12,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub use exit::{Failure, parse, report};
 pub use health::{HealthArgs, HealthFile, check_health};
 pub use logs::{LogArgs, LogFormat};
+pub use rejections::RejectionLog;
 pub use run::run_over_bus;
 pub use stop::{stop_on_signal, within};
 

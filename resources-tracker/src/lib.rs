@@ -46,10 +46,10 @@ pub async fn run(settings: Settings, bus: Bus, stop: CancellationToken) -> Resul
     let mut outbox = Outbox::open(&bus, settings.outbox()).map_err(Failure::settings)?;
     let mut sampler = Sampler::new(&settings, bus.link());
     let mut room_told = false;
-    loop {
+    let outcome = loop {
         tokio::select! {
             biased;
-            () = stop.cancelled() => break,
+            () = stop.cancelled() => break Ok(()),
             () = sampler.tick() => {
                 let Some(sample) = sampler.sample(outbox.untold_dropped()) else { continue };
                 if !std::mem::replace(&mut room_told, true) {
@@ -57,11 +57,11 @@ pub async fn run(settings: Settings, bus: Bus, stop: CancellationToken) -> Resul
                 }
                 outbox.push(sample);
             }
-            closed = outbox.drive() => return Err(Failure::failed(closed)),
+            closed = outbox.drive() => break Err(Failure::failed(closed)),
         }
-    }
+    };
     outbox.finish().await;
-    Ok(())
+    outcome
 }
 
 /// Says how much is kept during an outage, by the size of the first sample.
@@ -81,9 +81,9 @@ fn tell_room(settings: &Settings, sample: &Sample) {
             buffer_bytes,
             spool_bytes = spool.limit_bytes,
             "holds up to {samples} samples, about {room}, in memory while the broker is away, and \
-             up to {} of them (about {}) in {}",
-            in_words(spool.limit_bytes),
+             about {} samples, up to {}, in {}",
             spool.limit_bytes / sample_bytes,
+            in_words(spool.limit_bytes),
             spool.folder.display()
         ),
     }

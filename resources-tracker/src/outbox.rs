@@ -39,7 +39,8 @@ pub struct OutboxSettings {
     /// only on disk.
     pub capacity: usize,
     /// Samples of the backlog published a second, at most. Live samples, which are those put in
-    /// since the link came up and the newest one at that moment, go first and are not counted.
+    /// since the link came up (or the broker took samples again) and the newest one at that
+    /// moment, go first and are not counted.
     pub replay_rate: NonZeroU32,
     /// Most samples published and not yet confirmed, at least 2; half of it at most for the
     /// backlog. Should be well below `capacity`, or a full outbox drops samples in flight.
@@ -119,6 +120,27 @@ pub struct BusClosed;
 /// It has no task of its own: samples leave while [`drive`](Self::drive) is polled. Samples of
 /// several hosts may share one; those of each host leave in the order they were put in, except
 /// that after an outage the backlog follows behind what is live.
+///
+/// ```no_run
+/// # use resources_core::bus::{Bus, Message};
+/// # use resources_tracker::{Outbox, OutboxSettings, SpoolError};
+/// # async fn next_message() -> Option<Message> { None }
+/// # async fn example(bus: Bus) -> Result<(), SpoolError> {
+/// let mut outbox = Outbox::open(&bus, OutboxSettings::new(3600))?;
+/// loop {
+///     tokio::select! {
+///         message = next_message() => match message {
+///             Some(message) => outbox.push(message),
+///             None => break,
+///         },
+///         _closed = outbox.drive() => break,
+///     }
+/// }
+/// let counts = outbox.finish().await;
+/// println!("{} confirmed, {} not, {} dropped", counts.confirmed, counts.held, counts.dropped);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Outbox {
     held: Held,
@@ -162,11 +184,14 @@ impl Outbox {
 
     /// Takes a sample. When there is no more room the oldest is dropped.
     pub fn push(&mut self, sample: impl Into<Sample>) {
-        self.held.push(sample.into(), Instant::now());
+        let Sample { mut message, dropped } = sample.into();
+        // What grew while it was written has room to spare, which an hour of samples would keep.
+        message.body = message.body.to_vec().into();
+        self.held.push(Sample { message, dropped }, Instant::now());
     }
 
-    /// Samples dropped that none put in so far tells of: the number for the next one, in
-    /// [`Measure::dropped`](resources_core::contract::Measure::dropped) and in
+    /// Samples dropped that none put in so far tells of, of whatever host: the number for the next
+    /// one, in [`Measure::dropped`](resources_core::contract::Measure::dropped) and in
     /// [`Sample::dropped`].
     #[must_use]
     pub const fn untold_dropped(&self) -> u64 {
@@ -255,10 +280,10 @@ impl Outbox {
         let paced = || self.pace.as_ref().and_then(Pace::next_at);
         let publish_at = match self.pause {
             Some(until) => Some(until),
-            None if self.has_room_for_backlog() && self.held.has_backlog() => paced(),
+            None if self.has_room_for_backlog() && self.held.has_backlog(now) => paced(),
             None => None,
         };
-        publish_at.into_iter().chain(self.held.write_at(now)).min()
+        publish_at.into_iter().chain(self.held.wake_at(now)).min()
     }
 
     fn link_is_up(&self) -> bool {
@@ -289,12 +314,12 @@ impl Outbox {
             return;
         }
         while self.in_flight.len() < self.window {
-            let Some((id, message)) = self.held.begin_live() else { break };
+            let Some((id, message)) = self.held.begin_live(now) else { break };
             self.publish(id, message, false);
         }
         while self.has_room_for_backlog() && self.pace.as_ref().is_none_or(|pace| pace.allows(now))
         {
-            let Some((id, message)) = self.held.begin_backlog() else { break };
+            let Some((id, message)) = self.held.begin_backlog(now) else { break };
             self.publish(id, message, true);
             if let Some(pace) = &mut self.pace {
                 pace.pass(now);
@@ -325,6 +350,8 @@ impl Outbox {
             self.backoff.reset();
             if self.refusal.take().is_some() {
                 tracing::info!("the broker takes measures again");
+                // What waited meanwhile is backlog, as after an outage.
+                self.held.newest_is_live();
             }
             return Ok(());
         };

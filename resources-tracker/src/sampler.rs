@@ -218,9 +218,12 @@ pub fn measure_once(settings: &Settings) -> Option<Measure> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use resources_core::bus::{Bus, BusConfig};
     use resources_core::contract::Disk;
 
     use super::*;
+    use crate::collect::CollectSettings;
+    use crate::outbox::OutboxSettings;
 
     fn grid(interval_ms: u64, now_ms: u64) -> Grid {
         Grid::new(Interval::new(Duration::from_millis(interval_ms)).unwrap(), now_ms)
@@ -312,6 +315,31 @@ mod tests {
         let decoded = Measure::decode("me.measure", &message.body, 0).unwrap();
         assert!(decoded.disks.is_empty());
         assert!((decoded.cpu_percentage - 5.0).abs() < f64::EPSILON);
+    }
+
+    #[tokio::test]
+    async fn a_sample_tells_how_many_were_dropped_before_it() {
+        let settings = Settings {
+            host: HostName::new("me").unwrap(),
+            interval: Interval::new(Duration::from_millis(100)).unwrap(),
+            buffer: 128,
+            replay_rate: OutboxSettings::REPLAY_RATE,
+            spool: None,
+            collect: CollectSettings::default(),
+        };
+        let bus = Bus::open(BusConfig::in_memory("test"));
+        let mut sampler = Sampler::new(&settings, bus.link());
+        for (sequence, dropped, told) in [(0, 7, Some(7)), (1, 0, None)] {
+            let sample = loop {
+                sampler.tick().await;
+                if let Some(sample) = sampler.sample(dropped) {
+                    break sample;
+                }
+            };
+            let measure = Measure::decode("me.measure", &sample.message.body, 0).unwrap();
+            assert_eq!((measure.sequence, measure.dropped), (Some(sequence), told));
+            assert_eq!(sample.dropped, dropped);
+        }
     }
 
     #[test]

@@ -4,11 +4,16 @@
 //! otherwise, and deleted once none of its samples is needed any more. All of them together stay
 //! below a bound; to make room the oldest goes.
 //!
-//! A sample is in the hands of the kernel when [`Spool::append`] returns, so that it survives
-//! this process, however that ends. What was appended is forced to the disk at once when nothing
-//! was for [`SYNC_PERIOD`], else when that is over: an outage costs the disk one such write in
-//! five seconds whatever the interval of sampling, and a power cut at most the samples of those
-//! seconds, which are few beside those that the dead machine does not take.
+//! **What it promises.** A sample is in the hands of the kernel when [`Spool::append`] returns, so
+//! it survives this process, however that ends. What was appended is forced to the disk at once
+//! when nothing was for [`SYNC_PERIOD`], else when that is over. So a power cut costs samples of
+//! five seconds at most, and an outage costs the disk one forced write in five seconds, whatever
+//! the interval of sampling: one for each sample would wear a flash card for hours to save a few
+//! seconds that a machine without power has no samples of anyway. Forcing may take long, so it is
+//! done beside the sampling; appending goes to the kernel's memory and is done in line.
+//!
+//! **What it expects.** A file may end anywhere after a power cut, in garbage or in zeroes. A
+//! segment found at the start is never appended to again.
 
 mod folder;
 mod segment;

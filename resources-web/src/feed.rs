@@ -1,7 +1,5 @@
 //! Analyses from the broker into the fleet.
 
-mod complaints;
-
 use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,13 +7,12 @@ use std::time::Duration;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use resources_core::bus::{Bus, Delivery, PublishError, Publisher, Source, Start};
 use resources_core::contract::{Analysis, Rejection};
-use resources_core::service::{Failure, now_ms, within};
-use tokio::time::MissedTickBehavior;
+use resources_core::service::{Failure, RejectionLog, now_ms, within};
+use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use crate::fleet::Applied;
 use crate::live::Live;
-use complaints::Complaints;
 
 /// How far back to begin, so that a dashboard that was started anew shows the fleet at once.
 const REPLAY: Duration = Duration::from_secs(120);
@@ -46,7 +43,7 @@ pub(crate) async fn run(bus: Bus, live: Arc<Live>, stop: CancellationToken) -> R
     let mut feed = Feed {
         live,
         replayed_until_ms: None,
-        complaints: Complaints::default(),
+        rejections: RejectionLog::default(),
         refused: 0,
         left_in_stream: 0,
     };
@@ -67,7 +64,7 @@ pub(crate) async fn run(bus: Bus, live: Arc<Live>, stop: CancellationToken) -> R
                 // What is to be kept for longer than the fleet keeps it is written here, with
                 // the delivery's place in the stream, before it is acknowledged.
                 if let Err(rejection) = feed.take(&delivery) {
-                    feed.complain(&delivery, &rejection);
+                    feed.rejections.note(&delivery, &rejection, Instant::now());
                     if setting_aside.len() < MAX_SETTING_ASIDE {
                         setting_aside.push(aside.set(delivery, rejection));
                     } else {
@@ -90,6 +87,7 @@ pub(crate) async fn run(bus: Bus, live: Arc<Live>, stop: CancellationToken) -> R
     within(LAST_LIMIT, "setting messages aside", all_set_aside).await;
     within(LAST_LIMIT, "acknowledging", analyses.flush()).await;
     feed.sum_up();
+    feed.rejections.finish();
     Ok(())
 }
 
@@ -97,7 +95,7 @@ struct Feed {
     live: Arc<Live>,
     /// Until when what comes may be from before the start; `None` before the first.
     replayed_until_ms: Option<u64>,
-    complaints: Complaints,
+    rejections: RejectionLog,
     /// Analyses of hosts that found no room since the last summary.
     refused: u64,
     /// Messages that were not set aside since the last summary, because too many were waiting.
@@ -128,17 +126,6 @@ impl Feed {
         Ok(())
     }
 
-    fn complain(&mut self, delivery: &Delivery, rejection: &Rejection) {
-        if self.complaints.note(&delivery.topic, rejection) {
-            tracing::warn!(
-                routing_key = ?delivery.topic,
-                reason = %rejection,
-                "set a message aside that does not follow the contract; more of its kind are \
-                 counted, not logged"
-            );
-        }
-    }
-
     fn set_aside(&self, outcome: Result<(), PublishError>) {
         if let Err(error) = outcome {
             tracing::warn!(%error, "a message could not be set aside; the stream keeps it");
@@ -146,14 +133,7 @@ impl Feed {
     }
 
     fn sum_up(&mut self) {
-        for (routing_key, kind, count) in self.complaints.sum_up() {
-            tracing::warn!(
-                routing_key = ?routing_key,
-                kind,
-                count,
-                "{count} more messages did not follow the contract"
-            );
-        }
+        self.rejections.tell_counts(Instant::now());
         let left = std::mem::take(&mut self.left_in_stream);
         if left > 0 {
             tracing::warn!(

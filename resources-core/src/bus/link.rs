@@ -58,18 +58,18 @@ impl Link {
     }
 }
 
-/// The states of several links, and the worst of them on a watch.
+/// The states of several links, each on a watch of its own, and the worst of them on another.
 #[derive(Debug)]
 pub(crate) struct LinkBoard {
     /// A place for each link ever added; empty once the link is no longer wanted.
-    states: std::sync::Mutex<Vec<Option<LinkState>>>,
+    links: std::sync::Mutex<Vec<Option<watch::Sender<Link>>>>,
     worst: watch::Sender<Link>,
 }
 
 impl LinkBoard {
     pub(crate) fn new() -> Self {
         let worst = watch::Sender::new(Link::since_now(LinkState::Connecting));
-        Self { states: std::sync::Mutex::new(Vec::new()), worst }
+        Self { links: std::sync::Mutex::new(Vec::new()), worst }
     }
 
     pub(crate) fn watch(&self) -> watch::Receiver<Link> {
@@ -78,41 +78,58 @@ impl LinkBoard {
 
     /// Adds a link and gives its place on the board.
     pub(crate) fn add(&self) -> usize {
-        let mut states = lock(&self.states);
-        states.push(Some(LinkState::Connecting));
-        let place = states.len() - 1;
-        self.show(&states);
+        let mut links = lock(&self.links);
+        links.push(Some(watch::Sender::new(Link::since_now(LinkState::Connecting))));
+        let place = links.len() - 1;
+        self.show(&links);
         place
     }
 
+    /// Follows one link.
+    pub(crate) fn watch_one(&self, place: usize) -> watch::Receiver<Link> {
+        let links = lock(&self.links);
+        links.get(place).and_then(Option::as_ref).unwrap_or(&self.worst).subscribe()
+    }
+
     pub(crate) fn set(&self, place: usize, state: LinkState) {
-        let mut states = lock(&self.states);
-        states[place] = Some(state);
-        self.show(&states);
+        let links = lock(&self.links);
+        if let Some(link) = &links[place] {
+            change(link, state);
+        }
+        self.show(&links);
     }
 
     /// The link is no longer wanted.
     pub(crate) fn remove(&self, place: usize) {
-        let mut states = lock(&self.states);
-        states[place] = None;
-        self.show(&states);
+        let mut links = lock(&self.links);
+        if let Some(link) = links[place].take() {
+            change(&link, LinkState::Closed);
+        }
+        self.show(&links);
     }
 
     /// Nothing more will come.
     pub(crate) fn close(&self) {
-        self.worst.send_replace(Link::since_now(LinkState::Closed));
+        for link in lock(&self.links).iter().flatten().chain([&self.worst]) {
+            change(link, LinkState::Closed);
+        }
     }
 
-    fn show(&self, states: &[Option<LinkState>]) {
-        let worst = states.iter().flatten().max().cloned().unwrap_or(LinkState::Connecting);
-        self.worst.send_if_modified(|shown| {
-            let changed = shown.state != worst;
-            if changed {
-                *shown = Link::since_now(worst);
-            }
-            changed
-        });
+    fn show(&self, links: &[Option<watch::Sender<Link>>]) {
+        let states = links.iter().flatten().map(|link| link.borrow().state.clone());
+        change(&self.worst, states.max().unwrap_or(LinkState::Connecting));
     }
+}
+
+/// Shows another state; the same one is no news.
+fn change(link: &watch::Sender<Link>, state: LinkState) {
+    link.send_if_modified(|shown| {
+        let changed = shown.state != state;
+        if changed {
+            *shown = Link::since_now(state);
+        }
+        changed
+    });
 }
 
 /// Takes a lock that no holder can poison half-way: every critical section here is panic-free.
@@ -135,8 +152,15 @@ mod tests {
         assert_eq!(shown.borrow().state, LinkState::Up);
         board.set(a, LinkState::Down { reason: "gone".into() });
         assert_eq!(shown.borrow().state, LinkState::Down { reason: "gone".into() });
+        assert_eq!(board.watch_one(b).borrow().state, LinkState::Up);
+        let one = board.watch_one(a);
+        assert_eq!(one.borrow().state, shown.borrow().state);
         board.remove(a);
         assert_eq!(shown.borrow().state, LinkState::Up);
+        assert_eq!(one.borrow().state, LinkState::Closed);
+        board.close();
+        assert_eq!(board.watch_one(b).borrow().state, LinkState::Closed);
+        assert_eq!(shown.borrow().state, LinkState::Closed);
     }
 
     #[test]

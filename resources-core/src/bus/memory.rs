@@ -12,7 +12,7 @@ use tokio::sync::{Notify, watch};
 
 use super::link::{Link, LinkBoard, LinkState, lock};
 use super::pattern::Pattern;
-use super::{Delivery, Message, Place, PublishError, Receipt, Source, Start, place_of};
+use super::{Delivery, Message, Place, Position, PublishError, Receipt, Source, Start, place_of};
 use crate::contract::{Kind, TraceParent};
 use crate::service::now_ms;
 
@@ -206,8 +206,13 @@ impl Broker {
                 From::Stream(match start {
                     Start::Next => next,
                     Start::First => 0,
-                    // An offset that was never given out would wait for ever.
-                    Start::Offset(offset) => offset.min(next),
+                    // One of another process's stream is not here; nor is one that had to go.
+                    Start::After(last) => match stream.at(last.offset) {
+                        Some(stored) if Position::of(stored.offset, &stored.body) == last => {
+                            stored.offset + 1
+                        }
+                        _ => 0,
+                    },
                     Start::Ago(ago) => {
                         let ago_ms = u64::try_from(ago.as_millis()).unwrap_or(u64::MAX);
                         let since_ms = now_ms().saturating_sub(ago_ms);

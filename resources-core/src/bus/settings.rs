@@ -30,7 +30,13 @@ pub struct BusArgs {
 
     /// A file that holds the broker's URL, instead of `--broker-url`, so that the password is
     /// neither in the environment nor in the process list.
-    #[arg(long, value_name = "FILE", env = "RESOURCES_BROKER_URL_FILE")]
+    // Given twice, by flag or environment, is an error: one of the two would be ignored.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "RESOURCES_BROKER_URL_FILE",
+        conflicts_with = "broker_url"
+    )]
     pub broker_url_file: Option<PathBuf>,
 
     /// A PEM file of certificates to trust besides the system's, for `amqps://`.

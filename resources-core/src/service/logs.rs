@@ -4,7 +4,7 @@ use std::io::IsTerminal as _;
 use std::str::FromStr as _;
 
 use clap::{Args, ValueEnum};
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer as _, fmt};
@@ -40,16 +40,12 @@ impl LogArgs {
     /// # Errors
     /// When the filter does not parse or logging was started before.
     pub fn init(&self) -> Result<(), Failure> {
-        let filter = Targets::from_str(&self.log).map_err(|error| {
-            Failure::settings(format!("--log {:?}: {error}; write `info` or `debug`", self.log))
-        })?;
+        let filter = parse_filter(&self.log)?;
         // What the AMQP library sees is reported, once, by the code that uses it.
         let quiet = ["lapin", "amq_protocol", "async_rs", "rustls"]
             .into_iter()
             .filter(|target| !self.log.contains(target))
-            .fold(filter, |filter, target| {
-                filter.with_target(target, tracing::level_filters::LevelFilter::OFF)
-            });
+            .fold(filter, |filter, target| filter.with_target(target, LevelFilter::OFF));
         let registry = tracing_subscriber::registry();
         let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
         let done = match self.log_format {
@@ -69,5 +65,42 @@ impl LogArgs {
                 .try_init(),
         };
         done.map_err(Failure::failed)
+    }
+}
+
+/// Reads a filter. The library would take any word for the name of a target, so that a level
+/// misspelt would switch all logs off.
+fn parse_filter(text: &str) -> Result<Targets, Failure> {
+    let refuse = |reason: &dyn std::fmt::Display| {
+        Failure::settings(format!(
+            "--log {text:?}: {reason}; write `info` or `info,resources_core=debug`"
+        ))
+    };
+    for part in text.split(',') {
+        let level = match part.split_once('=') {
+            Some(("", _)) => return Err(refuse(&"a target has a name before the `=`")),
+            Some((_, level)) => level,
+            None => part,
+        };
+        if LevelFilter::from_str(level.trim()).is_err() || level.trim().is_empty() {
+            return Err(refuse(&format_args!("{level:?} is no level")));
+        }
+    }
+    Targets::from_str(text).map_err(|error| refuse(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_is_a_level_or_a_level_for_each_target() {
+        for text in ["info", "OFF", "warn,resources_core=debug", "resources_core::bus=trace"] {
+            assert!(parse_filter(text).is_ok(), "{text:?}");
+        }
+        for text in ["", "=", "=debug", "verbose", "resources_core", "a=", "info,", "info,=warn"] {
+            let error = parse_filter(text).unwrap_err().to_string();
+            assert!(error.contains(&format!("--log {text:?}")), "{error}");
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use resources_core::bus::{
-    Bus, BusConfig, Delivery, Message, Pattern, PublishError, Source, Start, Subscription,
+    Bus, BusConfig, Delivery, Message, Pattern, Position, PublishError, Source, Start, Subscription,
 };
 use resources_core::contract::{Measure, Rejection, Topic, TraceParent};
 use resources_core::test_support::{
@@ -44,6 +44,8 @@ over_both_transports! {
     what_was_not_acknowledged_comes_again
     acknowledged_messages_do_not_come_again
     every_reader_of_the_stream_gets_all_of_it_from_where_it_starts
+    a_stream_made_anew_is_read_from_its_beginning
+    the_place_of_a_message_is_what_it_is_read_on_from
     a_stream_starts_as_long_ago_as_asked
     a_message_set_aside_keeps_key_and_body_and_says_why
     many_publishes_in_flight_arrive_in_order
@@ -180,12 +182,39 @@ async fn every_reader_of_the_stream_gets_all_of_it_from_where_it_starts(bus: Bus
         publish(&bus, "web.analysis", &i.to_string()).await;
     }
     let mut first = subscribed(&bus, Source::Analyses(Start::First)).await;
-    let mut from_two = subscribed(&bus, Source::Analyses(Start::Offset(2))).await;
+    let behind_one = Source::Analyses(Start::After(Position::of(1, b"1")));
+    let mut from_two = subscribed(&bus, behind_one).await;
     let mut from_now = subscribed(&bus, Source::Analyses(Start::Next)).await;
     publish(&bus, "web.analysis", "5").await;
     assert_eq!(bodies(&mut first, 6).await, ["0", "1", "2", "3", "4", "5"]);
     assert_eq!(bodies(&mut from_two, 4).await, ["2", "3", "4", "5"]);
     assert_eq!(bodies(&mut from_now, 1).await, ["5"]);
+    bus.close().await;
+}
+
+async fn a_stream_made_anew_is_read_from_its_beginning(bus: Bus) {
+    for i in 0..3 {
+        publish(&bus, "web.analysis", &i.to_string()).await;
+    }
+    // Another message is in the place that was kept, or there is no such place yet.
+    for kept in [Position::of(1, b"of the stream before"), Position::of(100, b"1")] {
+        let mut reader = subscribed(&bus, Source::Analyses(Start::After(kept))).await;
+        assert_eq!(bodies(&mut reader, 3).await, ["0", "1", "2"], "{kept:?}");
+    }
+    bus.close().await;
+}
+
+async fn the_place_of_a_message_is_what_it_is_read_on_from(bus: Bus) {
+    for i in 0..4 {
+        publish(&bus, "web.analysis", &i.to_string()).await;
+    }
+    let mut reader = subscribed(&bus, Source::Analyses(Start::First)).await;
+    next(&mut reader).await;
+    let place = next(&mut reader).await.position().unwrap();
+    assert_eq!(place, Position::of(1, b"1"));
+    drop(reader);
+    let mut reader = subscribed(&bus, Source::Analyses(Start::After(place))).await;
+    assert_eq!(bodies(&mut reader, 2).await, ["2", "3"]);
     bus.close().await;
 }
 

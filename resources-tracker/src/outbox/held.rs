@@ -16,6 +16,9 @@ use crate::spool::{Left, Spool};
 /// confirms in time a tracker writes nothing.
 const UNCONFIRMED_LIMIT: Duration = Duration::from_secs(2);
 
+/// How long a disk that cannot be read is left alone.
+const READ_AGAIN: Duration = Duration::from_secs(5);
+
 /// Holds samples until each is confirmed or, for want of room, dropped.
 #[derive(Debug)]
 pub(super) struct Held {
@@ -26,8 +29,10 @@ pub(super) struct Held {
     unwritten: BTreeMap<u64, Instant>,
     /// Something is being forced to the disk.
     syncing: Option<JoinHandle<io::Result<()>>>,
-    /// A sample that cannot be read back was met, and none that can since.
+    /// A sample could not be read back, and none could since.
     unreadable: bool,
+    /// Nothing is read from disk before this moment.
+    read_again_at: Option<Instant>,
     counts: Counts,
 }
 
@@ -49,6 +54,7 @@ impl Held {
             unwritten: BTreeMap::new(),
             syncing: None,
             unreadable: false,
+            read_again_at: None,
             counts: Counts::default(),
         };
         if let Some((spool, left)) = spool {
@@ -101,51 +107,68 @@ impl Held {
         self.ring.newest_is_live();
     }
 
-    /// Sends the next live sample on its way; `None` when none waits.
-    pub(super) fn begin_live(&mut self) -> Option<(u64, Message)> {
+    /// Sends the next live sample on its way; `None` when none waits that can be had now.
+    pub(super) fn begin_live(&mut self, now: Instant) -> Option<(u64, Message)> {
         loop {
-            let id = self.ring.next_live()?;
-            if let Some(message) = self.begin(id) {
+            let id = self.ring.next_live().filter(|id| self.can_be_had(*id, now))?;
+            if let Some(message) = self.begin(id, now) {
                 return Some((id, message));
             }
         }
     }
 
-    /// Sends the next sample of the backlog on its way; `None` when none waits.
-    pub(super) fn begin_backlog(&mut self) -> Option<(u64, Message)> {
+    /// Sends the next sample of the backlog on its way; `None` when none waits that can be had
+    /// now.
+    pub(super) fn begin_backlog(&mut self, now: Instant) -> Option<(u64, Message)> {
         loop {
-            let id = self.ring.next_backlog()?;
-            if let Some(message) = self.begin(id) {
+            let id = self.next_backlog(now)?;
+            if let Some(message) = self.begin(id, now) {
                 return Some((id, message));
             }
         }
     }
 
-    pub(super) fn has_backlog(&self) -> bool {
-        self.ring.next_backlog().is_some()
+    pub(super) fn has_backlog(&self, now: Instant) -> bool {
+        self.next_backlog(now).is_some()
     }
 
-    /// The message of sample `id`, now on its way; `None` when it cannot be read back and so is
-    /// dropped.
-    fn begin(&mut self, id: u64) -> Option<Message> {
+    fn next_backlog(&self, now: Instant) -> Option<u64> {
+        self.ring.next_backlog().filter(|id| self.can_be_had(*id, now))
+    }
+
+    /// Whether sample `id` is in memory, or on a disk that is not left alone for now.
+    fn can_be_had(&self, id: u64, now: Instant) -> bool {
+        self.read_again_at.is_none_or(|at| at <= now)
+            || matches!(self.ring.at(id), Some(At::Memory(_)))
+    }
+
+    /// The message of sample `id`, now on its way; `None` when it cannot be read back: then it
+    /// waits for the disk, or is dropped when it is there no longer.
+    fn begin(&mut self, id: u64, now: Instant) -> Option<Message> {
         let place = match self.ring.begin(id)? {
             At::Memory(sample) => return Some(sample.message.clone()),
             At::Disk(place) => place,
         };
-        match self.spool.as_mut()?.read(place) {
+        let error = match self.spool.as_mut()?.read(place) {
             Ok(sample) => {
                 self.unreadable = false;
-                Some(sample.message)
+                return Some(sample.message);
             }
-            Err(error) => {
-                if !std::mem::replace(&mut self.unreadable, true) {
-                    tracing::warn!(%error, "samples on disk cannot be read back: {error}");
-                }
-                let removed = self.remove(id)?;
-                self.dropped(removed);
-                None
-            }
+            Err(error) => error,
+        };
+        let gone = is_gone(&error);
+        if !std::mem::replace(&mut self.unreadable, true) {
+            let fate = if gone { "they are dropped" } else { "trying again" };
+            tracing::warn!(%error, "samples on disk cannot be read back: {error}; {fate}");
         }
+        if gone {
+            let removed = self.remove(id)?;
+            self.dropped(removed);
+        } else {
+            self.ring.release(id);
+            self.read_again_at = Some(now + READ_AGAIN);
+        }
+        None
     }
 
     /// The broker has sample `id`.
@@ -220,15 +243,16 @@ impl Held {
         }
     }
 
-    /// When [`write_due`](Self::write_due) has something to do next.
-    pub(super) fn write_at(&self, now: Instant) -> Option<Instant> {
+    /// When there is something to do next: to write, to force to the disk, or to read again.
+    pub(super) fn wake_at(&self, now: Instant) -> Option<Instant> {
         let spool = self.spool.as_ref()?;
         let write_at = self.unwritten.first_key_value().map(|(_, &since)| {
             let due = since + UNCONFIRMED_LIMIT;
             spool.retry_at().map_or(due, |retry_at| retry_at.max(due))
         });
         let sync_at = if self.syncing.is_none() { spool.sync_at(now) } else { None };
-        write_at.into_iter().chain(sync_at).min()
+        let read_at = self.read_again_at.filter(|at| *at > now);
+        write_at.into_iter().chain(sync_at).chain(read_at).min()
     }
 
     /// Puts sample `id` on disk, or finds that it can never go there; `false` when it is to be
@@ -295,4 +319,10 @@ impl Held {
     pub(super) fn spool(&self) -> Option<&Spool> {
         self.spool.as_ref()
     }
+}
+
+/// Whether what was to be read is not there, or no longer what it was; anything else may pass.
+fn is_gone(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidData, NotFound, UnexpectedEof};
+    matches!(error.kind(), NotFound | UnexpectedEof | InvalidData)
 }

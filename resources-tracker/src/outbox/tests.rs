@@ -125,6 +125,27 @@ async fn what_no_queue_takes_is_kept_until_one_does() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_waited_for_a_queue_is_backlog_once_there_is_one() {
+    let bus = in_memory();
+    let mut outbox = outbox(&bus);
+    drive_for(&mut outbox, Duration::from_millis(1)).await;
+    for number in 0..100 {
+        outbox.push(unheard(number));
+        drive_for(&mut outbox, Duration::from_secs(1)).await;
+    }
+    let mut heard = hear_everything(&bus);
+    while outbox.counts().confirmed == 0 {
+        outbox.step().await.unwrap();
+    }
+    outbox.push(unheard(100));
+    drive_for(&mut outbox, Duration::from_millis(1)).await;
+    let at_once = arrived(&mut heard).await;
+    let place = |wanted: u64| at_once.iter().position(|number| *number == wanted).unwrap();
+    assert!(place(99) < at_once.len() && place(100) < at_once.len(), "{at_once:?}");
+    assert!(at_once.len() < 100, "the rest is paced: {at_once:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn stopping_does_not_wait_for_ever_for_a_queue() {
     let bus = in_memory();
     let mut outbox = outbox(&bus);
@@ -291,6 +312,29 @@ async fn what_is_gone_from_the_disk_is_counted_as_dropped() {
     }
     let _heard = hear_everything(&bus);
     assert_eq!(outbox.finish().await, OutboxCounts { confirmed: 0, held: 0, dropped: 5 });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disk_that_cannot_be_read_for_a_while_loses_nothing() {
+    let (bus, folder) = (in_memory(), TempDir::new().unwrap());
+    let mut outbox = with_spool(&bus, folder.path(), 128);
+    (0..5).for_each(|number| outbox.push(unheard(number)));
+    outbox.finish().await;
+    let mut outbox = with_spool(&bus, folder.path(), 128);
+    let mut heard = hear_everything(&bus);
+    let segment = folder.path().join("00000000000000000000.segment");
+    let away = folder.path().join("away");
+    std::fs::rename(&segment, &away).unwrap();
+    // It opens, but does not read.
+    std::fs::create_dir(&segment).unwrap();
+    outbox.push(message(5));
+    drive_for(&mut outbox, Duration::from_secs(20)).await;
+    assert_eq!(arrived(&mut heard).await, [5], "what is in memory is not held up");
+    std::fs::remove_dir(&segment).unwrap();
+    std::fs::rename(&away, &segment).unwrap();
+    drive_for(&mut outbox, Duration::from_secs(10)).await;
+    assert_eq!(outbox.counts(), OutboxCounts { confirmed: 6, held: 0, dropped: 0 });
+    assert_eq!(arrived(&mut heard).await, [0, 1, 2, 3, 4]);
 }
 
 /// What can happen to an outbox with a spool.

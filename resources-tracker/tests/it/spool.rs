@@ -5,8 +5,8 @@ use std::num::NonZeroU16;
 use std::path::Path;
 use std::process::{Child, Stdio};
 
-use resources_core::bus::{Source, Subscription};
-use resources_core::contract::Measure;
+use resources_core::bus::{Message, Source, Subscription};
+use resources_core::contract::{HostName, Measure, Topic, TraceParent};
 use resources_core::test_support::{RabbitMq, eventually, in_time, open_bus, unique_exchange};
 use tempfile::TempDir;
 
@@ -18,9 +18,10 @@ const PREFETCH: NonZeroU16 = NonZeroU16::new(64).unwrap();
 struct Tracker(Child);
 
 impl Tracker {
-    fn start(url: &str, exchange: &str, folder: &Path) -> Self {
+    fn start(url: &str, exchange: &str, folder: &Path, replay_rate: u32) -> Self {
         let line = format!(
-            "--host me --interval 100ms --replay-rate 1000 --broker-url {url} --exchange {exchange}"
+            "--host me --interval 100ms --replay-rate {replay_rate} --broker-url {url} \
+             --exchange {exchange}"
         );
         let mut command = tracker(&line);
         command.arg("--spool-dir").arg(folder).stderr(Stdio::null());
@@ -48,36 +49,43 @@ fn on_disk(folder: &Path) -> usize {
         .sum()
 }
 
-/// What arrived.
+/// What arrived of one run.
 #[derive(Default)]
-struct Arrived {
-    /// Sequences by run.
-    runs: BTreeMap<Box<str>, BTreeSet<u64>>,
-    /// The newest sample: when it was taken, and in which run.
-    newest: (u64, Box<str>),
+struct Run {
+    sequences: BTreeSet<u64>,
+    newest_ms: u64,
 }
 
-impl Arrived {
-    async fn take(&mut self, measures: &mut Subscription) {
-        let delivery = in_time("a measure arrives", measures.next()).await.unwrap();
-        let measure = Measure::decode(&delivery.topic, &delivery.body, 0).unwrap();
-        assert_eq!(measure.dropped, None, "nothing was lost, so nothing is told");
-        measures.acknowledge_through(delivery.receipt).await;
-        let run = measure.run.unwrap();
-        self.runs.entry(run.clone()).or_default().insert(measure.sequence.unwrap());
-        self.newest = std::mem::take(&mut self.newest).max((measure.timestamp_ms, run));
-    }
-
-    /// How many samples arrived of runs other than the last one.
-    fn of_earlier_runs(&self) -> usize {
-        let (_, last) = &self.newest;
-        self.runs.iter().filter(|(run, _)| *run != last).map(|(_, run)| run.len()).sum()
-    }
-
-    /// Whether no run has a gap, from its first sample to the last that arrived.
+impl Run {
+    /// Whether there is no gap from its first sample to the last that arrived.
     fn is_contiguous(&self) -> bool {
-        self.runs.values().all(|run| run.last().is_some_and(|last| run.len() as u64 == last + 1))
+        self.sequences.last().is_some_and(|last| self.sequences.len() as u64 == last + 1)
     }
+}
+
+/// Takes measures until the one of host `end`.
+async fn take_all(measures: &mut Subscription, runs: &mut BTreeMap<Box<str>, Run>) {
+    while take(measures, runs).await {}
+}
+
+/// Takes one measure; `false` when it was the one of host `end`.
+async fn take(measures: &mut Subscription, runs: &mut BTreeMap<Box<str>, Run>) -> bool {
+    let delivery = in_time("a measure arrives", measures.next()).await.unwrap();
+    let measure = Measure::decode(&delivery.topic, &delivery.body, 0).unwrap();
+    assert_eq!(measure.dropped, None, "nothing was lost, so nothing is told");
+    measures.acknowledge_through(delivery.receipt).await;
+    let Some(run) = measure.run else { return false };
+    let run = runs.entry(run).or_default();
+    run.sequences.insert(measure.sequence.unwrap());
+    run.newest_ms = run.newest_ms.max(measure.timestamp_ms);
+    true
+}
+
+/// The measure that is published last.
+fn end() -> Message {
+    let measure = Measure::new(HostName::new("end").unwrap(), 1, 1.0);
+    let topic = Topic::new("end.measure").unwrap();
+    Message::json(topic, &measure, 1, TraceParent::begin()).unwrap()
 }
 
 #[tokio::test]
@@ -93,7 +101,7 @@ async fn every_sample_of_trackers_killed_during_an_outage_arrives_after_it() {
 
     let mut kept = 0;
     for samples in [20, 40] {
-        let tracker = Tracker::start(&url, &exchange, folder.path());
+        let tracker = Tracker::start(&url, &exchange, folder.path(), 10);
         eventually("samples are on disk", || async { on_disk(folder.path()) >= samples }).await;
         tracker.kill_at_once();
         let now = on_disk(folder.path());
@@ -107,20 +115,33 @@ async fn every_sample_of_trackers_killed_during_an_outage_arrives_after_it() {
     })
     .await
     .unwrap();
-    let tracker = Tracker::start(&url, &exchange, folder.path());
-    let mut arrived = Arrived::default();
-    while arrived.runs.len() < 3 || arrived.of_earlier_runs() < kept || !arrived.is_contiguous() {
-        arrived.take(&mut measures).await;
+    let mut runs = BTreeMap::new();
+    // Killed in the middle of the replay, too.
+    let tracker = Tracker::start(&url, &exchange, folder.path(), 10);
+    while runs.len() < 3 || runs.values().map(|run: &Run| run.sequences.len()).sum::<usize>() < 20 {
+        take(&mut measures, &mut runs).await;
     }
-    assert_eq!(arrived.runs.len(), 3, "samples keep the run they were taken in");
-    assert_eq!(arrived.of_earlier_runs(), kept, "and none is made up");
+    tracker.kill_at_once();
 
+    let tracker = Tracker::start(&url, &exchange, folder.path(), 1000);
+    while runs.len() < 4 {
+        take(&mut measures, &mut runs).await;
+    }
     eventually("the disk holds nothing that was confirmed", || async {
         on_disk(folder.path()) == 0
     })
     .await;
     tracker.stop();
+    reader.publisher().publish_until_confirmed(&end()).await.unwrap();
+    take_all(&mut measures, &mut runs).await;
     reader.close().await;
+
+    assert_eq!(runs.len(), 4, "samples keep the run they were taken in");
+    assert!(runs.values().all(Run::is_contiguous));
+    let mut by_age: Vec<&Run> = runs.values().collect();
+    by_age.sort_by_key(|run| run.newest_ms);
+    let of_the_outage: usize = by_age.iter().take(2).map(|run| run.sequences.len()).sum();
+    assert_eq!(of_the_outage, kept, "none is missing and none is made up");
     drop(broker);
 }
 

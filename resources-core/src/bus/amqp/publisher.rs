@@ -21,7 +21,7 @@ use super::connect::ConnectError;
 use super::supervisor::{Live, Session as SupervisedSession, supervise};
 use super::{REASON_HEADER, Shared};
 use crate::bus::link::lock;
-use crate::bus::{Delivery, Message, PublishError};
+use crate::bus::{Delivery, Link, Message, PublishError};
 use crate::contract::{Topic, TraceParent};
 
 /// Most messages published and not yet confirmed. Above about 1,000 throughput falls again.
@@ -38,6 +38,7 @@ const DELIVERY_MODE_PERSISTENT: u8 = 2;
 pub(in crate::bus) struct Publisher {
     shared: Arc<Shared>,
     inner: Arc<Inner>,
+    link: watch::Receiver<Link>,
 }
 
 #[derive(Debug)]
@@ -60,9 +61,12 @@ struct Session {
     reason: StdMutex<Option<ConnectError>>,
     published: AtomicU64,
     settled: AtomicU64,
-    /// Ids of messages that came back, of those whose confirm is still to come.
-    returned: StdMutex<HashSet<u64>>,
+    returned: Returned,
 }
+
+/// Ids of messages that came back, of those whose confirm is still to come.
+#[derive(Debug, Default)]
+struct Returned(StdMutex<HashSet<u64>>);
 
 impl Publisher {
     pub(super) fn start(shared: &Arc<Shared>) -> Self {
@@ -76,9 +80,13 @@ impl Publisher {
             rejected: names.rejected().as_str().into(),
             application: shared.config.application.as_str().into(),
         };
-        let link = PublishLink { sender };
-        supervise(shared, shared.closing.clone(), link);
-        Self { shared: Arc::clone(shared), inner: Arc::new(inner) }
+        let session = PublishLink { sender };
+        let link = supervise(shared, shared.closing.clone(), session);
+        Self { shared: Arc::clone(shared), inner: Arc::new(inner), link }
+    }
+
+    pub(in crate::bus) fn link(&self) -> watch::Receiver<Link> {
+        self.link.clone()
     }
 
     pub(in crate::bus) async fn publish(&self, message: &Message) -> Result<(), PublishError> {
@@ -175,6 +183,7 @@ impl Drop for Settling<'_> {
     }
 }
 
+#[derive(Debug, PartialEq, Eq)]
 enum Outcome {
     Confirmed,
     NotAccepted,
@@ -205,30 +214,13 @@ impl Session {
             Poll::Pending => write.await?,
         };
         Ok(match confirm.await? {
-            Confirmation::Nack(returned) => {
-                self.outcome_of(id, returned.as_ref());
+            Confirmation::Nack(carried) => {
+                self.returned.outcome_of(id, carried.as_ref().map(id_of));
                 Outcome::NotAccepted
             }
-            Confirmation::Ack(None) | Confirmation::NotRequested => self.outcome_of(id, None),
-            Confirmation::Ack(Some(returned)) => self.outcome_of(id, Some(&returned)),
+            Confirmation::Ack(carried) => self.returned.outcome_of(id, carried.as_ref().map(id_of)),
+            Confirmation::NotRequested => Outcome::Confirmed,
         })
-    }
-
-    /// A confirm of several messages may carry the return of any of them. One that carries
-    /// another's says nothing certain of its own message, which then has to be published again.
-    fn outcome_of(&self, id: u64, carried: Option<&BasicReturnMessage>) -> Outcome {
-        let mut returned = lock(&self.returned);
-        if let Some(message) = carried {
-            let text = message.delivery.properties.message_id().as_ref().map(ShortString::as_str);
-            returned.extend(text.and_then(|text| text.parse::<u64>().ok()));
-        }
-        if returned.remove(&id) {
-            Outcome::Returned
-        } else if carried.is_some() {
-            Outcome::NotAccepted
-        } else {
-            Outcome::Confirmed
-        }
     }
 
     fn fail(&self, error: &lapin::Error) {
@@ -239,6 +231,31 @@ impl Session {
         drop(reason);
         self.broken.cancel();
     }
+}
+
+impl Returned {
+    /// What became of the message `id`, by its confirm and by the id of the returned message
+    /// that the confirm carried, if it carried one.
+    ///
+    /// A confirm of several messages may carry the return of any of them. One that carries
+    /// another's says nothing certain of its own message, which then has to be published again.
+    fn outcome_of(&self, id: u64, carried: Option<Option<u64>>) -> Outcome {
+        let mut returned = lock(&self.0);
+        returned.extend(carried.flatten());
+        if returned.remove(&id) {
+            Outcome::Returned
+        } else if carried.is_some() {
+            Outcome::NotAccepted
+        } else {
+            Outcome::Confirmed
+        }
+    }
+}
+
+/// The id that `message` was published with, when it is one of ours.
+fn id_of(message: &BasicReturnMessage) -> Option<u64> {
+    let id = message.delivery.properties.message_id().as_ref()?;
+    id.as_str().parse().ok()
 }
 
 fn trace_headers(trace: &TraceParent) -> FieldTable {
@@ -269,7 +286,7 @@ impl SupervisedSession for PublishLink {
             reason: StdMutex::new(None),
             published: AtomicU64::new(0),
             settled: AtomicU64::new(0),
-            returned: StdMutex::new(HashSet::new()),
+            returned: Returned::default(),
         });
         self.sender.send_replace(Some(Arc::clone(&session)));
         live.up();
@@ -315,4 +332,23 @@ async fn confirming_channel(connection: &Connection) -> lapin::Result<Channel> {
     let channel = connection.create_channel().await?;
     channel.confirm_select(ConfirmSelectOptions::default()).await?;
     Ok(channel)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_return_belongs_to_the_message_whose_id_it_has_whichever_confirm_carries_it() {
+        let returned = Returned::default();
+        assert_eq!(returned.outcome_of(1, None), Outcome::Confirmed);
+        assert_eq!(returned.outcome_of(2, Some(Some(2))), Outcome::Returned);
+        // The return of 5 comes on the confirm of 3, of which nothing is known then.
+        assert_eq!(returned.outcome_of(3, Some(Some(5))), Outcome::NotAccepted);
+        assert_eq!(returned.outcome_of(4, None), Outcome::Confirmed);
+        assert_eq!(returned.outcome_of(5, None), Outcome::Returned);
+        // Of a foreign message nothing can be told.
+        assert_eq!(returned.outcome_of(6, Some(None)), Outcome::NotAccepted);
+        assert!(lock(&returned.0).is_empty(), "nothing is kept for ever");
+    }
 }

@@ -1,11 +1,11 @@
 //! Consuming, with acknowledgements in batches, over sessions that come and go.
 
 use std::num::NonZeroU16;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex as StdMutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::StreamExt as _;
 use lapin::message::Delivery as AmqpDelivery;
 use lapin::options::{
@@ -19,8 +19,9 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::connect::{ConnectError, reason};
 use super::supervisor::{Live, Session, supervise};
 use super::{REASON_HEADER, Shared};
+use crate::bus::link::lock;
 use crate::bus::topology::PATTERNS_MAX_MESSAGES;
-use crate::bus::{Delivery, Pattern, Receipt, Source, Start};
+use crate::bus::{Delivery, Pattern, Position, Receipt, Source, Start};
 use crate::contract::{TRACE_HEADER, TraceParent};
 
 /// Most deliveries one acknowledgement covers.
@@ -39,7 +40,7 @@ pub(in crate::bus) struct Subscription {
     /// Dropping the subscription ends its link.
     _closing: DropGuard,
     opened: watch::Receiver<bool>,
-    last_offset: Arc<LastOffset>,
+    last_read: Arc<LastRead>,
     /// Deliveries one acknowledgement covers.
     batch: u64,
 }
@@ -62,17 +63,22 @@ struct Open {
     due: u64,
 }
 
-/// Place of the last message of a stream that the reader has; `u64::MAX` before the first.
-#[derive(Debug)]
-struct LastOffset(AtomicU64);
+/// The last message of a stream that the reader has. Kept whole, as its fingerprint is asked for
+/// after a reconnect only.
+#[derive(Debug, Default)]
+struct LastRead(StdMutex<Option<(u64, Bytes)>>);
 
-impl LastOffset {
-    fn get(&self) -> Option<u64> {
-        Some(self.0.load(Ordering::Acquire)).filter(|offset| *offset != u64::MAX)
+impl LastRead {
+    fn position(&self) -> Option<Position> {
+        lock(&self.0).as_ref().map(|(offset, body)| Position::of(*offset, body))
     }
 
-    fn set(&self, offset: Option<u64>) {
-        self.0.store(offset.unwrap_or(u64::MAX), Ordering::Release);
+    fn set(&self, offset: u64, body: &Bytes) {
+        *lock(&self.0) = Some((offset, body.clone()));
+    }
+
+    fn forget(&self) {
+        *lock(&self.0) = None;
     }
 }
 
@@ -80,9 +86,10 @@ impl Subscription {
     pub(super) fn start(shared: &Arc<Shared>, source: Source, prefetch: NonZeroU16) -> Self {
         let (sender, sessions) = mpsc::channel(1);
         let (opened_sender, opened) = watch::channel(false);
-        let last_offset = Arc::new(LastOffset(AtomicU64::new(u64::MAX)));
+        let last_read = Arc::new(LastRead::default());
         let closing = shared.closing.child_token();
-        supervise(
+        // Its state counts on the board; nobody follows it alone.
+        let _link = supervise(
             shared,
             closing.clone(),
             ConsumeLink {
@@ -94,7 +101,7 @@ impl Subscription {
                 sessions_opened: 0,
                 over: CancellationToken::new(),
                 opened: opened_sender,
-                last_offset: Arc::clone(&last_offset),
+                last_read: Arc::clone(&last_read),
             },
         );
         Self {
@@ -102,7 +109,7 @@ impl Subscription {
             open: None,
             _closing: closing.drop_guard(),
             opened,
-            last_offset,
+            last_read,
             batch: (u64::from(prefetch.get()) / 8).clamp(1, MAX_BATCH),
         }
     }
@@ -152,8 +159,8 @@ impl Subscription {
         let error = match delivered {
             Some(Ok(delivery)) => {
                 let delivery = received(open.number, delivery);
-                if delivery.offset.is_some() {
-                    self.last_offset.set(delivery.offset);
+                if let Some(offset) = delivery.offset {
+                    self.last_read.set(offset, &delivery.body);
                 }
                 return Some(delivery);
             }
@@ -222,7 +229,7 @@ struct ConsumeLink {
     /// Cancelled when the session that was opened last is over.
     over: CancellationToken,
     opened: watch::Sender<bool>,
-    last_offset: Arc<LastOffset>,
+    last_read: Arc<LastRead>,
 }
 
 impl Session for ConsumeLink {
@@ -284,8 +291,7 @@ impl ConsumeLink {
             Source::Measures => (names.measures(), FieldTable::default()),
             Source::Rejected => (names.rejected(), FieldTable::default()),
             Source::Analyses(start) => {
-                // The last message is asked for again: that it comes proves the stream the same.
-                let start = self.last_offset.get().map_or(*start, Start::Offset);
+                let start = self.resumes_after().map_or(*start, Start::After);
                 (names.analyses(), start_argument(start))
             }
             Source::Patterns(patterns) => {
@@ -299,40 +305,56 @@ impl ConsumeLink {
         Ok((channel, consumer))
     }
 
-    /// After a reconnect: takes the message read last once more, to know that the stream is
-    /// still the one it was. When it is gone, says how many went with it and gives the first
-    /// that is left.
+    /// The message the reader had last, here or in an earlier life.
+    fn resumes_after(&self) -> Option<Position> {
+        self.last_read.position().or(match self.source {
+            Source::Analyses(Start::After(position)) => Some(position),
+            _ => None,
+        })
+    }
+
+    /// Takes the message that was read last once more, to know that the stream is still the one
+    /// it was in. When it is gone, says how many went with it and gives the first that is left.
     async fn resume(
         &mut self,
         consumer: &mut Consumer,
     ) -> Result<Option<AmqpDelivery>, ConnectError> {
-        let Some(last) = self.last_offset.get() else { return Ok(None) };
+        let Some(last) = self.resumes_after() else { return Ok(None) };
         let first = match tokio::time::timeout(REREAD_LIMIT, consumer.next()).await {
             Ok(Some(Ok(delivery))) => delivery,
             Ok(Some(Err(error))) => return Err(ConnectError::of(&error)),
             Ok(None) => return Err(ConnectError::Unreachable("the stream was deleted".to_owned())),
-            Err(_) => {
-                tracing::warn!(
-                    offset = last,
-                    "the stream of analyses was made anew; reading it from its beginning"
-                );
-                self.last_offset.set(None);
-                self.source = Source::Analyses(Start::First);
-                return Err(ConnectError::Unreachable("the stream was made anew".to_owned()));
-            }
+            Err(_) => return Err(self.made_anew(last)),
         };
-        let missed = offset(&first).map_or(0, |offset| offset.saturating_sub(last + 1));
-        if offset(&first).is_some_and(|offset| offset > last) {
+        let found = offset(&first).map(|offset| Position::of(offset, &first.data));
+        if let Some(found) = found
+            && found.offset > last.offset
+        {
+            let missed = found.offset - last.offset - 1;
             if missed > 0 {
                 tracing::warn!(missed, "{missed} analyses left the stream before they were read");
             }
             return Ok(Some(first));
+        }
+        if found != Some(last) {
+            return Err(self.made_anew(last));
         }
         // The one that was read before; it must not use up the prefetch.
         match first.acker.ack(BasicAckOptions::default()).await {
             Ok(_) => Ok(None),
             Err(error) => Err(ConnectError::of(&error)),
         }
+    }
+
+    /// Has the next session begin with the oldest message of another stream.
+    fn made_anew(&mut self, last: Position) -> ConnectError {
+        tracing::warn!(
+            offset = last.offset,
+            "the stream of analyses was made anew; reading it from its beginning"
+        );
+        self.last_read.forget();
+        self.source = Source::Analyses(Start::First);
+        ConnectError::Unreachable("the stream was made anew".to_owned())
     }
 }
 
@@ -367,7 +389,10 @@ fn start_argument(start: Start) -> FieldTable {
     let value = match start {
         Start::Next => AMQPValue::LongString("next".into()),
         Start::First => AMQPValue::LongString("first".into()),
-        Start::Offset(offset) => AMQPValue::LongLongInt(i64::try_from(offset).unwrap_or(i64::MAX)),
+        // Asked for again: that it comes proves the stream the same.
+        Start::After(last) => {
+            AMQPValue::LongLongInt(i64::try_from(last.offset).unwrap_or(i64::MAX))
+        }
         Start::Ago(ago) => AMQPValue::LongString(format!("{}s", ago.as_secs().max(1)).into()),
     };
     let mut arguments = FieldTable::default();

@@ -5,19 +5,21 @@
 //! confirms hang through the outage, and old delivery tags can acknowledge new messages.
 
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use lapin::{Connection, Event};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
 use super::connect::{ConnectError, connect, reason};
 use super::declare::declare;
+use crate::bus::link::lock;
 use crate::bus::settings::{AmqpUrl, BrokerUrl};
-use crate::bus::{Backoff, LinkState};
+use crate::bus::{Backoff, Link, LinkState};
 
 /// A session that lived this long was healthy: the next wait is a short one again.
 const HEALTHY: Duration = Duration::from_secs(10);
@@ -59,6 +61,7 @@ impl Live<'_> {
     /// Messages can flow.
     pub(super) fn up(&self) {
         self.link.was_up.store(true, Ordering::Relaxed);
+        *lock(&self.link.up_at) = Some(Instant::now());
         self.link.show(LinkState::Up);
         tracing::info!(broker = %self.link.url, "{} link to {} is up", self.link.purpose, self.link.url);
     }
@@ -74,22 +77,38 @@ struct Supervisor {
     purpose: &'static str,
     /// Whether the broker has an alarm and accepts nothing on this connection.
     blocked: AtomicBool,
+    /// When messages could flow over the session of now.
+    up_at: Mutex<Option<Instant>>,
     /// Whether messages could ever flow: a refusal after that may be somebody's passing mistake.
     was_up: AtomicBool,
 }
 
-/// Starts the task that keeps a session going until `closing`.
-pub(super) fn supervise<S: Session>(shared: &Arc<Shared>, closing: CancellationToken, session: S) {
+/// Starts the task that keeps a session going until `closing`, and gives the state of its link.
+pub(super) fn supervise<S: Session>(
+    shared: &Arc<Shared>,
+    closing: CancellationToken,
+    session: S,
+) -> watch::Receiver<Link> {
+    let place = shared.board.add();
+    let link = shared.board.watch_one(place);
     let BrokerUrl::Amqp(url) = shared.config.url.clone() else {
         // `Bus::open` sends only AMQP URLs here.
-        return;
+        return link;
     };
-    let place = shared.board.add();
     let purpose = session.purpose();
     let (blocked, was_up) = (AtomicBool::new(false), AtomicBool::new(false));
-    let supervisor =
-        Supervisor { shared: Arc::clone(shared), closing, url, place, purpose, blocked, was_up };
+    let supervisor = Supervisor {
+        shared: Arc::clone(shared),
+        closing,
+        url,
+        place,
+        purpose,
+        blocked,
+        up_at: Mutex::new(None),
+        was_up,
+    };
     shared.links.spawn(supervisor.run(session));
+    link
 }
 
 impl Supervisor {
@@ -97,9 +116,9 @@ impl Supervisor {
         let mut backoff = Backoff::default();
         let mut last_reason = String::new();
         loop {
-            let begun = Instant::now();
             let Some(error) = self.once(&mut session).await else { break };
-            if begun.elapsed() >= HEALTHY {
+            // Connecting to a silent broker takes long, too; that is not health.
+            if lock(&self.up_at).take().is_some_and(|up_at| up_at.elapsed() >= HEALTHY) {
                 backoff.reset();
                 last_reason.clear();
             }

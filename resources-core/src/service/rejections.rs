@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use resources_core::bus::Delivery;
-use resources_core::contract::Rejection;
 use tokio::time::Instant;
+
+use crate::bus::Delivery;
+use crate::contract::Rejection;
 
 /// One line for each sender and kind of reason in this time.
 const QUIET: Duration = Duration::from_secs(10);
@@ -16,9 +17,10 @@ const MAX_ENTRIES: usize = 1_000;
 /// Who sent it, by routing key (empty: too many to tell apart), and the kind of the reason.
 type Sender = (Box<str>, &'static str);
 
-/// What was said of whom, and what was not said since.
+/// Says which messages were set aside: each kind of reason of each sender once, then how often
+/// it came again.
 #[derive(Debug, Default)]
-pub(crate) struct RejectionLog {
+pub struct RejectionLog {
     entries: HashMap<Sender, Entry>,
 }
 
@@ -30,7 +32,7 @@ struct Entry {
 
 impl RejectionLog {
     /// Says that `delivery` was set aside, unless the same was said of its sender a moment ago.
-    pub(crate) fn note(&mut self, delivery: &Delivery, rejection: &Rejection, now: Instant) {
+    pub fn note(&mut self, delivery: &Delivery, rejection: &Rejection, now: Instant) {
         if self.count(&delivery.topic, rejection.kind(), now) {
             // The key is as foreign as the body: shown with its control characters escaped.
             tracing::warn!(
@@ -42,8 +44,9 @@ impl RejectionLog {
         }
     }
 
-    /// Says how many more there were of what was last said [`QUIET`] ago, and forgets the rest.
-    pub(crate) fn tell_counts(&mut self, now: Instant) {
+    /// Says how many more there were of what was last said 10 s ago or earlier, and forgets what
+    /// did not come again. To be called now and then.
+    pub fn tell_counts(&mut self, now: Instant) {
         self.entries.retain(|(topic, kind), entry| {
             if now.duration_since(entry.said) < QUIET {
                 return true;
@@ -59,7 +62,7 @@ impl RejectionLog {
     }
 
     /// Says all that was not said yet.
-    pub(crate) fn finish(self) {
+    pub fn finish(self) {
         for ((topic, kind), entry) in self.entries {
             if entry.unsaid > 0 {
                 tell_count(&topic, kind, entry.unsaid);
