@@ -63,6 +63,12 @@ FROM runtime AS web
 LABEL org.opencontainers.image.title="resources-web" \
     org.opencontainers.image.description="Shows all machines on one page, as it happens"
 COPY --from=programs /programs/resources-web /usr/local/bin/
+# A volume for history, which takes its owner from this folder when it is made.
+USER root
+RUN install -d -o 10001 -g 10001 -m 700 /var/lib/resources
+USER 10001:10001
+ENV RESOURCES_HISTORY=/var/lib/resources/history.sqlite
+VOLUME /var/lib/resources
 # Inside a container loopback is of no use. The page has no login, so serving others remains an
 # explicit setting: RESOURCES_ALLOW_REMOTE=true, where the port is published.
 ENV RESOURCES_LISTEN=0.0.0.0:8888

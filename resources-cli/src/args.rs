@@ -3,6 +3,7 @@
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, Parser, Subcommand};
 use resources_core::bus::{BrokerUrl, BusArgs, BusConfig};
 use resources_core::service::{Failure, LogArgs};
+use resources_web::WebArgs;
 
 use crate::commands::{audit, doctor, listen, rejected, send, simulate, up};
 
@@ -66,6 +67,11 @@ pub(crate) struct QuietLogArgs(LogArgs);
 #[derive(Debug, Clone)]
 pub(crate) struct LocalBusArgs(pub(crate) BusArgs);
 
+/// The settings of the page, but history in memory unless a file is named: what is started to
+/// have a look leaves nothing behind.
+#[derive(Debug, Clone)]
+pub(crate) struct LocalWebArgs(pub(crate) WebArgs);
+
 /// Makes a group of arguments of another one, with some of them changed.
 macro_rules! changed_group {
     ($group:ident, $of:ty, $($argument:literal: $change:expr),+) => {
@@ -92,6 +98,12 @@ macro_rules! changed_group {
 }
 
 changed_group!(QuietLogArgs, LogArgs, "log": |log: Arg| log.default_value("warn"));
+changed_group!(LocalWebArgs, WebArgs, "history": |history: Arg| {
+    history.default_value("memory").long_help(
+        "Where to keep what hosts reported: `off`, `memory` (lost when the program ends), or a \
+         file, which is made when it is not there",
+    )
+});
 changed_group!(LocalBusArgs, BusArgs,
     "broker_url": |url: Arg| url.env(None::<&str>).default_value("memory:").visible_alias("broker"),
     "broker_url_file": |file: Arg| file.env(None::<&str>)
@@ -112,6 +124,7 @@ pub(crate) fn remote(bus: &BusArgs) -> Result<BusConfig, Failure> {
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
+    use resources_web::HistoryPlace;
 
     use super::*;
 
@@ -126,6 +139,18 @@ mod tests {
         assert_eq!(parsed.command.log().log, "warn");
         let parsed = Arguments::try_parse_from(["resources", "send", "a", "--log", "info"]);
         assert_eq!(parsed.unwrap().command.log().log, "info");
+    }
+
+    #[test]
+    fn up_keeps_history_in_memory_unless_a_file_is_named() {
+        let history =
+            |arguments: &[&str]| match Arguments::try_parse_from(arguments).unwrap().command {
+                What::Up(args) => args.web.0.history.history,
+                other => panic!("{other:?}"),
+            };
+        assert_eq!(history(&["resources", "up"]), Some(HistoryPlace::Memory));
+        let named = history(&["resources", "up", "--history", "h.sqlite"]);
+        assert_eq!(named, Some(HistoryPlace::File("h.sqlite".into())));
     }
 
     #[test]

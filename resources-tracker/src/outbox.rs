@@ -167,10 +167,13 @@ impl Outbox {
     /// When the folder of the spool cannot be used; never without one.
     pub fn open(bus: &Bus, settings: OutboxSettings) -> Result<Self, SpoolError> {
         let spool = settings.spool.as_ref().map(Spool::open).transpose()?;
+        // Its own link: a reader beside it that broke must not stop it.
+        let publisher = bus.publisher();
+        let link = publisher.link();
         Ok(Self {
             held: Held::new(settings.capacity, spool),
-            publisher: bus.publisher(),
-            link: bus.link(),
+            publisher,
+            link,
             up_since_ms: None,
             in_flight: FuturesUnordered::new(),
             window: settings.window.max(2),

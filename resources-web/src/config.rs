@@ -1,5 +1,7 @@
 //! Settings of the dashboard, checked before anything starts.
 
+mod history;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,7 +10,10 @@ use clap::Args;
 use clap::builder::BoolishValueParser;
 use resources_core::service::{Failure, parse_duration};
 
+use crate::history::{Location, Retention};
 use crate::security::{Guard, HostRule, OriginRule};
+
+pub use history::{HistoryArgs, HistoryPlace};
 
 /// Above this a browser would hold the connection for dead between two batches.
 const MAX_PUSH_INTERVAL: Duration = Duration::from_secs(5);
@@ -108,6 +113,10 @@ pub struct WebArgs {
         value_parser = parse_duration
     )]
     pub forget_after: Duration,
+
+    /// What is kept for longer.
+    #[command(flatten)]
+    pub history: HistoryArgs,
 }
 
 /// Settings of the dashboard, checked.
@@ -121,6 +130,9 @@ pub struct Settings {
     pub(crate) max_connections: usize,
     pub(crate) max_hosts: usize,
     pub(crate) forget_after: Duration,
+    /// Where history is kept; `None` when it is off.
+    pub(crate) history: Option<Location>,
+    pub(crate) retention: Retention,
 }
 
 impl WebArgs {
@@ -166,6 +178,8 @@ impl WebArgs {
             max_connections: usize::try_from(self.max_connections).unwrap_or(usize::MAX),
             max_hosts: usize::try_from(self.max_hosts).unwrap_or(usize::MAX),
             forget_after: self.forget_after,
+            retention: self.history.retention()?,
+            history: self.history.location()?,
         })
     }
 }

@@ -11,14 +11,15 @@ use resources_core::service::{Failure, RejectionLog, now_ms, within};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
-use crate::fleet::Applied;
+use crate::fleet::{Applied, RECENT_MS};
 use crate::live::Live;
 
-/// How far back to begin, so that a dashboard that was started anew shows the fleet at once.
-const REPLAY: Duration = Duration::from_secs(120);
+/// How far back to begin, so that a dashboard that was started anew shows the fleet at once and
+/// has the last minutes of every host at full resolution.
+const REPLAY: Duration = Duration::from_millis(RECENT_MS);
 
 /// How long after the first analysis the replay may take, in milliseconds.
-const REPLAY_TAKES_MS: u64 = 10_000;
+const REPLAY_TAKES_MS: u64 = 15_000;
 
 /// Analyses under way from the broker.
 const PREFETCH: NonZeroU16 = NonZeroU16::new(500).expect("not zero");
@@ -109,7 +110,7 @@ impl Feed {
         // What is read again was received by another process before: a host that has been silent
         // since must not look alive. Nor older than the replay: its clock may be far off.
         let replayed = now_ms < *self.replayed_until_ms.get_or_insert(now_ms + REPLAY_TAKES_MS);
-        let earliest_ms = now_ms.saturating_sub(REPLAY.as_secs() * 1000);
+        let earliest_ms = now_ms.saturating_sub(RECENT_MS);
         let received_ms =
             if replayed { analysis.timestamp_ms.clamp(earliest_ms, now_ms) } else { now_ms };
         if self.live.apply(analysis, received_ms) == Applied::Refused {

@@ -3,7 +3,7 @@
 //!
 //! Analyses come in through `feed`, which applies them to the `fleet`. `live` tells every
 //! browser: a snapshot when it connects, then the changes, coalesced and serialised once for
-//! all. `server` binds, accepts and stops; `security` decides who may ask at all.
+//! all. `history` keeps what the fleet forgets. `server` binds, accepts and stops; `security` decides who may ask at all.
 
 mod api;
 mod assets;
@@ -12,6 +12,7 @@ mod error;
 mod feed;
 mod fleet;
 pub mod health;
+pub mod history;
 mod live;
 mod security;
 mod server;
@@ -20,7 +21,7 @@ use resources_core::bus::Bus;
 use resources_core::service::Failure;
 use tokio_util::sync::CancellationToken;
 
-pub use config::{Settings, WebArgs};
+pub use config::{HistoryArgs, HistoryPlace, Settings, WebArgs};
 pub use security::{HostRule, OriginRule};
 pub use server::{AppState, Server, router};
 

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::{from_fn_with_state, map_response};
-use axum::routing::get;
 use resources_core::bus::{Bus, Link};
 use resources_core::service::{Failure, GRACE, within};
 use tokio::net::{TcpListener, TcpSocket};
@@ -21,9 +20,10 @@ use tower_http::limit::RequestBodyLimitLayer;
 
 use crate::assets::Page;
 use crate::config::Settings;
+use crate::history::{History, Limits, OpenError, Recording};
 use crate::live::{Live, Pace};
 use crate::security::Guard;
-use crate::{api, assets, feed, live, security};
+use crate::{api, assets, feed, security};
 
 /// No request has a body to speak of.
 const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -43,6 +43,7 @@ pub struct AppState(Arc<Shared>);
 struct Shared {
     live: Arc<Live>,
     link: watch::Receiver<Link>,
+    history: History,
     guard: Guard,
     page: Page,
     socket_places: Arc<Semaphore>,
@@ -51,14 +52,15 @@ struct Shared {
 }
 
 impl AppState {
-    /// The state of a dashboard that has heard nothing yet over `bus`.
+    /// The state of a dashboard that has heard nothing yet over `bus`, and reads `history`.
     #[must_use]
-    pub fn new(settings: &Settings, bus: &Bus) -> Self {
+    pub fn new(settings: &Settings, bus: &Bus, history: History) -> Self {
         let link = bus.link();
         let now = link.borrow().clone();
         Self(Arc::new(Shared {
-            live: Arc::new(Live::new(settings.max_hosts, now)),
+            live: Arc::new(Live::new(settings.max_hosts, now, (&*history.state().borrow()).into())),
             link,
+            history,
             guard: settings.guard.clone(),
             page: Page::new(settings.page_dir.as_deref()),
             socket_places: Arc::new(Semaphore::new(settings.max_connections)),
@@ -69,6 +71,12 @@ impl AppState {
 
     pub(crate) fn live(&self) -> &Arc<Live> {
         &self.0.live
+    }
+
+    /// What the fleet was.
+    #[must_use]
+    pub fn history(&self) -> &History {
+        &self.0.history
     }
 
     /// The state of the link now.
@@ -102,11 +110,7 @@ impl AppState {
 
 /// Everything that is served, without a socket.
 pub fn router(state: AppState) -> Router {
-    Router::new()
-        .route("/ws", get(live::socket))
-        .route("/healthz", get(api::healthz))
-        .route("/readyz", get(api::readyz))
-        .route("/api/v1/hosts", get(api::hosts))
+    api::router()
         .fallback(assets::page)
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .layer(RequestBodyLimitLayer::new(MAX_BODY_BYTES))
@@ -123,6 +127,8 @@ pub struct Server {
     address: SocketAddr,
     state: AppState,
     pace: Pace,
+    /// `None` when history is off.
+    recording: Option<Recording>,
     bus: Bus,
 }
 
@@ -130,7 +136,8 @@ impl Server {
     /// Binds the address; requests wait until [`run`](Self::run).
     ///
     /// # Errors
-    /// When the address cannot be bound, for instance because its port is in use.
+    /// When the address cannot be bound, for instance because its port is in use, or when the
+    /// database of history cannot be opened.
     pub async fn bind(settings: Settings, bus: Bus) -> Result<Self, Failure> {
         let wanted = settings.listen;
         let cannot = |error: std::io::Error| {
@@ -143,7 +150,8 @@ impl Server {
         };
         let listener = listen(wanted).map_err(cannot)?;
         let address = listener.local_addr().map_err(cannot)?;
-        let state = AppState::new(&settings, &bus);
+        let (recording, history) = open_history(&settings)?;
+        let state = AppState::new(&settings, &bus, history);
         tracing::info!(
             listen = %address,
             page = state.page().describe(),
@@ -154,7 +162,7 @@ impl Server {
         );
         let pace =
             Pace { push_interval: settings.push_interval, forget_after: settings.forget_after };
-        Ok(Self { listener, address, state, pace, bus })
+        Ok(Self { listener, address, state, pace, recording, bus })
     }
 
     /// Where the server listens: the port that was picked when port 0 was asked for.
@@ -163,19 +171,29 @@ impl Server {
         self.address
     }
 
+    /// The history it keeps.
+    #[must_use]
+    pub fn history(&self) -> &History {
+        self.state.history()
+    }
+
     /// Serves until `stop`, then says good-bye to every browser, within
     /// [`GRACE`](resources_core::service::GRACE).
     ///
     /// # Errors
     /// When a part of the service ends by itself.
     pub async fn run(self, stop: CancellationToken) -> Result<(), Failure> {
-        let Self { listener, state, pace, bus, .. } = self;
+        let Self { listener, state, pace, recording, bus, .. } = self;
         // The parts stop together: when asked to, or when one of them ends.
         let closing = state.closing().clone();
         let mut parts = JoinSet::new();
         let link = bus.link();
+        if let Some(recording) = recording {
+            parts.spawn(recording.run(bus.clone(), closing.clone()));
+        }
         parts.spawn(feed::run(bus, Arc::clone(state.live()), closing.clone()));
-        let tell = Arc::clone(state.live()).tell(pace, link, closing.clone());
+        let tell =
+            Arc::clone(state.live()).tell(pace, link, state.history().state(), closing.clone());
         parts.spawn(async move {
             tell.await;
             Ok(())
@@ -204,6 +222,21 @@ impl Server {
             Some(Err(panic)) => Err(Failure::failed(format!("a part of the dashboard: {panic}"))),
         }
     }
+}
+
+fn open_history(settings: &Settings) -> Result<(Option<Recording>, History), Failure> {
+    let Some(location) = &settings.history else { return Ok((None, History::off())) };
+    let limits = Limits { retention: settings.retention, max_hosts: settings.max_hosts };
+    let (recording, history) = Recording::open(location, limits).map_err(|error| {
+        let reason = format!("--history {error}");
+        match error {
+            // Waiting may help.
+            OpenError::InUse(_) => Failure::failed(reason),
+            _ => Failure::settings(reason),
+        }
+    })?;
+    tracing::info!("keeping history in {location}");
+    Ok((Some(recording), history))
 }
 
 fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {

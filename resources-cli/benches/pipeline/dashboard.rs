@@ -32,6 +32,8 @@ impl Dashboard {
         // Free a moment ago; the server tells its port only in its log.
         let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
         let mut command = context.program("resources-web", exchange);
+        // The figures are those of the live view, and no file of this machine's user is written.
+        command.env("RESOURCES_HISTORY", "off");
         command.args(["--listen", &address.to_string()]).args(arguments);
         let program = Program::start("resources-web", command)?;
         let begun = Instant::now();

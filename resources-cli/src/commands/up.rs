@@ -8,12 +8,12 @@ use resources_analyzer::AnalyzerArgs;
 use resources_core::bus::Bus;
 use resources_core::service::{self, Failure, GRACE};
 use resources_tracker::TrackerArgs;
-use resources_web::{Server, WebArgs};
+use resources_web::Server;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::close;
-use crate::args::{LocalBusArgs, QuietLogArgs};
+use crate::args::{LocalBusArgs, LocalWebArgs, QuietLogArgs};
 
 /// Monitor this machine: tracker, analyzer and web page in one process.
 ///
@@ -29,7 +29,7 @@ pub(crate) struct UpArgs {
     analyzer: AnalyzerArgs,
 
     #[command(flatten)]
-    web: WebArgs,
+    pub(crate) web: LocalWebArgs,
 
     #[command(flatten)]
     pub(crate) bus: LocalBusArgs,
@@ -43,7 +43,7 @@ pub(crate) async fn run(args: UpArgs, stop: CancellationToken) -> Result<(), Fai
     let LocalBusArgs(bus_args) = args.bus;
     let config = bus_args.config(crate::NAME).map_err(Failure::settings)?;
     let analyzer = args.analyzer.settings()?;
-    let web = args.web.settings()?;
+    let web = args.web.0.settings()?;
     // Last, as it may warn: a mistake elsewhere is one line.
     let tracker = args.tracker.settings()?;
     let url = config.url.clone();

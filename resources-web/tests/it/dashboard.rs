@@ -8,6 +8,7 @@ use resources_core::bus::{Bus, BusConfig, Message as BusMessage};
 use resources_core::contract::{Analysis, Topic, TraceParent};
 use resources_core::service::Failure;
 use resources_core::test_support::in_time;
+use resources_web::history::History;
 use resources_web::{Server, Settings, WebArgs};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -21,16 +22,20 @@ use tokio_util::sync::CancellationToken;
 /// The settings of a command line.
 pub(crate) fn settings(args: &[&str]) -> Result<Settings, Failure> {
     #[derive(Parser)]
+    #[command(args_override_self = true)]
     struct Args {
         #[command(flatten)]
         web: WebArgs,
     }
-    Args::try_parse_from([&["test"], args].concat()).unwrap().web.settings()
+    // The last of two wins: a test that wants history says where.
+    let defaults = ["test", "--history", "off"];
+    Args::try_parse_from([&defaults, args].concat()).unwrap().web.settings()
 }
 
 pub(crate) struct Dashboard {
     pub(crate) address: SocketAddr,
     pub(crate) bus: Bus,
+    pub(crate) history: History,
     pub(crate) stop: CancellationToken,
     pub(crate) running: JoinHandle<Result<(), Failure>>,
 }
@@ -44,9 +49,10 @@ impl Dashboard {
         let settings = settings(&[&["--listen", "127.0.0.1:0"], args].concat()).unwrap();
         let server = Server::bind(settings, bus.clone()).await.unwrap();
         let address = server.address();
+        let history = server.history().clone();
         let stop = CancellationToken::new();
         let running = tokio::spawn(server.run(stop.clone()));
-        Self { address, bus, stop, running }
+        Self { address, bus, history, stop, running }
     }
 
     pub(crate) async fn stop(self) -> Bus {
@@ -152,6 +158,26 @@ impl Answer {
             let (header, value) = line.split_once(": ")?;
             header.eq_ignore_ascii_case(name).then_some(value)
         })
+    }
+
+    /// The body, put together when it came in chunks.
+    pub(crate) fn whole(&self) -> Vec<u8> {
+        if self.header("transfer-encoding") != Some("chunked") {
+            return self.body.clone();
+        }
+        let mut whole = Vec::new();
+        let mut rest = &*self.body;
+        loop {
+            let end = rest.windows(2).position(|pair| pair == b"\r\n").expect("a length");
+            let length = std::str::from_utf8(&rest[..end]).unwrap();
+            let length = usize::from_str_radix(length, 16).unwrap();
+            rest = &rest[end + 2..];
+            if length == 0 {
+                return whole;
+            }
+            whole.extend_from_slice(&rest[..length]);
+            rest = &rest[length + 2..];
+        }
     }
 
     pub(crate) fn text(&self) -> &str {

@@ -1,14 +1,17 @@
 //! The program itself: what it says and with which code it ends.
 
+use std::path::Path;
 use std::process::{Command, Output};
 
 use resources_core::test_support::eventually;
+use resources_web::history::{Limits, Location, Recorder, Retention};
 
 use crate::dashboard::Dashboard;
 
 fn run(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_resources-web"))
         .args(["--broker-url", "memory:"])
+        .env("RESOURCES_HISTORY", "off")
         .args(args)
         .output()
         .unwrap()
@@ -31,6 +34,9 @@ fn a_setting_that_cannot_be_used_ends_with_two_and_one_line() {
         (&["--max-connections", "0"], "--max-connections"),
         (&["--max-hosts", "x"], "--max-hosts"),
         (&["--page-dir", "/nonexistent"], "/nonexistent"),
+        (&["--history-keep-10s", "30s"], "--history-keep-10s"),
+        (&["--history-keep-1m", "1h"], "--history-keep-1m"),
+        (&["--history-keep-1h", "101y"], "--history-keep-1h"),
         (&["--allowed-origin", "example.com"], "https://"),
         (&["--allowed-host", "http://example.com"], "--allowed-host"),
         (&["--broker-url", "http://me:hunter2@x/"], "broker URL"),
@@ -54,6 +60,24 @@ fn a_port_in_use_ends_with_one_and_says_so() {
     ends(&run(&["--listen", &address]), 1, "in use");
 }
 
+#[test]
+fn a_history_file_that_is_not_ours_ends_with_two_and_one_in_use_with_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let notes = folder.path().join("notes.txt");
+    std::fs::write(&notes, "notes to myself").unwrap();
+    let listen = ["--log", "error", "--listen", "127.0.0.1:0", "--history"];
+    let with_history = |file: &Path| run(&[&listen[..], &[file.to_str().unwrap()]].concat());
+    ends(&with_history(&notes), 2, "notes.txt: it is not a database");
+    assert_eq!(std::fs::read_to_string(&notes).unwrap(), "notes to myself");
+
+    ends(&with_history(Path::new("/dev/null/history.sqlite")), 2, "--history /dev/null");
+
+    let file = folder.path().join("history.sqlite");
+    let limits = Limits { retention: Retention::default(), max_hosts: 1 };
+    let _other = Recorder::open(&Location::File(file.clone()), limits).unwrap();
+    ends(&with_history(&file), 1, "another server");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_health_check_asks_a_running_dashboard() {
     let dashboard = Dashboard::start(&[]).await;
@@ -74,7 +98,8 @@ async fn a_signal_ends_it_with_zero() {
     };
     let address = format!("127.0.0.1:{port}");
     let mut child = Command::new(env!("CARGO_BIN_EXE_resources-web"))
-        .args(["--broker-url", "memory:", "--log", "warn", "--listen", &address])
+        .args(["--broker-url", "memory:", "--history", "off"])
+        .args(["--log", "warn", "--listen", &address])
         .spawn()
         .unwrap();
     eventually("it serves", async || tokio::net::TcpStream::connect(&address).await.is_ok()).await;
