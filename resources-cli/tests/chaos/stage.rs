@@ -34,7 +34,7 @@ pub(crate) struct Stage {
     pub(crate) lines: Vec<(Line, Proxy)>,
     pub(crate) programs: Vec<Program>,
     /// Address of the web server.
-    page: String,
+    pub(crate) page: String,
     folder: PathBuf,
 }
 
