@@ -1,4 +1,4 @@
-//! What is live stays live while a backlog is sent behind it.
+//! The page shows every host of now: while a backlog is sent, and soon after a restart.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -6,8 +6,10 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use resources_core::test_support::in_time;
 use serde::Deserialize;
+use tokio::net::TcpStream;
 use tokio::time::Instant;
-use tokio_tungstenite::connect_async;
+use tokio_tungstenite::tungstenite::{self, Utf8Bytes};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use super::ALONE;
 use super::faults::say;
@@ -71,6 +73,53 @@ impl Page {
     }
 }
 
+/// A page over a WebSocket; `None` while nobody serves it.
+async fn open(stage: &Stage) -> Option<WebSocketStream<MaybeTlsStream<TcpStream>>> {
+    let address = format!("{}ws", stage.page.replacen("http", "ws", 1));
+    connect_async(&address).await.ok().map(|(socket, _)| socket)
+}
+
+/// The next message the page can read.
+async fn next_text(socket: &mut WebSocketStream<MaybeTlsStream<TcpStream>>) -> Utf8Bytes {
+    loop {
+        let message = in_time("a message", socket.next()).await.expect("it goes on");
+        if let tungstenite::Message::Text(text) = message.expect("the line holds") {
+            return text;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "its limit is that of a release build; `make chaos` runs it"]
+async fn a_thousand_hosts_are_live_again_within_3_s_of_a_restart_of_web() {
+    let _alone = ALONE.lock().await;
+    let settings = Settings { hosts: 1_000, interval: "1s".to_owned(), ..Settings::usual() };
+    let mut stage = Stage::start(&settings).await;
+    // Long enough for a backlog that a reader could get lost in.
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    stage.program("web").kill().await;
+    let begun = Instant::now();
+    stage.program("web").start_again();
+    // No event tells another process that a port is open, so it is tried.
+    let mut socket = loop {
+        match open(&stage).await {
+            Some(socket) => break socket,
+            None => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    };
+    let mut page = Page::default();
+    loop {
+        let now_ms = page.read(&next_text(&mut socket).await);
+        if page.0.len() == 1_002 && page.furthest_behind(now_ms).0 <= MOST_BEHIND_MS {
+            break;
+        }
+    }
+    let took = begun.elapsed();
+    say(&format_args!("after a restart of web the page was live with all hosts in {took:?}"));
+    assert!(took <= Duration::from_secs(3), "{took:?}");
+    stage.finish().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn while_a_backlog_is_sent_the_page_shows_every_host_of_now() {
     let _alone = ALONE.lock().await;
@@ -78,18 +127,12 @@ async fn while_a_backlog_is_sent_the_page_shows_every_host_of_now() {
     stage.broker.be_down_for(OUTAGE).await;
     tokio::time::sleep(RECONNECT).await;
 
-    let address = format!("{}ws", stage.page.replacen("http", "ws", 1));
-    let (mut socket, _) = in_time("the page", connect_async(&address)).await.expect("it opens");
+    let mut socket = open(&stage).await.expect("the page is served");
     let mut page = Page::default();
     let (mut worst, mut late_before) = (0, None);
     let end = Instant::now() + WATCHED;
     while Instant::now() < end {
-        let message = in_time("a message", socket.next()).await.expect("it goes on").expect("it");
-        let Ok(text) = message.into_text() else { continue };
-        if text.is_empty() {
-            continue;
-        }
-        let now_ms = page.read(&text);
+        let now_ms = page.read(&next_text(&mut socket).await);
         let (behind_ms, host) = page.furthest_behind(now_ms);
         assert!(behind_ms <= MOST_BEHIND_MS, "{host} is {behind_ms} ms behind");
         worst = worst.max(behind_ms);
