@@ -48,6 +48,14 @@ pub(crate) enum Applied {
     Refused,
 }
 
+/// When a sample first came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Arrival {
+    Now,
+    /// To another process, before this one was started.
+    Before,
+}
+
 /// What became of an older sample where samples are kept in order of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
@@ -88,6 +96,16 @@ impl Fleet {
     /// Takes in one analysis, received at `received_ms`. An older sample never replaces a newer
     /// one, whatever the order they come in.
     pub(crate) fn apply(&mut self, analysis: Analysis, received_ms: u64) -> Applied {
+        self.take(analysis, received_ms, Arrival::Now)
+    }
+
+    /// Takes in one analysis that was received before, at `received_ms`. That it is older than
+    /// what came since does not make it late.
+    pub(crate) fn apply_again(&mut self, analysis: Analysis, received_ms: u64) -> Applied {
+        self.take(analysis, received_ms, Arrival::Before)
+    }
+
+    fn take(&mut self, analysis: Analysis, received_ms: u64, arrival: Arrival) -> Applied {
         let Some(entry) = self.hosts.get_mut(&analysis.host) else {
             if self.hosts.len() >= self.max_hosts {
                 return Applied::Refused;
@@ -111,7 +129,8 @@ impl Fleet {
                 if places.contains(&Place::Known) || places.contains(&Place::Ahead) {
                     return Applied::Nothing;
                 }
-                let is_due = entry.latest.note_late(timestamp_ms, received_ms);
+                let is_due =
+                    arrival == Arrival::Now && entry.latest.note_late(timestamp_ms, received_ms);
                 if !is_due && places[0] != Place::Taken {
                     // The next one to be told tells of it too.
                     return Applied::Late;

@@ -88,6 +88,17 @@ impl Live {
     /// Takes in one analysis, received at `received_ms`.
     pub(crate) fn apply(&self, analysis: Analysis, received_ms: u64) -> Applied {
         let applied = self.state().fleet.apply(analysis, received_ms);
+        self.ring_for(applied)
+    }
+
+    /// Takes in one analysis that another process received at `received_ms`: it may be known,
+    /// and is not late.
+    pub(crate) fn apply_again(&self, analysis: Analysis, received_ms: u64) -> Applied {
+        let applied = self.state().fleet.apply_again(analysis, received_ms);
+        self.ring_for(applied)
+    }
+
+    fn ring_for(&self, applied: Applied) -> Applied {
         if matches!(applied, Applied::Newest | Applied::Late) {
             self.changed.notify_one();
         }

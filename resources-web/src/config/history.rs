@@ -11,8 +11,11 @@ use resources_core::service::{Failure, parse_duration};
 
 use crate::history::{Location, Retention};
 
-/// Longest time a tier may be kept; longer ones are not told apart from for ever.
-const MAX_KEPT: Duration = Duration::from_secs(100 * 366 * 24 * 3_600);
+/// Shortest time the finest tier may be kept.
+const LEAST_KEPT: Duration = Duration::from_secs(3_600);
+
+/// Longest time a tier may be kept: 100 years.
+const MOST_KEPT: Duration = Duration::from_secs(36_525 * 24 * 3_600);
 
 /// Name of the database in a folder of ours.
 const FILE_NAME: &str = "history.sqlite";
@@ -29,7 +32,7 @@ pub struct HistoryArgs {
     #[arg(long, value_name = "off|memory|PATH", env = "RESOURCES_HISTORY")]
     pub history: Option<HistoryPlace>,
 
-    /// How long to keep buckets of 10 seconds.
+    /// How long to keep buckets of 10 seconds, at least 1h.
     #[arg(
         long,
         value_name = "DURATION",
@@ -98,24 +101,23 @@ impl HistoryArgs {
     }
 
     pub(super) fn retention(&self) -> Result<Retention, Failure> {
-        let tiers = [
-            ("--history-keep-10s", self.history_keep_10s, Duration::from_secs(60)),
-            ("--history-keep-1m", self.history_keep_1m, self.history_keep_10s),
-            ("--history-keep-1h", self.history_keep_1h, self.history_keep_1m),
-        ];
-        for (name, kept, least) in tiers {
-            let shown = humantime::format_duration(kept);
-            if kept < least {
-                let least = humantime::format_duration(least);
+        let show = humantime::format_duration;
+        let mut least = LEAST_KEPT;
+        for (name, kept) in [
+            ("--history-keep-10s", self.history_keep_10s),
+            ("--history-keep-1m", self.history_keep_1m),
+            ("--history-keep-1h", self.history_keep_1h),
+        ] {
+            if !(least..=MOST_KEPT).contains(&kept) {
                 return Err(Failure::settings(format!(
-                    "{name} {shown} is too short: at least {least}, as long as what is finer"
+                    "{name} {} cannot be used; at least {}, and at most {}",
+                    show(kept),
+                    show(least),
+                    show(MOST_KEPT)
                 )));
             }
-            if kept > MAX_KEPT {
-                return Err(Failure::settings(format!(
-                    "{name} {shown} is too long; at most 100 years"
-                )));
-            }
+            // What is coarser reaches at least as far back.
+            least = kept;
         }
         Ok(Retention {
             ten_seconds: self.history_keep_10s,

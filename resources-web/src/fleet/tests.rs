@@ -109,6 +109,23 @@ fn a_backlog_is_counted_and_leaves_the_latest_alone() {
 }
 
 #[test]
+fn what_is_read_again_fills_in_behind_the_latest_and_is_not_late() {
+    let mut fleet = Fleet::new(2);
+    fleet.apply(sample("r", 400, 400_000), 400_000);
+    fleet.clear_changes();
+    for second in 100..=400 {
+        fleet.apply_again(sample("r", second, second * 1_000), second * 1_000);
+    }
+    assert!(fleet.has_changes());
+    let host = &json_of(ChangedHosts(&fleet))[0];
+    assert_eq!((&host["sequence"], host.get("late_samples")), (&json!(400), None));
+    assert_eq!(fleet.recent("a", 0, u64::MAX).unwrap().samples.len(), 301);
+    let points: Vec<u64> = (281..=400).map(|second| second * 1_000).collect();
+    assert_eq!(fleet.hosts["a"].points.timestamps(), points);
+    assert_eq!(fleet.apply_again(analysis("b", 5, 1.0), 5), Applied::Newest, "one silent since");
+}
+
+#[test]
 fn a_backlog_too_old_for_the_chart_is_told_once_a_second() {
     let mut fleet = Fleet::new(1);
     for second in 0..600 {

@@ -208,6 +208,10 @@ impl Database {
         Ok(connection)
     }
 
+    pub(super) const fn is_in_memory(&self) -> bool {
+        matches!(self.address, Address::Memory(_))
+    }
+
     pub(super) fn sqlite_error(&self, source: rusqlite::Error) -> OpenError {
         OpenError::Sqlite { place: self.address.to_string(), source }
     }

@@ -119,6 +119,11 @@ impl Recorder {
         &self.database
     }
 
+    /// Whether what it writes goes with this process.
+    pub(super) fn is_in_memory(&self) -> bool {
+        self.database.is_in_memory()
+    }
+
     /// The last message of the stream that is in the database.
     #[must_use]
     pub const fn position(&self) -> Option<Position> {

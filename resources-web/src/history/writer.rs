@@ -25,6 +25,9 @@ const OPEN_BY_WRITTEN: u32 = 10;
 /// How often a little of what is too old is deleted.
 const TIDY_EVERY: Duration = Duration::from_secs(2);
 
+/// Most steps of deleting at a time.
+const MAX_TIDY_STEPS: u32 = 16;
+
 /// How often what was left out is summed up in the log.
 const SUMMARY_EVERY: Duration = Duration::from_secs(60);
 
@@ -42,6 +45,7 @@ pub(super) struct Writer {
     stop: CancellationToken,
     /// How long the last batch took to be written.
     written_in: Duration,
+    tidied: Instant,
     #[cfg(test)]
     pub(super) before_each_try: Option<BeforeEachTry>,
 }
@@ -66,6 +70,7 @@ impl Writer {
             progress,
             stop,
             written_in: Duration::ZERO,
+            tidied: Instant::now(),
             #[cfg(test)]
             before_each_try: None,
         }
@@ -131,6 +136,7 @@ impl Writer {
         .await?;
         self.written_in = begun.elapsed();
         self.progress.committed(self.recorder.position(), newest_ms);
+        self.tidy();
         Ok(())
     }
 
@@ -152,7 +158,7 @@ impl Writer {
                     return Ok(());
                 }
                 Err(error) => {
-                    self.tell(HistoryState::Lagging { reason: reason(&error).into() });
+                    self.tell(HistoryState::Lagging { reason: self.reason(&error).into() });
                     if self.stop.is_cancelled() {
                         return Err(GivenUp);
                     }
@@ -160,8 +166,6 @@ impl Writer {
                         () = self.stop.cancelled() => {}
                         () = sleep(backoff.next_wait()) => {}
                     }
-                    // What is too old makes room too, when there is room to delete.
-                    self.tidy();
                 }
             }
         }
@@ -185,11 +189,24 @@ impl Writer {
         }
     }
 
+    /// Deletes a little of what is too old: a step for each time it is due since the last call,
+    /// as it cannot be done while a batch is open.
+    ///
     /// A failure is of no matter: the same is tried again later, and writing tells of it.
     fn tidy(&mut self) {
-        if let Err(error) = self.recorder.tidy(now_ms()) {
-            tracing::debug!(%error, "old history could not be deleted");
+        if self.recorder.has_batch() {
+            return;
         }
+        for _ in 0..MAX_TIDY_STEPS {
+            if self.tidied.elapsed() < TIDY_EVERY {
+                return;
+            }
+            self.tidied += TIDY_EVERY;
+            if let Err(error) = self.recorder.tidy(now_ms()) {
+                tracing::debug!(%error, "old history could not be deleted");
+            }
+        }
+        self.tidied = Instant::now();
     }
 
     fn sum_up(&mut self) {
@@ -220,12 +237,17 @@ impl Writer {
             );
         }
     }
-}
 
-fn reason(error: &rusqlite::Error) -> String {
-    match error.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::DiskFull) => "there is no room to write it".to_owned(),
-        Some(rusqlite::ErrorCode::DatabaseBusy) => "another program holds the database".to_owned(),
-        _ => error.to_string(),
+    fn reason(&self, error: &rusqlite::Error) -> String {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DiskFull) if self.recorder.is_in_memory() => {
+                "its share of the memory is full; give --history a file".to_owned()
+            }
+            Some(rusqlite::ErrorCode::DiskFull) => "there is no room to write it".to_owned(),
+            Some(rusqlite::ErrorCode::DatabaseBusy) => {
+                "another program holds the database".to_owned()
+            }
+            _ => error.to_string(),
+        }
     }
 }

@@ -34,7 +34,7 @@ fn a_setting_that_cannot_be_used_ends_with_two_and_one_line() {
         (&["--max-connections", "0"], "--max-connections"),
         (&["--max-hosts", "x"], "--max-hosts"),
         (&["--page-dir", "/nonexistent"], "/nonexistent"),
-        (&["--history-keep-10s", "30s"], "--history-keep-10s"),
+        (&["--history-keep-10s", "59m"], "--history-keep-10s"),
         (&["--history-keep-1m", "1h"], "--history-keep-1m"),
         (&["--history-keep-1h", "101y"], "--history-keep-1h"),
         (&["--allowed-origin", "example.com"], "https://"),
