@@ -55,6 +55,23 @@ test: setup lint page ## Check and test everything, with a broker and a browser
 bench: setup build ## Measure everything beside bare programs; WRITE=1 writes docs/benchmarks.md
 	cargo bench --locked -p resources-cli --bench pipeline$(if $(WRITE), -- --write)
 
+# How long faults strike, how long the broker is down, and who samples how often; the seed
+# decides the order of the faults and is shown, so that a run can be repeated.
+CHAOS_MINUTES ?= 10
+CHAOS_OUTAGE_MINUTES ?= $(CHAOS_MINUTES)
+CHAOS_HOSTS ?= 200
+CHAOS_INTERVAL ?= 200ms
+CHAOS_SEED ?= $(shell date +%s)
+
+.PHONY: chaos
+chaos: export CHAOS_MINUTES := $(CHAOS_MINUTES)
+chaos: export CHAOS_OUTAGE_MINUTES := $(CHAOS_OUTAGE_MINUTES)
+chaos: export CHAOS_HOSTS := $(CHAOS_HOSTS)
+chaos: export CHAOS_INTERVAL := $(CHAOS_INTERVAL)
+chaos: export CHAOS_SEED := $(CHAOS_SEED)
+chaos: setup build ## Kill and cut off every part for CHAOS_MINUTES=10; no sample may be missing
+	cargo test --release --locked -p resources-cli --test chaos -- --include-ignored --nocapture --test-threads=1
+
 .PHONY: clean
 clean: ## Remove everything that was built
 	cargo clean

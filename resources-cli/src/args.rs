@@ -5,16 +5,17 @@ use resources_core::bus::{BrokerUrl, BusArgs, BusConfig};
 use resources_core::service::{Failure, LogArgs};
 use resources_web::WebArgs;
 
-use crate::commands::{listen, send, simulate, up};
+use crate::commands::{audit, doctor, listen, rejected, send, simulate, up};
 
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done, or asked to stop
-  1  failed while running: broker not reachable, nobody listens, fewer messages than asked for
+  1  failed while running: broker not reachable, nobody listens, fewer messages than asked for,
+     an audit that is not exact, something a doctor finds wrong
   2  a flag, setting or input cannot be used";
 
 /// Monitors machines: everything in one process with `up`, and tools to send messages, to
-/// listen to them, and to simulate many machines.
+/// listen to them, to simulate many machines, and to see that nothing is lost or wrong.
 #[derive(Debug, Parser)]
 #[command(name = crate::NAME, version, after_help = EXIT_CODES, subcommand_required = true)]
 pub(crate) struct Arguments {
@@ -33,6 +34,12 @@ pub(crate) enum What {
     Listen(listen::ListenArgs),
     #[command(after_help = EXIT_CODES)]
     Simulate(simulate::SimulateArgs),
+    #[command(after_help = EXIT_CODES)]
+    Audit(audit::AuditArgs),
+    #[command(after_help = EXIT_CODES)]
+    Doctor(doctor::DoctorArgs),
+    #[command(after_help = EXIT_CODES)]
+    Rejected(rejected::RejectedArgs),
 }
 
 impl What {
@@ -42,6 +49,9 @@ impl What {
             Self::Send(args) => &args.log,
             Self::Listen(args) => &args.log,
             Self::Simulate(args) => &args.log,
+            Self::Audit(args) => &args.log,
+            Self::Doctor(args) => &args.log,
+            Self::Rejected(args) => args.log(),
         };
         log
     }

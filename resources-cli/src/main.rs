@@ -2,14 +2,17 @@
 
 mod args;
 mod commands;
+mod http;
+mod ledger;
 mod render;
+mod sequences;
 
 use std::process::ExitCode;
 
 use resources_core::service::{self, Failure};
 
 use crate::args::{Arguments, What};
-use crate::commands::{listen, send, simulate, up};
+use crate::commands::{audit, doctor, listen, rejected, send, simulate, up};
 
 pub(crate) const NAME: &str = "resources";
 
@@ -31,6 +34,9 @@ fn start(command: What) -> Result<(), Failure> {
             What::Send(args) => send::run(args, stop).await,
             What::Listen(args) => listen::run(args, stop).await,
             What::Simulate(args) => simulate::run(args, stop).await,
+            What::Audit(args) => audit::run(args, stop).await,
+            What::Rejected(args) => rejected::run(args, stop).await,
+            What::Doctor(args) => doctor::run(args, stop).await,
         }
     });
     // Not waited for: a thread that reads a terminal or writes to a full pipe may never end.

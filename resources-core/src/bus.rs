@@ -11,6 +11,7 @@
 
 mod amqp;
 mod backoff;
+pub mod inspect;
 mod link;
 mod memory;
 mod pattern;
@@ -298,6 +299,20 @@ impl Subscription {
             SubscriptionTransport::Memory(subscription) => {
                 subscription.acknowledge_through(receipt);
             }
+        }
+    }
+
+    /// Acknowledges the delivery of `receipt` and no other, at once. Not to be mixed with
+    /// [`acknowledge_through`](Self::acknowledge_through) on one subscription, nor called twice.
+    ///
+    /// Returns whether it was sent; a receipt from before a reconnect is not, as the broker then
+    /// delivers the message again.
+    pub async fn acknowledge_one(&mut self, receipt: Receipt) -> bool {
+        match &mut self.0 {
+            SubscriptionTransport::Amqp(subscription) => {
+                subscription.acknowledge_one(receipt).await
+            }
+            SubscriptionTransport::Memory(subscription) => subscription.acknowledge_one(receipt),
         }
     }
 

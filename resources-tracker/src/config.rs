@@ -1,5 +1,6 @@
 //! Settings of the tracker, checked before anything starts.
 
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,6 +10,9 @@ use resources_core::service::{Failure, parse_duration};
 
 use crate::collect::{CollectSettings, ProcessSettings};
 use crate::filter::NameFilter;
+use crate::outbox::OutboxSettings;
+use crate::size;
+use crate::spool::SpoolSettings;
 
 /// Shortest and longest interval between samples.
 const INTERVALS: std::ops::RangeInclusive<Duration> =
@@ -39,7 +43,7 @@ pub struct TrackerArgs {
 
     /// Samples kept while the broker cannot be reached, 128–1000000; then the oldest are dropped.
     ///
-    /// A sample takes 1–2 KiB of memory.
+    /// A sample takes 1–2 KiB of memory. With --spool-dir the oldest stay on disk instead.
     #[arg(
         long,
         value_name = "COUNT",
@@ -48,6 +52,35 @@ pub struct TrackerArgs {
         value_parser = clap::value_parser!(u32).range(128..=1_000_000)
     )]
     pub buffer: u32,
+
+    /// Samples of the backlog sent a second when the broker is back, 1–10000. What is sampled
+    /// from then on goes first and does not count.
+    #[arg(
+        long,
+        value_name = "COUNT",
+        env = "RESOURCES_REPLAY_RATE",
+        default_value_t = OutboxSettings::REPLAY_RATE,
+        value_parser = replay_rate
+    )]
+    pub replay_rate: NonZeroU32,
+
+    /// Keep samples the broker does not confirm in this folder too, so that they survive a
+    /// restart of the tracker or of the machine [default: only in memory]
+    ///
+    /// The folder must exist; each tracker needs its own. While the broker confirms in time
+    /// nothing is written to it.
+    #[arg(long, value_name = "FOLDER", env = "RESOURCES_SPOOL_DIR")]
+    pub spool_dir: Option<PathBuf>,
+
+    /// Most that folder holds, 1MiB to 1GiB; then the oldest samples are dropped.
+    #[arg(
+        long,
+        value_name = "SIZE",
+        env = "RESOURCES_SPOOL_BYTES",
+        default_value = "64MiB",
+        value_parser = spool_bytes
+    )]
+    pub spool_bytes: u64,
 
     /// Send the processes that use most CPU while the CPU of all cores is at or above this
     /// percentage, 0–100.
@@ -107,6 +140,8 @@ pub struct Settings {
     pub(crate) host: HostName,
     pub(crate) interval: Interval,
     pub(crate) buffer: usize,
+    pub(crate) replay_rate: NonZeroU32,
+    pub(crate) spool: Option<SpoolSettings>,
     pub(crate) collect: CollectSettings,
 }
 
@@ -127,6 +162,21 @@ impl Settings {
     #[must_use]
     pub const fn buffer(&self) -> usize {
         self.buffer
+    }
+
+    /// Where samples are kept on disk as well, if anywhere.
+    #[must_use]
+    pub const fn spool(&self) -> Option<&SpoolSettings> {
+        self.spool.as_ref()
+    }
+
+    /// How much the outbox holds, and how fast it lets go of it.
+    pub(crate) fn outbox(&self) -> OutboxSettings {
+        OutboxSettings {
+            replay_rate: self.replay_rate,
+            spool: self.spool.clone(),
+            ..OutboxSettings::new(self.buffer)
+        }
     }
 }
 
@@ -162,6 +212,11 @@ impl TrackerArgs {
             host: self.host_name()?,
             interval,
             buffer: usize::try_from(self.buffer).map_err(Failure::settings)?,
+            replay_rate: self.replay_rate,
+            spool: self
+                .spool_dir
+                .clone()
+                .map(|folder| SpoolSettings { folder, limit_bytes: self.spool_bytes }),
             collect: self.collect_settings()?,
         })
     }
@@ -234,6 +289,20 @@ fn in_container() -> bool {
         || std::env::var_os("KUBERNETES_SERVICE_HOST").is_some()
 }
 
+fn replay_rate(text: &str) -> Result<NonZeroU32, String> {
+    let rate = text.parse::<u32>().ok().filter(|rate| *rate <= 10_000);
+    rate.and_then(NonZeroU32::new).ok_or_else(|| "give 1–10000 samples a second".to_owned())
+}
+
+fn spool_bytes(text: &str) -> Result<u64, String> {
+    let bytes = size::parse(text)?;
+    if (SpoolSettings::LEAST_BYTES..=SpoolSettings::MOST_BYTES).contains(&bytes) {
+        Ok(bytes)
+    } else {
+        Err("give 1MiB to 1GiB".to_owned())
+    }
+}
+
 fn percentage(text: &str) -> Result<f64, String> {
     let value = text.parse::<f64>().ok().filter(|value| (0.0..=100.0).contains(value));
     value.ok_or_else(|| "give a percentage, 0–100".to_owned())
@@ -285,6 +354,16 @@ mod tests {
     }
 
     #[test]
+    fn samples_are_kept_in_memory_unless_a_folder_is_given() {
+        let outbox = settings("--host me").unwrap().outbox();
+        assert_eq!((outbox.capacity, outbox.replay_rate.get(), outbox.spool), (3600, 10, None));
+        let line = "--host me --spool-dir /var/spool/x --replay-rate 10000";
+        let outbox = settings(line).unwrap().outbox();
+        let expected = SpoolSettings { folder: "/var/spool/x".into(), limit_bytes: 64 << 20 };
+        assert_eq!((outbox.replay_rate.get(), outbox.spool), (10_000, Some(expected)));
+    }
+
+    #[test]
     fn no_processes_are_wanted_with_a_count_of_zero() {
         assert!(settings("--host me --top-processes 0").unwrap().collect.processes.is_none());
     }
@@ -297,6 +376,10 @@ mod tests {
             ("--host me --interval 0.1005", "--interval", "whole milliseconds"),
             ("--host a*b", "--host", "letters, digits"),
             ("--host me --buffer 5", "--buffer", "128"),
+            ("--host me --replay-rate 0", "--replay-rate", "1–10000"),
+            ("--host me --replay-rate 10001", "--replay-rate", "1–10000"),
+            ("--host me --spool-bytes 64MB", "--spool-bytes", "64MiB"),
+            ("--host me --spool-bytes 1KiB", "--spool-bytes", "1MiB to 1GiB"),
             ("--host me --processes-above 101", "--processes-above", "0–100"),
             ("--host me --disks-include [a", "--disks-include", "[a"),
             ("--host me --host-root relative", "--host-root relative", "absolute path"),

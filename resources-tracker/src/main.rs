@@ -7,14 +7,15 @@ use std::process::ExitCode;
 use clap::Parser;
 use resources_core::bus::{BusArgs, BusConfig};
 use resources_core::service::{self, Failure, HealthArgs, LogArgs, check_health};
-use resources_tracker::{Settings, TrackerArgs, measure_once};
+use resources_tracker::{Settings, SpoolSettings, TrackerArgs, measure_once};
 
 const NAME: &str = "resources-tracker";
 
 /// Samples this machine (CPU, memory, disks, network, temperatures, load) at a steady interval
 /// and publishes each sample as `<host>.measure`.
 ///
-/// Samples taken while the broker cannot be reached are kept and sent when it is back.
+/// Samples taken while the broker cannot be reached are kept and sent when it is back; with
+/// --spool-dir also across a restart.
 #[derive(Debug, Parser)]
 #[command(name = NAME, version)]
 #[command(
@@ -49,6 +50,7 @@ fn start(args: &Args) -> Result<(), Failure> {
         return print_once(&settings);
     }
     let config = args.bus.config(NAME).map_err(Failure::settings)?;
+    settings.spool().map_or(Ok(()), SpoolSettings::check).map_err(Failure::settings)?;
     // One thread: a tracker should not be felt on the machine it watches.
     tokio::runtime::Builder::new_current_thread()
         .enable_all()

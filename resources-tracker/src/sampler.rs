@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use crate::collect::Collector;
 use crate::config::{Interval, Settings};
+use crate::outbox::Sample;
 
 /// How often a sample tells what hardly ever changes.
 const SYSTEM_PERIOD: Duration = Duration::from_secs(60);
@@ -115,22 +116,16 @@ impl Sampler {
         }
     }
 
-    /// The next sample, at the next tick. Safe to drop and call again: a tick is lost only when
-    /// nobody waits for it.
-    pub(crate) async fn next(&mut self) -> Message {
-        loop {
-            match self.grid.step(now_ms()) {
-                Step::Wait(ms) => tokio::time::sleep(Duration::from_millis(ms)).await,
-                Step::Sample => {
-                    if let Some(message) = self.sample() {
-                        return message;
-                    }
-                }
-            }
+    /// Resolves at the next tick. Safe to drop and call again: a tick is lost only when nobody
+    /// waits for it.
+    pub(crate) async fn tick(&mut self) {
+        while let Step::Wait(ms) = self.grid.step(now_ms()) {
+            tokio::time::sleep(Duration::from_millis(ms)).await;
         }
     }
 
-    fn sample(&mut self) -> Option<Message> {
+    /// The sample of now, which tells of `dropped` others; `None` when there is none to take.
+    pub(crate) fn sample(&mut self, dropped: u64) -> Option<Sample> {
         let timestamp_ms = now_ms();
         let Some(reading) = self.collector.read() else {
             tracing::debug!("no figure of the CPU at this tick; no sample");
@@ -138,12 +133,13 @@ impl Sampler {
         };
         let mut measure = reading.into_measure(self.identity.host.clone(), timestamp_ms);
         self.identify(&mut measure);
+        measure.dropped = (dropped > 0).then_some(dropped);
         if self.system_due() {
             measure.system = Some(self.collector.system());
         }
         let message = encode(&self.identity.topic, measure)?;
         self.sequence += 1;
-        Some(message)
+        Some(Sample { message, dropped })
     }
 
     fn identify(&self, measure: &mut Measure) {
@@ -222,9 +218,12 @@ pub fn measure_once(settings: &Settings) -> Option<Measure> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use resources_core::bus::{Bus, BusConfig};
     use resources_core::contract::Disk;
 
     use super::*;
+    use crate::collect::CollectSettings;
+    use crate::outbox::OutboxSettings;
 
     fn grid(interval_ms: u64, now_ms: u64) -> Grid {
         Grid::new(Interval::new(Duration::from_millis(interval_ms)).unwrap(), now_ms)
@@ -316,6 +315,31 @@ mod tests {
         let decoded = Measure::decode("me.measure", &message.body, 0).unwrap();
         assert!(decoded.disks.is_empty());
         assert!((decoded.cpu_percentage - 5.0).abs() < f64::EPSILON);
+    }
+
+    #[tokio::test]
+    async fn a_sample_tells_how_many_were_dropped_before_it() {
+        let settings = Settings {
+            host: HostName::new("me").unwrap(),
+            interval: Interval::new(Duration::from_millis(100)).unwrap(),
+            buffer: 128,
+            replay_rate: OutboxSettings::REPLAY_RATE,
+            spool: None,
+            collect: CollectSettings::default(),
+        };
+        let bus = Bus::open(BusConfig::in_memory("test"));
+        let mut sampler = Sampler::new(&settings, bus.link());
+        for (sequence, dropped, told) in [(0, 7, Some(7)), (1, 0, None)] {
+            let sample = loop {
+                sampler.tick().await;
+                if let Some(sample) = sampler.sample(dropped) {
+                    break sample;
+                }
+            };
+            let measure = Measure::decode("me.measure", &sample.message.body, 0).unwrap();
+            assert_eq!((measure.sequence, measure.dropped), (Some(sequence), told));
+            assert_eq!(sample.dropped, dropped);
+        }
     }
 
     #[test]

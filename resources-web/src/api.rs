@@ -1,97 +1,87 @@
-//! The addresses for programs: hosts, liveness, readiness.
+//! Every address but the page's. Each answers what docs/api.md and docs/openapi.json say.
 
-use axum::Json;
-use axum::extract::State;
-use axum::http::StatusCode;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::response::{IntoResponse, Response};
-use resources_core::bus::{Link, LinkState};
-use serde::Serialize;
+mod export;
+mod history;
+mod hosts;
+mod query;
+mod readiness;
+mod runs;
+mod status;
+
+use axum::Router;
+use axum::extract::{FromRequestParts, Path};
+use axum::http::HeaderName;
+use axum::http::header::CACHE_CONTROL;
+use axum::http::request::Parts;
+use axum::routing::{MethodRouter, get};
+use resources_core::contract::HostName;
 
 use crate::error::ApiError;
+use crate::history::{History, ReadError, Reader};
+use crate::live;
 use crate::server::AppState;
 
 /// What is true now may not be true when it is asked again.
-const NO_STORE: [(axum::http::HeaderName, &str); 1] = [(CACHE_CONTROL, "no-store")];
+const NO_STORE: [(HeaderName, &str); 1] = [(CACHE_CONTROL, "no-store")];
 
-/// `/api/v1/hosts`: every host known now.
-pub(crate) async fn hosts(State(state): State<AppState>) -> Result<Response, ApiError> {
-    let body = state.live().hosts_json().map_err(|error| {
-        tracing::error!(%error, "the list of hosts could not be written");
-        ApiError::internal()
-    })?;
-    Ok((NO_STORE, [(CONTENT_TYPE, "application/json")], body).into_response())
+/// Every address, with what serves it.
+fn routes() -> [(&'static str, MethodRouter<AppState>); 8] {
+    [
+        ("/ws", get(live::socket)),
+        ("/healthz", get(readiness::healthz)),
+        ("/readyz", get(readiness::readyz)),
+        ("/api/v1/hosts", get(hosts::hosts)),
+        ("/api/v1/hosts/{host}/history", get(history::history)),
+        ("/api/v1/hosts/{host}/runs", get(runs::runs)),
+        ("/api/v1/export", get(export::export)),
+        ("/api/v1/history", get(status::status)),
+    ]
 }
 
-/// `/healthz`: the process serves.
-pub(crate) async fn healthz() -> impl IntoResponse {
-    #[derive(Serialize)]
-    struct Health {
-        status: &'static str,
+/// Serves every address.
+pub(crate) fn router() -> Router<AppState> {
+    routes().into_iter().fold(Router::new(), |router, (path, serve)| router.route(path, serve))
+}
+
+/// What is kept can be read.
+fn reader(history: &History) -> Result<&Reader, ApiError> {
+    let off = || ApiError::unavailable("history is off; start the server with --history");
+    history.reader().ok_or_else(off)
+}
+
+/// The host named in an address.
+struct Asked(HostName);
+
+impl<S: Send + Sync> FromRequestParts<S> for Asked {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let Path(name) = Path::<String>::from_request_parts(parts, state)
+            .await
+            .map_err(|rejection| ApiError::bad_request(rejection.to_string()))?;
+        host_name(&name).map(Self)
     }
-    (NO_STORE, Json(Health { status: "ok" }))
 }
 
-/// `/readyz`: whether analyses can arrive.
-pub(crate) async fn readyz(State(state): State<AppState>) -> impl IntoResponse {
-    let (status, readiness) = judge(state.link());
-    (status, NO_STORE, Json(readiness))
+fn host_name(name: &str) -> Result<HostName, ApiError> {
+    HostName::new(name).map_err(|error| ApiError::bad_request(error.to_string()))
 }
 
-#[derive(Debug, Serialize)]
-struct Readiness {
-    status: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
-    link: Link,
-}
-
-fn judge(link: Link) -> (StatusCode, Readiness) {
-    let reason = match &link.state {
-        LinkState::Up => {
-            return (StatusCode::OK, Readiness { status: "ready", reason: None, link });
+/// What to answer when history could not be read.
+fn read_error(error: &ReadError) -> ApiError {
+    match error {
+        ReadError::Busy => ApiError::unavailable(error.to_string()),
+        ReadError::Database(_) | ReadError::BrokeOff => {
+            tracing::error!(%error, "a question to history was not answered");
+            ApiError::internal()
         }
-        LinkState::Connecting => "the link to the broker is being made".to_owned(),
-        LinkState::Blocked { reason } => format!("the broker accepts nothing for now: {reason}"),
-        LinkState::Down { reason } => format!("the link to the broker is down: {reason}"),
-        LinkState::Refused { reason } => format!("the broker refused the link: {reason}"),
-        LinkState::Closed => "the link to the broker was closed".to_owned(),
-    };
-    let readiness = Readiness { status: "not ready", reason: Some(reason), link };
-    (StatusCode::SERVICE_UNAVAILABLE, readiness)
+    }
+}
+
+/// Nothing is known of a host.
+fn unknown_host(host: &str) -> ApiError {
+    ApiError::missing(format!("history has no host {host}"))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn judged(state: LinkState) -> (u16, serde_json::Value) {
-        let (status, readiness) = judge(Link { state, since_ms: 7 });
-        (status.as_u16(), serde_json::to_value(readiness).unwrap())
-    }
-
-    #[test]
-    fn ready_is_a_link_that_is_up() {
-        let (status, body) = judged(LinkState::Up);
-        assert_eq!(status, 200);
-        let expected =
-            serde_json::json!({"status": "ready", "link": {"state": "up", "since_ms": 7}});
-        assert_eq!(body, expected);
-    }
-
-    #[test]
-    fn every_other_state_is_not_ready_and_says_why() {
-        let reason = || "connection reset".to_owned();
-        for (state, word) in [
-            (LinkState::Connecting, "being made"),
-            (LinkState::Blocked { reason: reason() }, "connection reset"),
-            (LinkState::Down { reason: reason() }, "connection reset"),
-            (LinkState::Refused { reason: reason() }, "connection reset"),
-            (LinkState::Closed, "closed"),
-        ] {
-            let (status, body) = judged(state);
-            assert_eq!((status, &body["status"]), (503, &"not ready".into()));
-            assert!(body["reason"].as_str().unwrap().contains(word), "{body}");
-        }
-    }
-}
+mod tests;

@@ -23,6 +23,21 @@ impl ApiError {
         Self { status, sentence: sentence.into() }
     }
 
+    /// What was asked cannot be understood.
+    pub(crate) fn bad_request(sentence: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, sentence)
+    }
+
+    /// What was asked for does not exist.
+    pub(crate) fn missing(sentence: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, sentence)
+    }
+
+    /// It cannot be answered now.
+    pub(crate) fn unavailable(sentence: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, sentence)
+    }
+
     /// Nothing is served at this address.
     pub(crate) fn not_found(path: &str) -> Self {
         Self::new(StatusCode::NOT_FOUND, format!("there is nothing at {path}"))

@@ -1,5 +1,7 @@
 //! Analyses from the broker into the fleet.
 
+mod replay;
+
 use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,14 +13,16 @@ use resources_core::service::{Failure, RejectionLog, now_ms, within};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
-use crate::fleet::Applied;
+use crate::fleet::{Applied, RECENT_MS};
 use crate::live::Live;
+use replay::Replay;
 
-/// How far back to begin, so that a dashboard that was started anew shows the fleet at once.
-const REPLAY: Duration = Duration::from_secs(120);
+/// How far back to begin: long enough for every host that is there to have said something.
+const BEGIN_AGO: Duration = Duration::from_secs(10);
 
-/// How long after the first analysis the replay may take, in milliseconds.
-const REPLAY_TAKES_MS: u64 = 10_000;
+/// How long after the first analysis what was published before the start may take to come, in
+/// milliseconds.
+const CATCH_UP_MS: u64 = 10_000;
 
 /// Analyses under way from the broker.
 const PREFETCH: NonZeroU16 = NonZeroU16::new(500).expect("not zero");
@@ -39,10 +43,12 @@ const SUMMARY_EVERY: Duration = Duration::from_secs(60);
 /// # Errors
 /// When the bus is closed before that.
 pub(crate) async fn run(bus: Bus, live: Arc<Live>, stop: CancellationToken) -> Result<(), Failure> {
-    let mut analyses = bus.subscribe(Source::Analyses(Start::Ago(REPLAY)), PREFETCH);
+    let mut analyses = bus.subscribe(Source::Analyses(Start::Ago(BEGIN_AGO)), PREFETCH);
+    let mut replay = Replay::begin(&bus);
     let mut feed = Feed {
         live,
-        replayed_until_ms: None,
+        begin_offset: None,
+        catches_up_until_ms: 0,
         rejections: RejectionLog::default(),
         refused: 0,
         left_in_stream: 0,
@@ -61,8 +67,6 @@ pub(crate) async fn run(bus: Bus, live: Arc<Live>, stop: CancellationToken) -> R
                     return Err(Failure::failed("the bus was closed while analyses were read"));
                 };
                 let receipt = delivery.receipt;
-                // What is to be kept for longer than the fleet keeps it is written here, with
-                // the delivery's place in the stream, before it is acknowledged.
                 if let Err(rejection) = feed.take(&delivery) {
                     feed.rejections.note(&delivery, &rejection, Instant::now());
                     if setting_aside.len() < MAX_SETTING_ASIDE {
@@ -74,6 +78,12 @@ pub(crate) async fn run(bus: Bus, live: Arc<Live>, stop: CancellationToken) -> R
                 // Over a stream this only asks for more: a message that a crash keeps from being
                 // set aside comes again with the next replay.
                 analyses.acknowledge_through(receipt).await;
+                tokio::task::consume_budget().await;
+            }
+            earlier = replay.next() => {
+                if replay.goes_on(&earlier, feed.begin_offset).await {
+                    feed.take_again(&earlier);
+                }
                 // A long replay must not keep the browsers waiting.
                 tokio::task::consume_budget().await;
             }
@@ -93,8 +103,10 @@ pub(crate) async fn run(bus: Bus, live: Arc<Live>, stop: CancellationToken) -> R
 
 struct Feed {
     live: Arc<Live>,
-    /// Until when what comes may be from before the start; `None` before the first.
-    replayed_until_ms: Option<u64>,
+    /// Place in the stream of the first analysis that was read live.
+    begin_offset: Option<u64>,
+    /// Until when what comes may be from before the start.
+    catches_up_until_ms: u64,
     rejections: RejectionLog,
     /// Analyses of hosts that found no room since the last summary.
     refused: u64,
@@ -104,15 +116,34 @@ struct Feed {
 
 impl Feed {
     fn take(&mut self, delivery: &Delivery) -> Result<(), Rejection> {
-        let analysis = Analysis::decode(&delivery.topic, &delivery.body)?;
         let now_ms = now_ms();
-        // What is read again was received by another process before: a host that has been silent
-        // since must not look alive. Nor older than the replay: its clock may be far off.
-        let replayed = now_ms < *self.replayed_until_ms.get_or_insert(now_ms + REPLAY_TAKES_MS);
-        let earliest_ms = now_ms.saturating_sub(REPLAY.as_secs() * 1000);
-        let received_ms =
-            if replayed { analysis.timestamp_ms.clamp(earliest_ms, now_ms) } else { now_ms };
-        if self.live.apply(analysis, received_ms) == Applied::Refused {
+        if self.begin_offset.is_none() {
+            self.begin_offset = delivery.position().map(|position| position.offset);
+            self.catches_up_until_ms = now_ms + CATCH_UP_MS;
+        }
+        let analysis = Analysis::decode(&delivery.topic, &delivery.body)?;
+        let received_ms = if now_ms < self.catches_up_until_ms {
+            received_before(&analysis, now_ms)
+        } else {
+            now_ms
+        };
+        let applied = self.live.apply(analysis, received_ms);
+        self.note(applied, delivery);
+        Ok(())
+    }
+
+    /// Takes what was there before the start, and may be known already.
+    fn take_again(&mut self, delivery: &Delivery) {
+        // What does not follow the contract was set aside when it came, or stays in the stream.
+        if let Ok(analysis) = Analysis::decode(&delivery.topic, &delivery.body) {
+            let received_ms = received_before(&analysis, now_ms());
+            let applied = self.live.apply_again(analysis, received_ms);
+            self.note(applied, delivery);
+        }
+    }
+
+    fn note(&mut self, applied: Applied, delivery: &Delivery) {
+        if applied == Applied::Refused {
             if self.refused == 0 {
                 let hosts = self.live.host_count();
                 tracing::warn!(
@@ -123,7 +154,6 @@ impl Feed {
             }
             self.refused += 1;
         }
-        Ok(())
     }
 
     fn set_aside(&self, outcome: Result<(), PublishError>) {
@@ -147,6 +177,12 @@ impl Feed {
             tracing::warn!(refused, "left out {refused} analyses of hosts that found no room");
         }
     }
+}
+
+/// When another process may have received an analysis that is read again: a host that has been
+/// silent since must not look alive. Not longer ago than is read again: its clock may be far off.
+fn received_before(analysis: &Analysis, now_ms: u64) -> u64 {
+    analysis.timestamp_ms.clamp(now_ms.saturating_sub(RECENT_MS), now_ms)
 }
 
 /// Sets messages aside over a link that is made when the first of them comes.

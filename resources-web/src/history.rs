@@ -8,6 +8,7 @@
 
 mod database;
 mod feed;
+pub(crate) mod read;
 mod reader;
 mod recorder;
 mod retention;

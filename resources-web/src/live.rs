@@ -21,9 +21,11 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
-use crate::fleet::{AllHosts, Applied, ChangedHosts, Fleet, HostsWithPoints};
+use crate::fleet::{AllHosts, Applied, ChangedHosts, Fleet, HostsWithPoints, RecentSamples};
+use crate::history::HistoryState;
 use journal::Journal;
 pub(crate) use journal::Next;
+pub(crate) use message::HistoryStatus;
 use message::ServerMessage;
 pub(crate) use socket::socket;
 
@@ -48,6 +50,7 @@ pub(crate) struct Live {
 struct State {
     fleet: Fleet,
     link: Link,
+    history: HistoryStatus,
     journal: Journal,
     snapshot: Option<Snapshot>,
 }
@@ -70,11 +73,12 @@ pub(crate) struct Pace {
 }
 
 impl Live {
-    /// Nothing known yet but the state of the link.
-    pub(crate) fn new(max_hosts: usize, link: Link) -> Self {
+    /// Nothing known yet but the state of the link and of history.
+    pub(crate) fn new(max_hosts: usize, link: Link, history: HistoryStatus) -> Self {
         let state = State {
             fleet: Fleet::new(max_hosts),
             link,
+            history,
             journal: Journal::default(),
             snapshot: None,
         };
@@ -84,6 +88,17 @@ impl Live {
     /// Takes in one analysis, received at `received_ms`.
     pub(crate) fn apply(&self, analysis: Analysis, received_ms: u64) -> Applied {
         let applied = self.state().fleet.apply(analysis, received_ms);
+        self.ring_for(applied)
+    }
+
+    /// Takes in one analysis that another process received at `received_ms`: it may be known,
+    /// and is not late.
+    pub(crate) fn apply_again(&self, analysis: Analysis, received_ms: u64) -> Applied {
+        let applied = self.state().fleet.apply_again(analysis, received_ms);
+        self.ring_for(applied)
+    }
+
+    fn ring_for(&self, applied: Applied) -> Applied {
         if matches!(applied, Applied::Newest | Applied::Late) {
             self.changed.notify_one();
         }
@@ -110,6 +125,17 @@ impl Live {
         }
         let message = ServerMessage::Link { server_time_ms, link: &link }.to_text();
         state.link = link;
+        self.push(state, message);
+    }
+
+    /// Tells every browser how history does, if that is another.
+    fn set_history(&self, history: HistoryStatus, server_time_ms: u64) {
+        let mut state = self.state();
+        if state.history == history {
+            return;
+        }
+        let message = ServerMessage::History { server_time_ms, history: &history }.to_text();
+        state.history = history;
         self.push(state, message);
     }
 
@@ -151,6 +177,7 @@ impl Live {
             server_version: env!("CARGO_PKG_VERSION"),
             server_time_ms: now_ms(),
             link: &state.link,
+            history: &state.history,
             hosts: HostsWithPoints(&state.fleet),
         };
         let snapshot = Snapshot {
@@ -184,6 +211,12 @@ impl Live {
         serde_json::to_vec(&Hosts { server_time_ms: now_ms(), hosts })
     }
 
+    /// What is kept in memory of a host from one instant to before another; `None` when it is
+    /// not known.
+    pub(crate) fn recent(&self, host: &str, from_ms: u64, to_ms: u64) -> Option<RecentSamples> {
+        self.state().fleet.recent(host, from_ms, to_ms)
+    }
+
     /// How many hosts are known.
     pub(crate) fn host_count(&self) -> usize {
         self.state().fleet.len()
@@ -199,6 +232,7 @@ impl Live {
         self: Arc<Self>,
         pace: Pace,
         mut link: watch::Receiver<Link>,
+        mut history: watch::Receiver<HistoryState>,
         stop: CancellationToken,
     ) {
         let forget_after_ms = u64::try_from(pace.forget_after.as_millis()).unwrap_or(u64::MAX);
@@ -209,6 +243,7 @@ impl Live {
         let mut due: Option<Instant> = None;
         // It may have changed before anyone followed it.
         link.mark_changed();
+        history.mark_changed();
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -230,6 +265,10 @@ impl Live {
                 Ok(()) = link.changed() => {
                     let link = link.borrow_and_update().clone();
                     self.set_link(link, now_ms());
+                }
+                Ok(()) = history.changed() => {
+                    let history = HistoryStatus::from(&*history.borrow_and_update());
+                    self.set_history(history, now_ms());
                 }
                 _ = forget.tick() => {
                     self.forget_unseen_since(now_ms().saturating_sub(forget_after_ms));

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::{from_fn_with_state, map_response};
-use axum::routing::get;
 use resources_core::bus::{Bus, Link};
 use resources_core::service::{Failure, GRACE, within};
 use tokio::net::{TcpListener, TcpSocket};
@@ -24,7 +23,7 @@ use crate::config::Settings;
 use crate::history::{History, Limits, OpenError, Recording};
 use crate::live::{Live, Pace};
 use crate::security::Guard;
-use crate::{api, assets, feed, live, security};
+use crate::{api, assets, feed, security};
 
 /// No request has a body to speak of.
 const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -43,8 +42,8 @@ pub struct AppState(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     live: Arc<Live>,
-    history: History,
     link: watch::Receiver<Link>,
+    history: History,
     guard: Guard,
     page: Page,
     socket_places: Arc<Semaphore>,
@@ -53,15 +52,15 @@ struct Shared {
 }
 
 impl AppState {
-    /// The state of a dashboard that has heard nothing yet over `bus`.
+    /// The state of a dashboard that has heard nothing yet over `bus`, and reads `history`.
     #[must_use]
     pub fn new(settings: &Settings, bus: &Bus, history: History) -> Self {
         let link = bus.link();
         let now = link.borrow().clone();
         Self(Arc::new(Shared {
-            live: Arc::new(Live::new(settings.max_hosts, now)),
-            history,
+            live: Arc::new(Live::new(settings.max_hosts, now, (&*history.state().borrow()).into())),
             link,
+            history,
             guard: settings.guard.clone(),
             page: Page::new(settings.page_dir.as_deref()),
             socket_places: Arc::new(Semaphore::new(settings.max_connections)),
@@ -111,11 +110,7 @@ impl AppState {
 
 /// Everything that is served, without a socket.
 pub fn router(state: AppState) -> Router {
-    Router::new()
-        .route("/ws", get(live::socket))
-        .route("/healthz", get(api::healthz))
-        .route("/readyz", get(api::readyz))
-        .route("/api/v1/hosts", get(api::hosts))
+    api::router()
         .fallback(assets::page)
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .layer(RequestBodyLimitLayer::new(MAX_BODY_BYTES))
@@ -197,7 +192,8 @@ impl Server {
             parts.spawn(recording.run(bus.clone(), closing.clone()));
         }
         parts.spawn(feed::run(bus, Arc::clone(state.live()), closing.clone()));
-        let tell = Arc::clone(state.live()).tell(pace, link, closing.clone());
+        let tell =
+            Arc::clone(state.live()).tell(pace, link, state.history().state(), closing.clone());
         parts.spawn(async move {
             tell.await;
             Ok(())

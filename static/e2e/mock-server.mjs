@@ -2,7 +2,7 @@
  * A server that speaks docs/api.md about hosts that do not exist: for work on the page without
  * anything else running, and for measuring the page.
  *
- * node e2e/mock-server.mjs --hosts 40 --port 8888
+ * node e2e/mock-server.mjs --hosts 40 --port 8888 --history lagging
  *
  * With `npm run dev` beside it, changes to the page show at once.
  */
@@ -69,6 +69,8 @@ class SimulatedHost {
     /** A few hosts say little, one has a gap, one has fallen silent, as in life. */
     this.terse = index % 23 === 11;
     this.silent = index % 97 === 13;
+    /** One sends what it could not send before. */
+    this.backFilling = index % 41 === 3;
     this.points = [];
     const gapAt = index % 9 === 4 ? 40 + Math.floor(random() * 40) : Infinity;
     const known = index % 31 === 5 ? 12 : POINTS_KEPT;
@@ -106,6 +108,7 @@ class SimulatedHost {
       timestamp_ms: this.timestampMs,
       received_ms: this.timestampMs + 3,
       points,
+      ...(this.backFilling && { late_samples: this.sequence * 10, late_ms: this.timestampMs + 3 }),
     };
     const cpu = { name: 'cpu', percentage: cpuPercentage, level: cpuResult };
     if (this.terse) return { ...common, level: cpuResult, resources: [cpu] };
@@ -139,9 +142,9 @@ class SimulatedHost {
 /**
  * Starts the server; answers with its address and a way to stop it.
  *
- * @param {{ hosts?: number, port?: number, link?: object }} options
+ * @param {{ hosts?: number, port?: number, link?: object, history?: object }} options
  */
-export async function startMockServer({ hosts = 40, port = 0, link } = {}) {
+export async function startMockServer({ hosts = 40, port = 0, link, history } = {}) {
   const startedMs = Date.now();
   const fleet = Array.from({ length: hosts }, (_, index) => new SimulatedHost(index, startedMs));
   const linkNow = { state: 'up', since_ms: startedMs, ...link };
@@ -159,6 +162,7 @@ export async function startMockServer({ hosts = 40, port = 0, link } = {}) {
         server_version: '0.0.0-mock',
         server_time_ms: Date.now(),
         link: linkNow,
+        history: history ?? { state: 'on' },
         hosts: fleet.map((host) => host.toJson(host.points)),
       }),
     );
@@ -234,6 +238,7 @@ if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) 
       hosts: { type: 'string', default: '40' },
       port: { type: 'string', default: '8888' },
       link: { type: 'string', default: 'up' },
+      history: { type: 'string', default: 'on' },
     },
   });
   const server = await startMockServer({
@@ -242,6 +247,10 @@ if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) 
     link: {
       state: values.link,
       ...(values.link !== 'up' && { reason: 'connection refused (127.0.0.1:5672)' }),
+    },
+    history: {
+      state: values.history,
+      ...(values.history === 'lagging' && { reason: 'the disk is full' }),
     },
   });
   console.log(`Open ${server.url}`);

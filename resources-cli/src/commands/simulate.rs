@@ -3,14 +3,15 @@
 mod figures;
 mod progress;
 
+use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use futures_util::StreamExt as _;
-use futures_util::stream::FuturesUnordered;
-use resources_core::bus::{Bus, BusArgs, Message, PublishError, Publisher};
-use resources_core::contract::{HostName, Kind, RoutingKey, Topic, TraceParent};
-use resources_core::service::{Failure, GRACE, now_ms, parse_duration, within};
+use resources_core::bus::{Bus, BusArgs, Message};
+use resources_core::contract::{HostName, Kind, Measure, RoutingKey, Topic, TraceParent};
+use resources_core::service::{Failure, now_ms, parse_duration};
+use resources_tracker::{Outbox, OutboxSettings};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -18,6 +19,7 @@ use self::figures::SimulatedHost;
 use self::progress::Progress;
 use super::{close, trouble};
 use crate::args::{QuietLogArgs, remote};
+use crate::ledger::LedgerWriter;
 
 /// Publish what many machines would.
 ///
@@ -25,8 +27,9 @@ use crate::args::{QuietLogArgs, remote};
 /// path as a real tracker.
 ///
 /// Figures wander as real ones do; one host in 25 is busy. Progress goes to standard error.
-/// When the broker cannot keep up, the number of measures that are due but not yet sent is
-/// shown as `behind`; none is left out.
+/// Sampling follows the clock, whatever the broker does: while it is slow or away, measures are
+/// held and sent later, each with its own time. How many are due and not yet confirmed is shown
+/// as `behind`.
 #[derive(Debug, Args)]
 pub(crate) struct SimulateArgs {
     /// How many machines, 1–1000000.
@@ -49,14 +52,38 @@ pub(crate) struct SimulateArgs {
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     seed: u64,
 
-    /// Measures that may wait for the broker's confirm at the same time, 1–65535.
+    /// Measures that may wait for the broker's confirm at the same time, 2–65535.
     #[arg(
         long,
         value_name = "COUNT",
         default_value_t = 512,
-        value_parser = clap::value_parser!(u16).range(1..)
+        value_parser = clap::value_parser!(u16).range(2..)
     )]
     window: u16,
+
+    /// Measures of all hosts that are held until the broker confirms them, at about 1.2 KB each;
+    /// beyond it the oldest are dropped.
+    #[arg(
+        long,
+        value_name = "COUNT",
+        default_value_t = 250_000,
+        value_parser = clap::value_parser!(u32).range(1..=100_000_000)
+    )]
+    buffer: u32,
+
+    /// Measures a host sends a second of those it held during an outage, at most, besides those
+    /// it samples.
+    #[arg(long, value_name = "PER_SECOND", default_value_t = OutboxSettings::REPLAY_RATE)]
+    replay_rate: NonZeroU32,
+
+    /// Append every sample to this file when it is taken, one line of JSON each, for
+    /// `resources audit`.
+    #[arg(long, value_name = "FILE")]
+    ledger: Option<PathBuf>,
+
+    /// How long to wait in the end for measures that are not confirmed yet.
+    #[arg(long, value_name = "DURATION", default_value = "8s", value_parser = parse_duration)]
+    drain: Duration,
 
     #[command(flatten)]
     bus: BusArgs,
@@ -78,21 +105,31 @@ pub(crate) async fn run(args: SimulateArgs, stop: CancellationToken) -> Result<(
     let config = remote(&args.bus)?;
     let url = config.url.clone();
     let hosts = simulated_hosts(&args)?;
+    let ledger = args.ledger.as_deref().map(|path| {
+        LedgerWriter::append(path).map_err(|error| {
+            Failure::settings(format_args!("--ledger {}: {error}", path.display()))
+        })
+    });
+    let mut simulation = Simulation {
+        progress: Progress::new(hosts.len()),
+        hosts,
+        spacing: args.interval.as_secs_f64() / f64::from(args.hosts),
+        ledger: ledger.transpose()?,
+    };
     let bus = Bus::open(config);
-    let publisher = bus.publisher();
-    let mut progress = Progress::new(hosts.len());
+    let mut outbox = Outbox::open(&bus, outbox_settings(&args)).map_err(Failure::settings)?;
     let outcome = tokio::select! {
-        outcome = publish(&args, hosts, &publisher, stop, &mut progress) => outcome,
+        outcome = simulation.publish(&args, &mut outbox, stop) => outcome,
         reason = bus.refused() => {
             Err(Failure::failed(format_args!("the broker at {url} refused: {reason}")))
         }
     };
-    progress.finish();
+    let counts = if outcome.is_ok() { outbox.finish().await } else { outbox.counts() };
+    simulation.progress.finish(counts);
     let trouble = trouble(&bus);
     close(&bus).await;
     outcome?;
-    let unconfirmed = progress.sent() - progress.confirmed();
-    match (unconfirmed, trouble) {
+    match (counts.held + counts.dropped, trouble) {
         (0, _) => Ok(()),
         (count, None) => Err(Failure::failed(format_args!("{count} measures were not confirmed"))),
         (count, Some(reason)) => Err(Failure::failed(format_args!(
@@ -112,72 +149,93 @@ fn simulated_hosts(args: &SimulateArgs) -> Result<Vec<SimulatedHost>, Failure> {
         .collect()
 }
 
-/// Publishes each measure when it is due, until the time is over or `stop`, then waits for the
-/// last confirms.
-async fn publish(
-    args: &SimulateArgs,
-    mut hosts: Vec<SimulatedHost>,
-    publisher: &Publisher,
-    stop: CancellationToken,
-    progress: &mut Progress,
-) -> Result<(), Failure> {
-    let window = usize::from(args.window);
-    let spacing = args.interval.as_secs_f64() / f64::from(args.hosts);
-    let start = Instant::now();
-    let mut end = std::pin::pin!(async {
-        match args.duration {
-            Some(duration) => tokio::time::sleep_until(start + duration).await,
-            None => std::future::pending().await,
+/// As each tracker, so all together.
+fn outbox_settings(args: &SimulateArgs) -> OutboxSettings {
+    let capacity = usize::try_from(args.buffer).unwrap_or(usize::MAX);
+    let replay_rate = args.replay_rate.get().saturating_mul(args.hosts);
+    OutboxSettings {
+        replay_rate: NonZeroU32::new(replay_rate).unwrap_or(args.replay_rate),
+        window: usize::from(args.window),
+        ..OutboxSettings::new(capacity)
+    }
+}
+
+/// The machines that are not there, and what was written down of them.
+struct Simulation {
+    hosts: Vec<SimulatedHost>,
+    /// Time between two samples of any of them, in seconds.
+    spacing: f64,
+    ledger: Option<LedgerWriter>,
+    progress: Progress,
+}
+
+impl Simulation {
+    /// Samples when it is time and publishes, until the time is over or `stop`, then waits for
+    /// the last confirms.
+    async fn publish(
+        &mut self,
+        args: &SimulateArgs,
+        outbox: &mut Outbox,
+        stop: CancellationToken,
+    ) -> Result<(), Failure> {
+        let start = Instant::now();
+        let mut end = std::pin::pin!(async {
+            match args.duration {
+                Some(duration) => tokio::time::sleep_until(start + duration).await,
+                None => std::future::pending().await,
+            }
+        });
+        let mut stopped = std::pin::pin!(stop.cancelled());
+        let mut tick = self.progress.ticks();
+        loop {
+            // The n-th sample is due n spacings after the start, however late those before it.
+            let due =
+                start + Duration::from_secs_f64(self.spacing * self.progress.sampled() as f64);
+            tokio::select! {
+                biased;
+                () = &mut stopped => break,
+                () = &mut end => break,
+                _ = tick.tick() => {
+                    let due = (start.elapsed().as_secs_f64() / self.spacing) as u64 + 1;
+                    self.progress.show(due, outbox.counts());
+                }
+                () = tokio::time::sleep_until(due) => outbox.push(self.sample()?),
+                closed = outbox.drive() => return Err(Failure::failed(closed)),
+            }
         }
-    });
-    let mut stopped = std::pin::pin!(stop.cancelled());
-    let mut in_flight = FuturesUnordered::new();
-    let mut tick = progress.ticks();
-    let mut turn = 0;
-    loop {
-        // The n-th measure is due n spacings after the start, however late the ones before it.
-        let due = start + Duration::from_secs_f64(spacing * progress.sent() as f64);
-        tokio::select! {
-            biased;
-            () = &mut stopped => break,
-            () = &mut end => break,
-            Some(outcome) = in_flight.next(), if !in_flight.is_empty() => {
-                confirmed(outcome, progress)?;
-            }
-            _ = tick.tick() => {
-                let due = (start.elapsed().as_secs_f64() / spacing) as u64 + 1;
-                progress.show(due);
-            }
-            () = tokio::time::sleep_until(due), if in_flight.len() < window => {
-                let message = message(&mut hosts[turn])?;
-                in_flight.push(async move { publisher.publish_until_confirmed(&message).await });
-                progress.count_sent();
-                turn = (turn + 1) % hosts.len();
+        self.drain(args.drain, outbox).await
+    }
+
+    /// Publishes what is still held, at the pace it has anyway, for at most `limit`.
+    async fn drain(&mut self, limit: Duration, outbox: &mut Outbox) -> Result<(), Failure> {
+        let over = Instant::now() + limit;
+        let mut tick = self.progress.ticks();
+        loop {
+            tokio::select! {
+                drained = outbox.drained() => return drained.map_err(Failure::failed),
+                _ = tick.tick() => self.progress.show(0, outbox.counts()),
+                () = tokio::time::sleep_until(over) => return Ok(()),
             }
         }
     }
-    let mut failed = Ok(());
-    within(GRACE, "waiting for the last confirms", async {
-        while let Some(outcome) = in_flight.next().await {
-            failed = confirmed(outcome, progress);
-            if failed.is_err() {
-                break;
-            }
+
+    /// The next sample, of the host whose turn it is; in the ledger before it is anywhere else.
+    fn sample(&mut self) -> Result<Message, Failure> {
+        let turn = self.progress.sampled() % self.hosts.len() as u64;
+        let host = usize::try_from(turn).ok().and_then(|turn| self.hosts.get_mut(turn));
+        let measure = host.ok_or_else(|| Failure::failed("no host"))?.sample(now_ms());
+        if let Some(ledger) = &mut self.ledger {
+            ledger.write(&measure).map_err(|error| {
+                Failure::failed(format_args!("the ledger cannot be written: {error}"))
+            })?;
         }
-    })
-    .await;
-    failed
+        self.progress.count_sampled();
+        message(&measure)
+    }
 }
 
-fn confirmed(outcome: Result<(), PublishError>, progress: &mut Progress) -> Result<(), Failure> {
-    outcome.map_err(Failure::failed)?;
-    progress.count_confirmed();
-    Ok(())
-}
-
-fn message(host: &mut SimulatedHost) -> Result<Message, Failure> {
-    let measure = host.sample(now_ms());
+fn message(measure: &Measure) -> Result<Message, Failure> {
     let topic = Topic::from(RoutingKey::new(measure.host.clone(), Kind::Measure));
-    Message::json(topic, &measure, measure.timestamp_ms, TraceParent::begin())
+    Message::json(topic, measure, measure.timestamp_ms, TraceParent::begin())
         .map_err(Failure::failed)
 }

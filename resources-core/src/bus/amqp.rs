@@ -6,6 +6,7 @@
 
 mod connect;
 mod declare;
+mod inspect;
 mod publisher;
 mod subscription;
 mod supervisor;
@@ -18,6 +19,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub(super) use inspect::Inspector;
 pub(super) use publisher::Publisher;
 pub(super) use subscription::Subscription;
 

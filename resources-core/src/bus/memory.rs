@@ -307,6 +307,11 @@ impl Subscription {
         })
     }
 
+    pub(super) fn acknowledge_one(&mut self, receipt: Receipt) -> bool {
+        let place = self.unacknowledged.iter().position(|(tag, _)| *tag == receipt.tag);
+        place.and_then(|place| self.unacknowledged.remove(place)).is_some()
+    }
+
     pub(super) fn acknowledge_through(&mut self, receipt: Receipt) {
         while self.unacknowledged.front().is_some_and(|(tag, _)| *tag <= receipt.tag) {
             self.unacknowledged.pop_front();

@@ -72,5 +72,9 @@ pub(crate) const ANALYSES_SEGMENT_BYTES: i64 = 64 << 20;
 /// Most the rejected queue holds, in bytes, before its oldest messages are dropped.
 pub(crate) const REJECTED_MAX_BYTES: i64 = 64 << 20;
 
+/// Deliveries of one rejected message before the broker drops it: as good as never, as whoever
+/// looks at the queue takes its messages and gives them back. Newer brokers have a low default.
+pub(crate) const REJECTED_DELIVERY_LIMIT: i64 = 1_000_000;
+
 /// Most a subscription to patterns holds while its reader is slow, in messages.
 pub(crate) const PATTERNS_MAX_MESSAGES: i64 = 100_000;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::measure::{Figures, check_identity};
+use super::measure::{Figures, Identity};
 use super::validate::{self, percentage, text};
 use super::{Disk, HostName, Kind, Level, Network, Process, Rejection, System, Temperature, Usage};
 
@@ -32,6 +32,9 @@ pub struct Analysis {
     /// Time between samples that the tracker promises, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval_ms: Option<u64>,
+    /// Samples its tracker had to drop; see [`Measure::dropped`](super::Measure::dropped).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dropped: Option<u64>,
     /// CPU in use, all cores together, 0–100.
     pub cpu_percentage: f64,
     /// The same for each core, 0–100.
@@ -106,7 +109,14 @@ impl Analysis {
     /// # Errors
     /// Names the first field that is out of its range.
     pub fn validate(&self) -> Result<(), Rejection> {
-        check_identity(self.run.as_deref(), self.sequence, self.timestamp_ms, self.interval_ms)?;
+        Identity {
+            run: self.run.as_deref(),
+            sequence: self.sequence,
+            timestamp_ms: self.timestamp_ms,
+            interval_ms: self.interval_ms,
+            dropped: self.dropped,
+        }
+        .validate()?;
         percentage(self.cpu_percentage, || "cpu_percentage".into())?;
         for (i, resource) in self.resources.iter().enumerate() {
             text(&resource.name, 4200, "at most 4200 bytes", || format!("resources[{i}].name"))?;

@@ -26,6 +26,10 @@ pub struct Measure {
     /// Time between samples that the tracker promises, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interval_ms: Option<u64>,
+    /// Samples of this tracker that nobody will ever get, because its buffer was full, since the
+    /// last sample that told such a number. The sum over a host's samples is all it lost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dropped: Option<u64>,
     /// CPU in use over the last interval, all cores together, 0–100.
     pub cpu_percentage: f64,
     /// The same for each core, 0–100.
@@ -167,6 +171,7 @@ struct Body {
     sequence: Option<u64>,
     timestamp_ms: Option<u64>,
     interval_ms: Option<u64>,
+    dropped: Option<u64>,
     cpu_percentage: f64,
     #[serde(default)]
     cores_percentage: Vec<f64>,
@@ -229,6 +234,7 @@ impl<'a> ReceivedMeasure<'a> {
                 sequence: read.sequence,
                 timestamp_ms: read.timestamp_ms.unwrap_or(received_ms),
                 interval_ms: read.interval_ms,
+                dropped: read.dropped,
                 cpu_percentage: read.cpu_percentage,
                 cores_percentage: read.cores_percentage,
                 load_average: read.load_average,
@@ -316,6 +322,7 @@ impl Measure {
             sequence: None,
             timestamp_ms,
             interval_ms: None,
+            dropped: None,
             cpu_percentage,
             cores_percentage: Vec::new(),
             load_average: None,
@@ -343,7 +350,14 @@ impl Measure {
     /// # Errors
     /// Names the first field that is out of its range.
     pub fn validate(&self) -> Result<(), Rejection> {
-        check_identity(self.run.as_deref(), self.sequence, self.timestamp_ms, self.interval_ms)?;
+        Identity {
+            run: self.run.as_deref(),
+            sequence: self.sequence,
+            timestamp_ms: self.timestamp_ms,
+            interval_ms: self.interval_ms,
+            dropped: self.dropped,
+        }
+        .validate()?;
         percentage(self.cpu_percentage, || "cpu_percentage".into())?;
         Figures {
             cores_percentage: &self.cores_percentage,
@@ -361,23 +375,32 @@ impl Measure {
     }
 }
 
-/// Checks the fields that identify a sample.
-pub(super) fn check_identity(
-    run: Option<&str>,
-    sequence: Option<u64>,
-    timestamp_ms: u64,
-    interval_ms: Option<u64>,
-) -> Result<(), Rejection> {
-    if let Some(run) = run {
-        text(run, 64, "at most 64 bytes", || "run".into())?;
+/// What a measure and its analysis say of the sample itself, borrowed for checking.
+pub(super) struct Identity<'a> {
+    pub(super) run: Option<&'a str>,
+    pub(super) sequence: Option<u64>,
+    pub(super) timestamp_ms: u64,
+    pub(super) interval_ms: Option<u64>,
+    pub(super) dropped: Option<u64>,
+}
+
+impl Identity<'_> {
+    pub(super) fn validate(&self) -> Result<(), Rejection> {
+        if let Some(run) = self.run {
+            text(run, 64, "at most 64 bytes", || "run".into())?;
+        }
+        for (name, value) in [
+            ("sequence", self.sequence),
+            ("interval_ms", self.interval_ms),
+            ("dropped", self.dropped),
+            ("timestamp_ms", Some(self.timestamp_ms)),
+        ] {
+            if let Some(value) = value {
+                integer(value, || name.into())?;
+            }
+        }
+        Ok(())
     }
-    if let Some(sequence) = sequence {
-        integer(sequence, || "sequence".into())?;
-    }
-    if let Some(interval_ms) = interval_ms {
-        integer(interval_ms, || "interval_ms".into())?;
-    }
-    integer(timestamp_ms, || "timestamp_ms".into())
 }
 
 /// The figures a measure and its analysis have in common, borrowed for checking.

@@ -2,7 +2,7 @@
 
 use crate::contract::{Disk, HostName, Measure, Network, Process, System, Temperature, Usage};
 
-/// A measure of `host` with every field set, of the size a real host sends.
+/// A measure of `host` with every figure set, of the size a real host sends.
 #[must_use]
 pub fn full_measure(host: &str, sequence: u64) -> Measure {
     Measure {
@@ -11,6 +11,7 @@ pub fn full_measure(host: &str, sequence: u64) -> Measure {
         sequence: Some(sequence),
         timestamp_ms: 1_800_000_000_000 + sequence * 1000,
         interval_ms: Some(1000),
+        dropped: None,
         cpu_percentage: 37.5,
         cores_percentage: vec![50.0, 25.0, 12.5, 62.5],
         load_average: Some([0.52, 0.41, 0.33]),

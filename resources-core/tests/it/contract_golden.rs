@@ -196,7 +196,8 @@ fn maybe<S: Strategy>(value: S) -> impl Strategy<Value = Option<S::Value>> {
 
 fn any_measure() -> impl Strategy<Value = Measure> {
     let host = "[a-z0-9_-]{1,20}(\\.[a-z0-9_-]{1,20}){0,3}";
-    let identity = (host, maybe("[ -~]{0,64}"), maybe(integer()), integer(), maybe(integer()));
+    let told = (maybe(integer()), maybe(integer()));
+    let identity = (host, maybe("[ -~]{0,64}"), maybe(integer()), integer(), told);
     let rate = || 0.0..1e15f64;
     let cpu = (percentage(), few(percentage()), maybe([rate(), rate(), rate()]));
     let disk = (text(), usage()).prop_map(|(mount_point, Usage { total_bytes, used_bytes })| {
@@ -228,7 +229,7 @@ fn any_measure() -> impl Strategy<Value = Measure> {
     let room = (maybe(usage()), maybe(usage()), few(disk), few(network));
     let rest = (few(temperature), maybe(integer()), few(process), maybe(system));
     (identity, cpu, room, rest).prop_map(|(identity, cpu, room, rest)| {
-        let (host, run, sequence, timestamp_ms, interval_ms) = identity;
+        let (host, run, sequence, timestamp_ms, (interval_ms, dropped)) = identity;
         let (cpu_percentage, cores_percentage, load_average) = cpu;
         let (memory, swap, disks, networks) = room;
         let (temperatures, uptime_seconds, processes, system) = rest;
@@ -238,6 +239,7 @@ fn any_measure() -> impl Strategy<Value = Measure> {
             sequence,
             timestamp_ms,
             interval_ms,
+            dropped,
             cpu_percentage,
             cores_percentage,
             load_average,

@@ -3,6 +3,7 @@
 
 mod bus_suite;
 mod contract_golden;
+mod inspect;
 mod link;
 mod readme;
 mod tls;

@@ -1,49 +1,64 @@
 //! The samples that wait, in order: which leaves next, which goes when there is no more room.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// One sample held.
+use crate::spool::Place;
+
+/// One sample held: in memory, on disk, or both.
 #[derive(Debug)]
 struct Slot<T> {
-    id: u64,
-    item: T,
-    in_flight: bool,
+    item: Option<Box<T>>,
+    place: Option<Place>,
+    /// The count of dropped samples it tells.
+    told: u64,
 }
 
-/// A bounded ring of samples, oldest first. A sample stays until it is confirmed.
+/// Where a sample is to be had.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum At<'a, T> {
+    Memory(&'a T),
+    Disk(Place),
+}
+
+/// Samples by age. Each has an id, and ids only grow. A sample stays until it is confirmed or
+/// dropped. Those in memory are bounded, those on disk by the spool.
 #[derive(Debug)]
 pub(super) struct Ring<T> {
-    slots: VecDeque<Slot<T>>,
+    slots: BTreeMap<u64, Slot<T>>,
+    /// Those not in flight.
+    waiting: BTreeSet<u64>,
+    in_memory: BTreeSet<u64>,
     capacity: usize,
     next_id: u64,
-    /// The next to leave is the newest.
-    newest_first: bool,
-    /// Dropped since the ring was last full for the first time.
-    dropped: Option<u64>,
+    /// Samples from this one on are live: they never wait for older ones.
+    live_from: u64,
 }
 
-/// What a new sample did to the others.
+/// What a new sample needs before there is room for it in memory.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Pushed {
-    /// There was room.
-    Kept,
-    /// The oldest was dropped, the first for a while.
-    DroppingBegan,
-    /// Another one was dropped.
-    Dropped,
-    /// There was room again, after this many were dropped.
-    DroppingEnded { dropped: u64 },
+pub(super) enum Room {
+    /// Nothing.
+    There,
+    /// This sample must leave memory: the oldest that waits, or, when none waits, the oldest in
+    /// flight, which the broker may have already.
+    Needs {
+        /// Its id.
+        id: u64,
+        /// Whether it is on disk as well.
+        on_disk: bool,
+    },
 }
 
 impl<T> Ring<T> {
-    /// A ring that holds `capacity` samples, at least one.
+    /// A ring that holds `capacity` samples in memory, at least one.
     pub(super) fn new(capacity: usize) -> Self {
         Self {
-            slots: VecDeque::new(),
+            slots: BTreeMap::new(),
+            waiting: BTreeSet::new(),
+            in_memory: BTreeSet::new(),
             capacity: capacity.max(1),
             next_id: 0,
-            newest_first: false,
-            dropped: None,
+            live_from: 0,
         }
     }
 
@@ -55,69 +70,125 @@ impl<T> Ring<T> {
         self.slots.len()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.slots.is_empty()
+    /// How many are on disk.
+    pub(super) fn on_disk(&self) -> usize {
+        self.slots.values().filter(|slot| slot.place.is_some()).count()
     }
 
-    /// How many were dropped since the ring became full; `None` when it is not.
-    pub(super) const fn dropped(&self) -> Option<u64> {
-        self.dropped
-    }
-
-    /// Adds the newest sample. In a full ring the oldest that waits is dropped for it; one that
-    /// is in flight only when none waits, as the broker may have it already.
-    pub(super) fn push(&mut self, item: T) -> Pushed {
-        let pushed = if self.slots.len() >= self.capacity {
-            let oldest = self.slots.iter().position(|slot| !slot.in_flight).unwrap_or(0);
-            self.slots.remove(oldest);
-            let before = self.dropped.unwrap_or(0);
-            self.dropped = Some(before + 1);
-            if before == 0 { Pushed::DroppingBegan } else { Pushed::Dropped }
-        } else {
-            let ended = |dropped| Pushed::DroppingEnded { dropped };
-            self.dropped.take().map_or(Pushed::Kept, ended)
-        };
-        self.slots.push_back(Slot { id: self.next_id, item, in_flight: false });
-        self.next_id += 1;
-        pushed
-    }
-
-    /// The newest sample leaves next, then the others in order: after an outage the present is
-    /// worth more than the past.
-    pub(super) const fn newest_first(&mut self) {
-        self.newest_first = true;
-    }
-
-    /// Sends the next sample on its way; `None` when none waits.
-    pub(super) fn begin_next(&mut self) -> Option<(u64, &T)> {
-        let newest_first = std::mem::take(&mut self.newest_first);
-        let slot = if newest_first {
-            self.slots.iter_mut().rev().find(|slot| !slot.in_flight)
-        } else {
-            self.slots.iter_mut().find(|slot| !slot.in_flight)
-        }?;
-        slot.in_flight = true;
-        Some((slot.id, &slot.item))
-    }
-
-    /// The broker has sample `id`: it is held no longer.
-    pub(super) fn confirm(&mut self, id: u64) {
-        if let Some(place) = self.place(id) {
-            self.slots.remove(place);
+    /// What the next sample needs.
+    pub(super) fn room(&self) -> Room {
+        if self.in_memory.len() < self.capacity {
+            return Room::There;
         }
+        let waits = |id: &&u64| self.waiting.contains(*id);
+        // Only what is in flight is passed over, which is a window at most.
+        let oldest = self.in_memory.iter().find(waits).or_else(|| self.in_memory.first());
+        oldest.map_or(Room::There, |&id| {
+            let on_disk = self.slots.get(&id).is_some_and(|slot| slot.place.is_some());
+            Room::Needs { id, on_disk }
+        })
+    }
+
+    /// Adds the newest sample, which tells of `told` dropped ones, and gives its id.
+    pub(super) fn push(&mut self, item: T, told: u64) -> u64 {
+        let id = self.add(Slot { item: Some(Box::new(item)), place: None, told });
+        self.in_memory.insert(id);
+        id
+    }
+
+    /// Adds a sample that is on disk only.
+    pub(super) fn restore(&mut self, place: Place, told: u64) {
+        self.add(Slot { item: None, place: Some(place), told });
+    }
+
+    fn add(&mut self, slot: Slot<T>) -> u64 {
+        let id = self.next_id;
+        self.next_id += 1;
+        self.slots.insert(id, slot);
+        self.waiting.insert(id);
+        id
+    }
+
+    /// The newest sample now, and those to come, are live; all others are backlog.
+    pub(super) fn newest_is_live(&mut self) {
+        self.live_from = self.slots.last_key_value().map_or(self.next_id, |(&id, _)| id);
+    }
+
+    /// The oldest live sample that waits.
+    pub(super) fn next_live(&self) -> Option<u64> {
+        self.waiting.range(self.live_from..).next().copied()
+    }
+
+    /// The oldest sample of the backlog that waits.
+    pub(super) fn next_backlog(&self) -> Option<u64> {
+        self.waiting.range(..self.live_from).next().copied()
+    }
+
+    /// Sample `id` is on its way; gives where it is to be had.
+    pub(super) fn begin(&mut self, id: u64) -> Option<At<'_, T>> {
+        self.waiting.remove(&id);
+        self.at(id)
+    }
+
+    /// Where sample `id` is to be had; `None` when it is not held.
+    pub(super) fn at(&self, id: u64) -> Option<At<'_, T>> {
+        let slot = self.slots.get(&id)?;
+        slot.item.as_deref().map(At::Memory).or_else(|| slot.place.map(At::Disk))
     }
 
     /// Sample `id` did not arrive: it waits again, at its old place.
     pub(super) fn release(&mut self, id: u64) {
-        if let Some(slot) = self.place(id).and_then(|place| self.slots.get_mut(place)) {
-            slot.in_flight = false;
+        if self.slots.contains_key(&id) {
+            self.waiting.insert(id);
         }
     }
 
-    /// Where sample `id` is; ids only grow. `None` when it was dropped while in flight.
-    fn place(&self, id: u64) -> Option<usize> {
-        self.slots.binary_search_by_key(&id, |slot| slot.id).ok()
+    /// Sample `id` is on disk now.
+    pub(super) fn place(&mut self, id: u64, place: Place) {
+        if let Some(slot) = self.slots.get_mut(&id) {
+            slot.place = Some(place);
+        }
     }
+
+    /// Sample `id`, which is on disk, leaves memory.
+    pub(super) fn leave_memory(&mut self, id: u64) {
+        if let Some(slot) = self.slots.get_mut(&id).filter(|slot| slot.place.is_some()) {
+            slot.item = None;
+            self.in_memory.remove(&id);
+        }
+    }
+
+    /// Sample `id` is held no longer; gives what is to be done about it.
+    pub(super) fn remove(&mut self, id: u64) -> Option<Removed> {
+        let slot = self.slots.remove(&id)?;
+        self.waiting.remove(&id);
+        self.in_memory.remove(&id);
+        Some(Removed { place: slot.place, told: slot.told })
+    }
+
+    /// Segment `segment` is on disk no longer: samples that were only there are held no longer,
+    /// and given back.
+    pub(super) fn forget_segment(&mut self, segment: u64) -> Vec<Removed> {
+        let mut lost = Vec::new();
+        for (&id, slot) in &mut self.slots {
+            if slot.place.is_some_and(|place| place.segment == segment) {
+                slot.place = None;
+                if slot.item.is_none() {
+                    lost.push(id);
+                }
+            }
+        }
+        lost.into_iter().filter_map(|id| self.remove(id)).collect()
+    }
+}
+
+/// What is left to do about a sample that is held no longer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Removed {
+    /// Where it is on disk.
+    pub(super) place: Option<Place>,
+    /// The count of dropped samples it told.
+    pub(super) told: u64,
 }
 
 #[cfg(test)]
@@ -128,46 +199,73 @@ mod tests {
 
     use super::*;
 
+    /// Begins everything that waits, live samples first, and gives the items in that order.
+    fn leave_all(ring: &mut Ring<u64>) -> Vec<u64> {
+        let mut order = Vec::new();
+        while let Some(id) = ring.next_live().or_else(|| ring.next_backlog()) {
+            if let Some(At::Memory(item)) = ring.begin(id) {
+                order.push(*item);
+            }
+        }
+        order
+    }
+
+    /// Pushes as the outbox does without a disk; gives how many were dropped.
+    fn push(ring: &mut Ring<u64>, item: u64) -> u64 {
+        let dropped = match ring.room() {
+            Room::There => 0,
+            Room::Needs { id, .. } => u64::from(ring.remove(id).is_some()),
+        };
+        ring.push(item, 0);
+        dropped
+    }
+
     #[test]
     fn after_an_outage_the_newest_leaves_first_then_the_others_in_order() {
         let mut ring = Ring::new(10);
         for item in 0..4 {
-            ring.push(item);
+            push(&mut ring, item);
         }
-        ring.newest_first();
-        let order: Vec<i32> = std::iter::from_fn(|| ring.begin_next().map(|(_, i)| *i)).collect();
-        assert_eq!(order, [3, 0, 1, 2]);
+        ring.newest_is_live();
+        assert_eq!(leave_all(&mut ring), [3, 0, 1, 2]);
+    }
+
+    #[test]
+    fn what_is_sampled_after_the_outage_goes_before_the_backlog() {
+        let mut ring = Ring::new(10);
+        for item in 0..3 {
+            push(&mut ring, item);
+        }
+        ring.newest_is_live();
+        for item in 3..5 {
+            push(&mut ring, item);
+        }
+        assert_eq!(leave_all(&mut ring), [2, 3, 4, 0, 1]);
     }
 
     #[test]
     fn what_did_not_arrive_leaves_again_at_its_old_place() {
         let mut ring = Ring::new(10);
-        for item in 0..3 {
-            ring.push(item);
-        }
-        let first = ring.begin_next().unwrap().0;
-        let second = ring.begin_next().unwrap().0;
-        ring.release(second);
-        ring.release(first);
-        assert_eq!(ring.begin_next(), Some((first, &0)));
-        ring.confirm(first);
-        assert_eq!(ring.begin_next(), Some((second, &1)));
+        let ids: Vec<u64> = (0..3).map(|item| ring.push(item, 0)).collect();
+        ring.begin(ids[0]);
+        ring.begin(ids[1]);
+        ring.release(ids[1]);
+        ring.release(ids[0]);
+        assert_eq!(ring.next_live(), Some(ids[0]));
+        ring.remove(ids[0]);
+        assert_eq!(ring.next_live(), Some(ids[1]));
         assert_eq!(ring.len(), 2);
     }
 
     #[test]
-    fn a_full_ring_drops_the_oldest_that_waits_and_counts_it() {
+    fn a_full_ring_drops_the_oldest_that_waits() {
         let mut ring = Ring::new(2);
-        assert_eq!(ring.push(0), Pushed::Kept);
-        assert_eq!(ring.push(1), Pushed::Kept);
-        let first = ring.begin_next().unwrap().0;
-        assert_eq!(ring.push(2), Pushed::DroppingBegan);
-        assert_eq!(ring.push(3), Pushed::Dropped);
-        ring.confirm(first);
-        assert_eq!(ring.dropped(), Some(2));
-        assert_eq!(ring.push(4), Pushed::DroppingEnded { dropped: 2 });
-        let left: Vec<i32> = std::iter::from_fn(|| ring.begin_next().map(|(_, i)| *i)).collect();
-        assert_eq!(left, [3, 4]);
+        assert_eq!((push(&mut ring, 0), push(&mut ring, 1)), (0, 0));
+        ring.begin(0);
+        assert_eq!((push(&mut ring, 2), push(&mut ring, 3)), (1, 1));
+        ring.remove(0);
+        assert_eq!(push(&mut ring, 4), 0);
+        assert_eq!(leave_all(&mut ring), [3, 4]);
     }
 
     /// What can happen to a ring.
@@ -199,23 +297,25 @@ mod tests {
         for event in events {
             match *event {
                 Event::Push => {
-                    let done = ring.push(pushed);
-                    dropped += u64::from(matches!(done, Pushed::DroppingBegan | Pushed::Dropped));
+                    dropped += push(ring, pushed);
                     pushed += 1;
                 }
-                Event::Begin => in_flight.extend(ring.begin_next().map(|(id, _)| id)),
+                Event::Begin => {
+                    let next = ring.next_live().or_else(|| ring.next_backlog());
+                    in_flight.extend(next.filter(|id| ring.begin(*id).is_some()));
+                }
                 Event::Confirm(n) if n < in_flight.len() => {
                     let id = in_flight.remove(n);
-                    if ring.place(id).is_some() {
+                    if ring.remove(id).is_some() {
                         confirmed.insert(id);
                     }
-                    ring.confirm(id);
                 }
                 Event::Release(n) if n < in_flight.len() => ring.release(in_flight.remove(n)),
                 Event::Confirm(_) | Event::Release(_) => {}
-                Event::LinkCameBack => ring.newest_first(),
+                Event::LinkCameBack => ring.newest_is_live(),
             }
             assert!(ring.len() <= ring.capacity());
+            assert!(ring.waiting.iter().all(|id| ring.slots.contains_key(id)));
         }
         (pushed, confirmed, dropped)
     }
@@ -235,7 +335,7 @@ mod tests {
             let mut ring = Ring::new(300);
             let (pushed, confirmed, dropped) = play(&mut ring, &events);
             prop_assert_eq!(dropped, 0);
-            let held: BTreeSet<u64> = ring.slots.iter().map(|slot| slot.item).collect();
+            let held: BTreeSet<u64> = ring.slots.keys().copied().collect();
             let all: BTreeSet<u64> = confirmed.union(&held).copied().collect();
             prop_assert_eq!(all, (0..pushed).collect::<BTreeSet<u64>>());
         }
@@ -246,14 +346,12 @@ mod tests {
         ) {
             let mut ring = Ring::new(capacity);
             play(&mut ring, &events);
-            ring.newest_first();
-            let mut order: Vec<u64> =
-                std::iter::from_fn(|| ring.begin_next().map(|(_, item)| *item)).collect();
-            if !order.is_empty() {
-                let newest = order.remove(0);
-                prop_assert!(order.iter().all(|item| *item < newest));
-                prop_assert!(order.is_sorted());
+            ring.newest_is_live();
+            let mut order = leave_all(&mut ring);
+            if order.last().is_some_and(|last| *last < order[0]) {
+                order.rotate_left(1);
             }
+            prop_assert!(order.is_sorted());
         }
     }
 }

@@ -3,3 +3,4 @@
 
 mod over_the_bus;
 mod program;
+mod spool;

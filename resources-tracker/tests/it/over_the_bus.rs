@@ -146,7 +146,7 @@ async fn a_broker_that_was_away_has_every_sample() {
     let exchange = unique_exchange();
     let bus = open_bus(&broker.url(), &exchange);
     let stop = CancellationToken::new();
-    let settings = settings("--host me --interval 100ms");
+    let settings = settings("--host me --interval 100ms --replay-rate 50");
     let tracker = tokio::spawn(resources_tracker::run(settings, bus.clone(), stop.clone()));
 
     // Samples from before the outage are confirmed and lie in the queue, those of the outage wait.
@@ -166,16 +166,24 @@ async fn a_broker_that_was_away_has_every_sample() {
 
     let mut measures = reader.subscribe(Source::Measures, PREFETCH);
     let mut sequences = BTreeSet::new();
+    let mut live_before_backlog = 0;
     let came_back_ms = now_ms();
     loop {
         let (_, measure) = next(&mut measures).await;
-        sequences.insert(measure.sequence.unwrap());
+        let sequence = measure.sequence.unwrap();
+        if measure.timestamp_ms > came_back_ms {
+            let late_ms = now_ms().saturating_sub(measure.timestamp_ms);
+            assert!(late_ms < 2000, "a live sample waited for {late_ms} ms");
+            live_before_backlog += u32::from(sequence > sequences.len() as u64);
+        }
+        sequences.insert(sequence);
         assert!(measure.timestamp_ms < came_back_ms + 30_000, "missing: have {sequences:?}");
         let last = sequences.last().copied().unwrap_or_default();
         if measure.timestamp_ms > came_back_ms && sequences.len() as u64 == last + 1 {
             break;
         }
     }
+    assert!(live_before_backlog > 0, "what was live did not wait for the backlog");
 
     stop.cancel();
     in_time("the tracker ends", tracker).await.unwrap().unwrap();

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use resources_core::contract::Measure;
 
-fn tracker(line: &str) -> Command {
+pub(crate) fn tracker(line: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_resources-tracker"));
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("RESOURCES_") {
@@ -33,7 +33,7 @@ fn run(command: &mut Command) -> Output {
     )
 }
 
-fn kill(id: u32) {
+pub(crate) fn kill(id: u32) {
     assert!(Command::new("kill").arg(id.to_string()).status().unwrap().success());
 }
 
@@ -64,6 +64,10 @@ fn a_setting_that_cannot_be_used_is_one_line_and_exit_code_2() {
         ("--host me --log resources_tracker=loud", "--log"),
         ("--buffer 0", "--buffer"),
         ("--host me --host-root nowhere", "--host-root nowhere"),
+        ("--host me --replay-rate 0", "--replay-rate"),
+        ("--host me --spool-bytes 1", "--spool-bytes"),
+        ("--host me --spool-dir /no/such/folder", "--spool-dir /no/such/folder"),
+        ("--host me --spool-dir /proc", "--spool-dir /proc"),
     ] {
         let output = run(&mut tracker(line));
         let error = String::from_utf8(output.stderr).unwrap();

@@ -4,6 +4,7 @@ use resources_core::contract::{Analysis, HostName, Level, ResourceLevel, Usage};
 use serde::Serialize;
 
 use super::Age;
+use super::late::LateSamples;
 
 /// A host's clock may be set back, and its tracker started anew: then every sample of the new
 /// run is older by its timestamp than the last of the old one. When nothing newer came for this
@@ -27,11 +28,13 @@ pub(crate) struct Host {
     pub(super) timestamp_ms: u64,
     pub(super) received_ms: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    interval_ms: Option<u64>,
+    pub(super) interval_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     run: Option<Box<str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sequence: Option<u64>,
+    #[serde(flatten, skip_serializing_if = "LateSamples::is_none")]
+    late: LateSamples,
 }
 
 impl Host {
@@ -51,7 +54,19 @@ impl Host {
             interval_ms: analysis.interval_ms.filter(|interval| *interval > 0),
             run: analysis.run,
             sequence: analysis.sequence,
+            late: LateSamples::default(),
         }
+    }
+
+    /// Takes a newer analysis of the same host.
+    pub(super) fn succeed(&mut self, analysis: Analysis, received_ms: u64) {
+        *self = Self { late: self.late, ..Self::new(analysis, received_ms) };
+    }
+
+    /// Notes a sample older than this one; `true` when it is time to tell of it.
+    pub(super) fn note_late(&mut self, timestamp_ms: u64, received_ms: u64) -> bool {
+        let behind_ms = self.timestamp_ms.saturating_sub(timestamp_ms);
+        self.late.note(behind_ms, received_ms)
     }
 
     /// How `analysis` relates to this one: within one run the sequence decides, otherwise the

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use super::Place;
+
 /// Points kept of each host.
 pub(crate) const POINTS_KEPT: usize = 120;
 
@@ -44,20 +46,20 @@ impl Points {
         self.0.push_back(Point::new(timestamp_ms, cpu_percentage));
     }
 
-    /// Puts the point of an older sample where it belongs; `false` when it has no place: its
-    /// instant is known, it is older than all of a full row, or not older than the newest.
-    pub(super) fn insert_late(&mut self, timestamp_ms: u64, cpu_percentage: f64) -> bool {
+    /// Puts the point of an older sample where it belongs.
+    pub(super) fn insert_late(&mut self, timestamp_ms: u64, cpu_percentage: f64) -> Place {
         let index = self.0.partition_point(|point| point.timestamp_ms < timestamp_ms);
-        let has_place = self.0.get(index).is_some_and(|next| next.timestamp_ms > timestamp_ms);
         let is_full = self.0.len() == POINTS_KEPT;
-        if !has_place || (is_full && index == 0) {
-            return false;
+        match self.0.get(index) {
+            None => return Place::Ahead,
+            Some(next) if next.timestamp_ms == timestamp_ms => return Place::Known,
+            Some(_) if is_full && index == 0 => return Place::TooOld,
+            Some(_) => self.0.insert(index, Point::new(timestamp_ms, cpu_percentage)),
         }
-        self.0.insert(index, Point::new(timestamp_ms, cpu_percentage));
         if is_full {
             self.0.pop_front();
         }
-        true
+        Place::Taken
     }
 
     /// Marks every point as told.

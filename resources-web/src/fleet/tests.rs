@@ -82,6 +82,80 @@ fn a_tracker_that_numbers_nothing_is_ordered_by_time() {
 }
 
 #[test]
+fn a_backlog_is_counted_and_leaves_the_latest_alone() {
+    let mut fleet = Fleet::new(1);
+    fleet.apply(sample("r", 1_000, 1_000_000), 1_000_000);
+    fleet.clear_changes();
+    let apply = |fleet: &mut Fleet, sequence: u64, received_ms| {
+        let applied = fleet.apply(sample("r", sequence, sequence * 1_000), received_ms);
+        (applied, fleet.has_changes())
+    };
+    assert_eq!(apply(&mut fleet, 999, 1_000_001), (Applied::Late, true), "overtaken, no backlog");
+    assert_eq!(json_of(AllHosts(&fleet))[0].get("late_samples"), None);
+    fleet.clear_changes();
+
+    // As many as the small chart holds, and then some that are too old for anything.
+    for sequence in (800..900).rev().chain(300..400) {
+        assert_eq!(apply(&mut fleet, sequence, 1_002_000).0, Applied::Late);
+    }
+    let host = &json_of(AllHosts(&fleet))[0];
+    assert_eq!((&host["late_samples"], &host["late_ms"]), (&json!(200), &json!(1_002_000)));
+    assert_eq!(latest(&fleet), (1_000_000.into(), 1_000.into()));
+    assert_eq!(apply(&mut fleet, 850, 1_002_001).0, Applied::Nothing, "a duplicate is not late");
+    assert_eq!(apply(&mut fleet, 850, 1_002_001).0, Applied::Nothing);
+
+    fleet.apply(sample("r", 1_001, 1_001_000), 1_003_000);
+    assert_eq!(json_of(AllHosts(&fleet))[0]["late_samples"], 200, "a newer sample keeps the count");
+}
+
+#[test]
+fn what_is_read_again_fills_in_behind_the_latest_and_is_not_late() {
+    let mut fleet = Fleet::new(2);
+    fleet.apply(sample("r", 400, 400_000), 400_000);
+    fleet.clear_changes();
+    for second in 100..=400 {
+        fleet.apply_again(sample("r", second, second * 1_000), second * 1_000);
+    }
+    assert!(fleet.has_changes());
+    let host = &json_of(ChangedHosts(&fleet))[0];
+    assert_eq!((&host["sequence"], host.get("late_samples")), (&json!(400), None));
+    assert_eq!(fleet.recent("a", 0, u64::MAX).unwrap().samples.len(), 301);
+    let points: Vec<u64> = (281..=400).map(|second| second * 1_000).collect();
+    assert_eq!(fleet.hosts["a"].points.timestamps(), points);
+    assert_eq!(fleet.apply_again(analysis("b", 5, 1.0), 5), Applied::Newest, "one silent since");
+}
+
+#[test]
+fn a_backlog_too_old_for_the_chart_is_told_once_a_second() {
+    let mut fleet = Fleet::new(1);
+    for second in 0..600 {
+        fleet.apply(sample("r", 10_000 + second, 10_000_000 + second * 1_000), 0);
+    }
+    fleet.clear_changes();
+    let mut told = 0;
+    for sequence in 0..100 {
+        fleet.apply(sample("r", sequence, sequence * 1_000), 50_000 + sequence * 20);
+        told += u32::from(fleet.has_changes());
+        fleet.clear_changes();
+    }
+    assert_eq!(told, 2, "in two seconds");
+    assert_eq!(json_of(AllHosts(&fleet))[0]["late_samples"], 100);
+}
+
+#[test]
+fn the_last_minutes_are_there_at_full_resolution() {
+    let mut fleet = Fleet::new(1);
+    for second in [0, 2, 1, 400] {
+        fleet.apply(sample("r", second, second * 1_000), 0);
+    }
+    assert!(fleet.recent("nobody", 0, u64::MAX).is_none());
+    let recent = fleet.recent("a", 0, u64::MAX).unwrap();
+    let kept: Vec<_> = recent.samples.iter().map(|sample| sample.timestamp_ms).collect();
+    assert_eq!((kept, recent.since_ms, recent.interval_ms), (vec![400_000], 2_001, None));
+    assert_eq!(recent.samples[0].hundredths("cpu"), Some(0));
+}
+
+#[test]
 fn hosts_are_bounded_in_number_and_known_ones_go_on() {
     let mut fleet = Fleet::new(1);
     fleet.apply(analysis("a", 1, 0.0), 0);

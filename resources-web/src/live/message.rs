@@ -5,9 +5,35 @@ use resources_core::bus::Link;
 use serde::Serialize;
 
 use crate::fleet::{ChangedHosts, HostsWithPoints};
+use crate::history::HistoryState;
 
 /// Version of the protocol; another one when an older page could not read it.
 pub(super) const PROTOCOL: u32 = 1;
+
+/// `History` of docs/api.md: whether what is told is kept as well.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "lowercase")]
+pub(crate) enum HistoryStatus {
+    /// Nothing is kept.
+    Off,
+    /// Everything is kept.
+    On,
+    /// What comes is not kept for now, and will be taken from the stream later.
+    Lagging {
+        /// Why, in words for people.
+        reason: Box<str>,
+    },
+}
+
+impl From<&HistoryState> for HistoryStatus {
+    fn from(state: &HistoryState) -> Self {
+        match state {
+            HistoryState::Off => Self::Off,
+            HistoryState::On => Self::On,
+            HistoryState::Lagging { reason } => Self::Lagging { reason: reason.clone() },
+        }
+    }
+}
 
 /// One text frame to a browser.
 #[derive(Debug, Serialize)]
@@ -18,6 +44,7 @@ pub(super) enum ServerMessage<'a> {
         server_version: &'a str,
         server_time_ms: u64,
         link: &'a Link,
+        history: &'a HistoryStatus,
         hosts: HostsWithPoints<'a>,
     },
     Changes {
@@ -27,6 +54,10 @@ pub(super) enum ServerMessage<'a> {
     Link {
         server_time_ms: u64,
         link: &'a Link,
+    },
+    History {
+        server_time_ms: u64,
+        history: &'a HistoryStatus,
     },
     Heartbeat {
         server_time_ms: u64,

@@ -7,6 +7,10 @@ fn up() -> Link {
     Link { state: LinkState::Up, since_ms: 1 }
 }
 
+fn no_history() -> watch::Receiver<HistoryState> {
+    watch::channel(HistoryState::Off).1
+}
+
 fn analysis(host: &str, timestamp_ms: u64) -> Analysis {
     let body = json!({
         "host": host, "timestamp_ms": timestamp_ms, "cpu_percentage": 1.0,
@@ -28,7 +32,7 @@ fn message(live: &Live, cursor: u64) -> Value {
 
 #[tokio::test(start_paused = true)]
 async fn a_snapshot_goes_on_where_the_journal_does() {
-    let live = Live::new(10, up());
+    let live = Live::new(10, up(), HistoryStatus::Off);
     live.apply(analysis("a", 1), 1);
     live.push_changes(2);
     let snapshot = live.snapshot();
@@ -49,7 +53,7 @@ async fn a_snapshot_goes_on_where_the_journal_does() {
 
 #[tokio::test(start_paused = true)]
 async fn browsers_that_connect_together_share_one_snapshot() {
-    let live = Live::new(10, up());
+    let live = Live::new(10, up(), HistoryStatus::Off);
     let first = live.snapshot();
     live.apply(analysis("a", 1), 1);
     live.push_changes(2);
@@ -62,7 +66,7 @@ async fn browsers_that_connect_together_share_one_snapshot() {
 
 #[tokio::test(start_paused = true)]
 async fn a_snapshot_whose_changes_are_gone_is_made_anew() {
-    let live = Live::new(10, up());
+    let live = Live::new(10, up(), HistoryStatus::Off);
     let first = live.snapshot();
     for timestamp_ms in 1..2_000 {
         live.apply(analysis("a", timestamp_ms), timestamp_ms);
@@ -76,7 +80,7 @@ async fn a_snapshot_whose_changes_are_gone_is_made_anew() {
 
 #[tokio::test(start_paused = true)]
 async fn forgetting_a_host_makes_every_browser_start_over() {
-    let live = Live::new(10, up());
+    let live = Live::new(10, up(), HistoryStatus::Off);
     live.apply(analysis("a", 1), 1);
     live.apply(analysis("b", 9), 9);
     live.push_changes(9);
@@ -92,12 +96,12 @@ async fn forgetting_a_host_makes_every_browser_start_over() {
 
 #[tokio::test(start_paused = true)]
 async fn batches_keep_their_distance_and_the_first_leaves_at_once() {
-    let live = Arc::new(Live::new(10, up()));
+    let live = Arc::new(Live::new(10, up(), HistoryStatus::Off));
     let stop = CancellationToken::new();
     let (_link, link) = watch::channel(up());
     let pace =
         Pace { push_interval: Duration::from_millis(100), forget_after: Duration::from_secs(3600) };
-    let telling = tokio::spawn(Arc::clone(&live).tell(pace, link, stop.clone()));
+    let telling = tokio::spawn(Arc::clone(&live).tell(pace, link, no_history(), stop.clone()));
     let mut end = live.end();
 
     let started = Instant::now();
@@ -122,11 +126,11 @@ async fn batches_keep_their_distance_and_the_first_leaves_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn without_an_interval_every_change_leaves_at_once() {
-    let live = Arc::new(Live::new(10, up()));
+    let live = Arc::new(Live::new(10, up(), HistoryStatus::Off));
     let stop = CancellationToken::new();
     let (_link, link) = watch::channel(up());
     let pace = Pace { push_interval: Duration::ZERO, forget_after: Duration::from_secs(3600) };
-    let telling = tokio::spawn(Arc::clone(&live).tell(pace, link, stop.clone()));
+    let telling = tokio::spawn(Arc::clone(&live).tell(pace, link, no_history(), stop.clone()));
     let mut end = live.end();
     let started = Instant::now();
     for timestamp_ms in 1..=3 {
@@ -141,11 +145,11 @@ async fn without_an_interval_every_change_leaves_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn the_link_is_told_when_its_state_changes_and_only_then() {
-    let live = Arc::new(Live::new(10, up()));
+    let live = Arc::new(Live::new(10, up(), HistoryStatus::Off));
     let stop = CancellationToken::new();
     let (link, watched) = watch::channel(up());
     let pace = Pace { push_interval: Duration::ZERO, forget_after: Duration::from_secs(3600) };
-    let telling = tokio::spawn(Arc::clone(&live).tell(pace, watched, stop.clone()));
+    let telling = tokio::spawn(Arc::clone(&live).tell(pace, watched, no_history(), stop.clone()));
     let mut end = live.end();
     let down = Link { state: LinkState::Down { reason: "gone".into() }, since_ms: 5 };
     link.send(down).unwrap();
@@ -157,4 +161,26 @@ async fn the_link_is_told_when_its_state_changes_and_only_then() {
     stop.cancel();
     telling.await.unwrap();
     assert_eq!(live.next(1), Next::NotYet);
+}
+
+#[tokio::test(start_paused = true)]
+async fn history_is_told_when_it_lags_and_when_it_is_well_again() {
+    let live = Arc::new(Live::new(10, up(), HistoryStatus::On));
+    let stop = CancellationToken::new();
+    let (_link, link) = watch::channel(up());
+    let (history, watched) = watch::channel(HistoryState::On);
+    let pace = Pace { push_interval: Duration::ZERO, forget_after: Duration::from_secs(3600) };
+    let telling = tokio::spawn(Arc::clone(&live).tell(pace, link, watched, stop.clone()));
+    let mut end = live.end();
+    history.send(HistoryState::Lagging { reason: "the disk is full".into() }).unwrap();
+    end.changed().await.unwrap();
+    let told = message(&live, 0);
+    assert_eq!(told["type"], "history");
+    let lagging = json!({"state": "lagging", "reason": "the disk is full"});
+    assert_eq!((&told["history"], &read(&live.snapshot().text)["history"]), (&lagging, &lagging));
+    history.send(HistoryState::On).unwrap();
+    end.changed().await.unwrap();
+    assert_eq!(message(&live, 1)["history"], json!({"state": "on"}));
+    stop.cancel();
+    telling.await.unwrap();
 }

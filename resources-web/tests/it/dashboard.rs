@@ -160,6 +160,26 @@ impl Answer {
         })
     }
 
+    /// The body, put together when it came in chunks.
+    pub(crate) fn whole(&self) -> Vec<u8> {
+        if self.header("transfer-encoding") != Some("chunked") {
+            return self.body.clone();
+        }
+        let mut whole = Vec::new();
+        let mut rest = &*self.body;
+        loop {
+            let end = rest.windows(2).position(|pair| pair == b"\r\n").expect("a length");
+            let length = std::str::from_utf8(&rest[..end]).unwrap();
+            let length = usize::from_str_radix(length, 16).unwrap();
+            rest = &rest[end + 2..];
+            if length == 0 {
+                return whole;
+            }
+            whole.extend_from_slice(&rest[..length]);
+            rest = &rest[length + 2..];
+        }
+    }
+
     pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap()
     }

@@ -2,11 +2,14 @@
 #![expect(clippy::unwrap_used, reason = "a test ends when its ground gives way")]
 
 mod api;
+mod archive;
 mod assets;
 mod broker;
 mod dashboard;
 mod feed;
+mod history;
 mod live;
+mod openapi;
 mod program;
 mod recording;
 mod security;

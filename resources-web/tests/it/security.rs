@@ -23,6 +23,9 @@ async fn every_kind_of_answer_has_the_security_headers() {
         ("GET", "/healthz", &[], 200),
         ("GET", "/readyz", &[], 200),
         ("GET", "/api/v1/hosts", &[], 200),
+        ("GET", "/api/v1/history", &[], 200),
+        ("GET", "/api/v1/export", &[], 503),
+        ("GET", "/api/v1/hosts/a/history?points=0", &[], 503),
         ("GET", "/api/nothing", &[], 404),
         ("GET", "/nothing.js", &[], 404),
         ("GET", "/.gitignore", &[], 404),
@@ -64,7 +67,16 @@ async fn a_foreign_page_may_not_connect_but_its_own_and_an_allowed_one_may() {
 #[tokio::test]
 async fn a_foreign_name_is_refused_on_every_path_unless_it_is_allowed() {
     let dashboard = Dashboard::start(&["--allowed-host", "dash.example.com"]).await;
-    for path in ["/", "/ws", "/api/v1/hosts", "/healthz"] {
+    for path in [
+        "/",
+        "/ws",
+        "/healthz",
+        "/api/v1/hosts",
+        "/api/v1/hosts/a/history",
+        "/api/v1/hosts/a/runs",
+        "/api/v1/export",
+        "/api/v1/history",
+    ] {
         let answer = dashboard.ask("GET", path, &[("host", "evil.example.com")]).await;
         assert_eq!(answer.status, 421, "{path}");
         assert!(answer.json()["error"].as_str().unwrap().contains("--allowed-host"));

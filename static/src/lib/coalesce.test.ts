@@ -68,6 +68,15 @@ describe('a coalescer', () => {
     expect(batch?.replacesPoints).toEqual([true]);
   });
 
+  it('hands over how history does, with a snapshot and when it changes', () => {
+    const coalescer = new Coalescer();
+    coalescer.snapshot(snapshotOf());
+    expect(coalescer.next()?.history).toEqual({ state: 'off' });
+    coalescer.history({ state: 'lagging', reason: 'the disk is full' });
+    expect(coalescer.next()?.history?.state).toBe('lagging');
+    expect(coalescer.next()).toBeNull();
+  });
+
   it('stays bounded when nobody takes anything', () => {
     const coalescer = new Coalescer();
     for (let i = 0; i < 1_000; i += 1) coalescer.changes(changesOf(hostAt('a', i * 1_000)));

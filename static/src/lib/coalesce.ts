@@ -6,7 +6,7 @@
  * old ones; what is kept here is bounded by the number of hosts and the points kept of each.
  */
 
-import type { Analysis, Changes, Host, Link, Point, Snapshot } from './contract';
+import type { Analysis, Changes, History, Host, Link, Point, Snapshot } from './contract';
 import { compareNames } from './filter';
 import { POINTS_KEPT } from './series';
 
@@ -24,6 +24,7 @@ export interface Batch {
   /** How many analyses arrived since the last batch, coalesced ones included. */
   readonly arrived: number;
   readonly link?: Link;
+  readonly history?: History;
   readonly serverVersion?: string;
   readonly analyses: readonly Analysis[];
   /** For each analysis: how many points it brings, and whether they replace the known ones. */
@@ -47,6 +48,7 @@ export class Coalescer {
   #snapshotLeft = 0;
   #arrived = 0;
   #link: Link | undefined;
+  #history: History | undefined;
   #serverVersion: string | undefined;
   #fresh = false;
 
@@ -61,11 +63,17 @@ export class Coalescer {
     this.#fresh = true;
   }
 
+  history(history: History): void {
+    this.#history = history;
+    this.#fresh = true;
+  }
+
   snapshot(snapshot: Snapshot): void {
     this.#pending.clear();
     this.#generation += 1;
     this.#serverVersion = snapshot.server_version;
     this.link(snapshot.link);
+    this.history(snapshot.history ?? { state: 'off' });
     // In the order of names, so that the page has little left to do to list them.
     const hosts = snapshot.hosts.toSorted((a, b) => compareNames(a.host, b.host));
     for (const host of hosts) {
@@ -110,9 +118,11 @@ export class Coalescer {
       replacesPoints: taken.map((pending) => pending.replacesPoints),
       points: new Float64Array(taken.flatMap((pending) => pending.points.flat())),
       ...(this.#link && { link: this.#link }),
+      ...(this.#history && { history: this.#history }),
       ...(this.#serverVersion !== undefined && { serverVersion: this.#serverVersion }),
     };
     this.#link = undefined;
+    this.#history = undefined;
     this.#serverVersion = undefined;
     this.#arrived = 0;
     this.#fresh = false;

@@ -2,7 +2,7 @@
 
 import type { Batch } from './coalesce';
 import type { Clock } from './clock.svelte';
-import type { Link } from './contract';
+import type { History, Link } from './contract';
 import type { Fleet } from './fleet.svelte';
 import type { FromWorker, ToWorker } from './protocol';
 import { inFrame } from './frames';
@@ -28,6 +28,8 @@ export class Connection {
   wasOpen = $state(false);
   /** Link between server and broker, as last heard. */
   link: Link | undefined = $state.raw();
+  /** Whether the server keeps what it shows, as last heard. */
+  history: History | undefined = $state.raw();
   serverVersion: string | undefined = $state();
   updatesPerSecond = $state(0);
   /** Whether the listening part of the page could not be started at all. */
@@ -110,6 +112,7 @@ export class Connection {
     this.#clock.offsetMs = batch.clockOffsetMs;
     this.#rate.add(batch.arrived, nowMs);
     if (batch.link !== undefined) this.link = batch.link;
+    if (batch.history !== undefined) this.history = batch.history;
     if (batch.serverVersion !== undefined) this.serverVersion = batch.serverVersion;
     const wasKnown = this.#fleet.known;
     this.#fleet.apply(batch);

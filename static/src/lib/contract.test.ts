@@ -13,6 +13,8 @@ const host = {
   timestamp_ms: 1_000,
   received_ms: 1_001,
   interval_ms: 1_000,
+  late_samples: 7,
+  late_ms: 990,
   run: 'a',
   sequence: 3,
   points: [[1_000, 42.5]],
@@ -33,6 +35,7 @@ const snapshot = {
   server_version: '1.2.3',
   server_time_ms: 1_002,
   link: { state: 'down', since_ms: 5, reason: 'connection refused' },
+  history: { state: 'lagging', reason: 'the disk is full' },
   hosts: [host],
 };
 
@@ -44,6 +47,7 @@ describe('parseMessage', () => {
     const message = parse({ ...snapshot, colour: 'red' }) as Snapshot;
     expect(message).not.toHaveProperty('colour');
     expect(message.link).toEqual(snapshot.link);
+    expect(message.history).toEqual(snapshot.history);
     const { run, sequence, ...known } = host;
     expect([run, sequence]).toBeDefined();
     expect(message.hosts).toEqual([known]);
@@ -70,6 +74,15 @@ describe('parseMessage', () => {
     });
   });
 
+  it('reads how history does, and a server that knows none', () => {
+    const history = { state: 'on' };
+    const message = { type: 'history', server_time_ms: 1, history };
+    expect(parse(message)).toEqual(message);
+    const { history: lagging, ...older } = snapshot;
+    expect(lagging).toBeDefined();
+    expect(parse(older)).not.toHaveProperty('history');
+  });
+
   it('ignores a type a newer server may send', () => {
     expect(parse({ type: 'alert', anything: true })).toBeNull();
   });
@@ -89,6 +102,11 @@ describe('parseMessage', () => {
       'an unknown link',
       '{"type":"link","server_time_ms":1,"link":{"state":"odd","since_ms":1}}',
       'link.state must not be "odd"',
+    ],
+    [
+      'an unknown history',
+      '{"type":"history","server_time_ms":1,"history":{"state":"odd"}}',
+      'history.state must not be "odd"',
     ],
   ])('refuses %s', (_, text, sentence) => {
     expect(() => parseMessage(text)).toThrow(ContractError);

@@ -46,6 +46,10 @@ export interface Analysis {
   readonly received_ms: number;
   /** Time between samples as the tracker promises it. */
   readonly interval_ms?: number;
+  /** Samples that came after a newer one, since the server first saw the host; none when absent. */
+  readonly late_samples?: number;
+  /** When the last of them came, by the server's clock. */
+  readonly late_ms?: number;
 }
 
 export interface Host extends Analysis {
@@ -59,6 +63,14 @@ export type LinkState = 'connecting' | 'up' | 'blocked' | 'down' | 'refused' | '
 export interface Link {
   readonly state: LinkState;
   readonly since_ms: number;
+  readonly reason?: string;
+}
+
+export type HistoryState = 'off' | 'on' | 'lagging';
+
+/** Whether the server keeps what it shows. */
+export interface History {
+  readonly state: HistoryState;
   readonly reason?: string;
 }
 
@@ -77,6 +89,8 @@ export interface Snapshot extends Stamped, Hosts {
   readonly type: 'snapshot';
   readonly server_version: string;
   readonly link: Link;
+  /** Absent from a server that knows no history. */
+  readonly history?: History;
 }
 
 export interface Changes extends Stamped, Hosts {
@@ -88,11 +102,16 @@ export interface LinkChange extends Stamped {
   readonly link: Link;
 }
 
+export interface HistoryChange extends Stamped {
+  readonly type: 'history';
+  readonly history: History;
+}
+
 export interface Heartbeat extends Stamped {
   readonly type: 'heartbeat';
 }
 
-export type Message = Snapshot | Changes | LinkChange | Heartbeat;
+export type Message = Snapshot | Changes | LinkChange | HistoryChange | Heartbeat;
 
 /** Input that does not follow the protocol; the text says where and how. */
 export class ContractError extends Error {
@@ -133,6 +152,7 @@ export function parseMessage(text: string): Message | null {
         server_version: string(message.server_version, 'server_version'),
         server_time_ms: number(message.server_time_ms, 'server_time_ms'),
         link: parseLink(message.link),
+        ...present('history', optional(message.history, parseHistory)),
         ...parseHosts(message.hosts),
       };
     }
@@ -147,6 +167,12 @@ export function parseMessage(text: string): Message | null {
         type,
         server_time_ms: number(message.server_time_ms, 'server_time_ms'),
         link: parseLink(message.link),
+      };
+    case 'history':
+      return {
+        type,
+        server_time_ms: number(message.server_time_ms, 'server_time_ms'),
+        history: parseHistory(message.history),
       };
     case 'heartbeat':
       return { type, server_time_ms: number(message.server_time_ms, 'server_time_ms') };
@@ -198,6 +224,14 @@ function parseHost(input: unknown): Host {
     ...present(
       'interval_ms',
       optional(host.interval_ms, (value) => positive(value, at('interval_ms'))),
+    ),
+    ...present(
+      'late_samples',
+      optional(host.late_samples, (value) => number(value, at('late_samples'))),
+    ),
+    ...present(
+      'late_ms',
+      optional(host.late_ms, (value) => number(value, at('late_ms'))),
     ),
   };
 }
@@ -256,6 +290,23 @@ function parseLink(input: unknown): Link {
     ...present(
       'reason',
       optional(link.reason, (value) => string(value, 'link.reason')),
+    ),
+  };
+}
+
+const HISTORY_STATES: readonly string[] = ['off', 'on', 'lagging'] satisfies HistoryState[];
+
+function parseHistory(input: unknown): History {
+  const history = record(input, 'history');
+  const state = string(history.state, 'history.state');
+  if (!HISTORY_STATES.includes(state)) {
+    throw new ContractError(`history.state must not be ${JSON.stringify(state)}`);
+  }
+  return {
+    state: state as HistoryState,
+    ...present(
+      'reason',
+      optional(history.reason, (value) => string(value, 'history.reason')),
     ),
   };
 }

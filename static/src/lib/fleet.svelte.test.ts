@@ -95,6 +95,20 @@ describe('a fleet', () => {
     expect(late(25_006)).toEqual(['a', 'b', 'c']);
   });
 
+  it('is back-filling for ten seconds after a sample that came late', () => {
+    const fleet = fleetOf(
+      batchOf([hostAt('a', 9_000, { late_samples: 3, late_ms: 9_004 }), hostAt('b', 9_000)]),
+    );
+    const backFilling = (nowMs: number) =>
+      fleet
+        .list(byName)
+        .filter((host) => host.isBackFilling(nowMs))
+        .map((host) => host.name);
+    expect(backFilling(9_004)).toEqual(['a']);
+    expect(backFilling(19_004)).toEqual(['a']);
+    expect(backFilling(19_005)).toEqual([]);
+  });
+
   it('lists names in the order people expect', () => {
     const fleet = fleetOf(batchOf(['web-10', 'web-9', 'db'].map((name) => hostAt(name, 1_000))));
     expect(fleet.list(byName).map((host) => host.name)).toEqual(['db', 'web-9', 'web-10']);

@@ -9,6 +9,9 @@ import { DEFAULT_INTERVAL_MS, Series } from './series';
 /** A host without news for this many of its intervals is late. */
 const LATE_INTERVALS = 3;
 
+/** For how long after a sample that came late a host counts as back-filling. */
+const BACK_FILLING_MS = 10_000;
+
 /** Time between two re-orderings of the list: rows that jump more often cannot be read. */
 const REORDER_MS = 500;
 
@@ -61,6 +64,12 @@ export class HostEntry implements Listed {
 
   isLate(serverNowMs: number): boolean {
     return this.ageMs(serverNowMs) > LATE_INTERVALS * this.intervalMs;
+  }
+
+  /** Whether samples arrive that are older than those already here. */
+  isBackFilling(serverNowMs: number): boolean {
+    const lateMs = this.analysis.late_ms;
+    return lateMs !== undefined && serverNowMs - lateMs <= BACK_FILLING_MS;
   }
 
   /** `points` holds timestamp and percentage in turn. */

@@ -50,6 +50,7 @@ export class Receiver {
       if (message === null) return;
       this.#arrived.clock(message.server_time_ms, nowMs);
       if (message.type === 'link') this.#arrived.link(message.link);
+      if (message.type === 'history') this.#arrived.history(message.history);
       if (message.type === 'snapshot') this.#arrived.snapshot(message);
       if (message.type === 'changes') this.#arrived.changes(message);
       if (message.type === 'snapshot' || message.type === 'changes') {

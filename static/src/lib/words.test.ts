@@ -37,6 +37,24 @@ describe('the state of the broker', () => {
   });
 });
 
+describe('history', () => {
+  it('is spoken of only when it lags', () => {
+    expect(words.historyLag({ state: 'on' }, true)).toBeNull();
+    expect(words.historyLag({ state: 'off' }, true)).toBeNull();
+    expect(words.historyLag(undefined, true)).toBeNull();
+    const lagging = { state: 'lagging', reason: 'the disk is full.' } as const;
+    expect(words.historyLag(lagging, false)).toBeNull();
+    expect(words.historyLag(lagging, true)?.explanation).toContain(
+      'not being written: the disk is full. What',
+    );
+  });
+
+  it('counts what was back-filled', () => {
+    expect(words.backFilling(1_200)).toContain('1,200 so far');
+    expect(words.backFilling(undefined)).not.toContain('so far');
+  });
+});
+
 describe('causes', () => {
   it('name what raises a host above its CPU', () => {
     const resources = [

@@ -1,6 +1,6 @@
 /** Every sentence that depends on a state, in one place and out of the logic. */
 
-import type { Analysis, Level, Link, LinkState } from './contract';
+import type { Analysis, History, Level, Link, LinkState } from './contract';
 import * as format from './format';
 import type { SortKey } from './filter';
 import type { SocketState } from './socket';
@@ -123,6 +123,27 @@ export function brokerNotice(link: Link | undefined): Notice | null {
     next: next[link.state] ?? '',
     offers: 'nothing',
   };
+}
+
+/** What to say about history; `null` when it is as it should be, or switched off. */
+export function historyLag(
+  history: History | undefined,
+  pageIsOpen: boolean,
+): { words: string; explanation: string } | null {
+  if (!pageIsOpen || history?.state !== 'lagging') return null;
+  const why = history.reason === undefined ? '' : `: ${history.reason.replace(/\.$/, '')}`;
+  return {
+    words: 'lagging',
+    explanation: `History is not being written${why}. What is shown here is live; history catches up from the stream.`,
+  };
+}
+
+/** The badge of a host of which samples arrive that were taken earlier. */
+export const BACK_FILLING = 'back-filling';
+
+export function backFilling(samples: number | undefined): string {
+  const count = samples === undefined ? '' : `, ${format.count(samples)} so far`;
+  return `Samples taken while this host could not be reached are arriving now${count}. They go to their place in history; the figures here stay the newest.`;
 }
 
 /** The background part of the page did not start, so nothing can arrive. */

@@ -3,6 +3,7 @@
 use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
 
+use resources_tracker::OutboxCounts;
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 
 /// Counts, and says how they grow: in place once a second on a terminal, else in plain lines.
@@ -11,8 +12,7 @@ pub(crate) struct Progress {
     hosts: usize,
     start: Instant,
     terminal: bool,
-    sent: u64,
-    confirmed: u64,
+    sampled: u64,
     /// When a line was shown last, and how many were confirmed by then.
     shown: (Instant, u64),
 }
@@ -21,7 +21,7 @@ impl Progress {
     pub(crate) fn new(hosts: usize) -> Self {
         let start = Instant::now();
         let terminal = std::io::stderr().is_terminal();
-        Self { hosts, start, terminal, sent: 0, confirmed: 0, shown: (start, 0) }
+        Self { hosts, start, terminal, sampled: 0, shown: (start, 0) }
     }
 
     /// When to show.
@@ -32,43 +32,40 @@ impl Progress {
         ticks
     }
 
-    pub(crate) const fn count_sent(&mut self) {
-        self.sent += 1;
+    pub(crate) const fn count_sampled(&mut self) {
+        self.sampled += 1;
     }
 
-    pub(crate) const fn count_confirmed(&mut self) {
-        self.confirmed += 1;
+    pub(crate) const fn sampled(&self) -> u64 {
+        self.sampled
     }
 
-    pub(crate) const fn sent(&self) -> u64 {
-        self.sent
-    }
-
-    pub(crate) const fn confirmed(&self) -> u64 {
-        self.confirmed
-    }
-
-    /// Shows the counts, when `due` measures should have been sent by now.
-    pub(crate) fn show(&mut self, due: u64) {
+    /// Shows the counts, when `due` measures should have been sampled by now.
+    pub(crate) fn show(&mut self, due: u64, counts: OutboxCounts) {
+        let OutboxCounts { confirmed, dropped, .. } = counts;
         let now = Instant::now();
-        let (before, confirmed_before) = std::mem::replace(&mut self.shown, (now, self.confirmed));
-        let rate = rate(self.confirmed - confirmed_before, now - before);
-        let Self { sent, confirmed, .. } = *self;
-        let behind = due.saturating_sub(sent);
-        let line = format!("sent {sent}  confirmed {confirmed}  {rate:.0}/s  behind {behind}");
+        let (before, confirmed_before) = std::mem::replace(&mut self.shown, (now, confirmed));
+        let rate = rate(confirmed - confirmed_before, now - before);
+        let sampled = self.sampled;
+        let behind = due.max(sampled).saturating_sub(confirmed + dropped);
+        let dropped = if dropped > 0 { format!("  dropped {dropped}") } else { String::new() };
+        let line = format!(
+            "sampled {sampled}  confirmed {confirmed}  {rate:.0}/s  behind {behind}{dropped}"
+        );
         // Blanks wipe out what a longer line left.
         let (start, end) = if self.terminal { ("\r", "      ") } else { ("", "\n") };
         say(&format!("{start}{line}{end}"));
     }
 
     /// Sums up.
-    pub(crate) fn finish(&self) {
-        let Self { hosts, sent, confirmed, .. } = *self;
+    pub(crate) fn finish(&self, counts: OutboxCounts) {
+        let Self { hosts, sampled, .. } = *self;
+        let confirmed = counts.confirmed;
         let elapsed = self.start.elapsed();
         let rate = rate(confirmed, elapsed);
         let start = if self.terminal { "\n" } else { "" };
         say(&format!(
-            "{start}sent {sent} measures of {hosts} hosts in {:.1} s, {confirmed} confirmed \
+            "{start}sampled {sampled} measures of {hosts} hosts in {:.1} s, {confirmed} confirmed \
              ({rate:.0}/s)\n",
             elapsed.as_secs_f64(),
         ));

@@ -10,7 +10,7 @@ use lapin::{Channel, Connection, ErrorKind, ExchangeKind};
 use super::connect::ConnectError;
 use crate::bus::topology::{
     ANALYSES_MAX_AGE, ANALYSES_MAX_BYTES, ANALYSES_SEGMENT_BYTES, MEASURES_DELIVERY_LIMIT,
-    MEASURES_MAX_BYTES, Names, REJECTED_MAX_BYTES,
+    MEASURES_MAX_BYTES, Names, REJECTED_DELIVERY_LIMIT, REJECTED_MAX_BYTES,
 };
 use crate::contract::Kind;
 
@@ -146,7 +146,7 @@ impl Declarer<'_> {
     }
 }
 
-fn soft_error(error: &lapin::Error) -> Option<AMQPSoftError> {
+pub(super) fn soft_error(error: &lapin::Error) -> Option<AMQPSoftError> {
     match error.kind() {
         ErrorKind::ProtocolError(protocol) => match protocol.kind() {
             AMQPErrorKind::Soft(soft) => Some(soft.clone()),
@@ -168,7 +168,7 @@ fn text(value: &str) -> AMQPValue {
     AMQPValue::LongString(value.into())
 }
 
-fn measures_arguments(rejected: &str) -> FieldTable {
+pub(super) fn measures_arguments(rejected: &str) -> FieldTable {
     table([
         ("x-queue-type", text("quorum")),
         ("x-max-length-bytes", AMQPValue::LongLongInt(MEASURES_MAX_BYTES)),
@@ -178,7 +178,7 @@ fn measures_arguments(rejected: &str) -> FieldTable {
     ])
 }
 
-fn analyses_arguments() -> FieldTable {
+pub(super) fn analyses_arguments() -> FieldTable {
     table([
         ("x-queue-type", text("stream")),
         ("x-max-age", text(ANALYSES_MAX_AGE)),
@@ -187,10 +187,11 @@ fn analyses_arguments() -> FieldTable {
     ])
 }
 
-fn rejected_arguments() -> FieldTable {
+pub(super) fn rejected_arguments() -> FieldTable {
     table([
         ("x-queue-type", text("quorum")),
         ("x-max-length-bytes", AMQPValue::LongLongInt(REJECTED_MAX_BYTES)),
         ("x-overflow", text("drop-head")),
+        ("x-delivery-limit", AMQPValue::LongLongInt(REJECTED_DELIVERY_LIMIT)),
     ])
 }

@@ -185,6 +185,21 @@ impl Subscription {
         }
     }
 
+    pub(in crate::bus) async fn acknowledge_one(&mut self, receipt: Receipt) -> bool {
+        let open = self.open.as_ref();
+        let Some(open) = open.filter(|o| o.number == receipt.session && !o.over.is_cancelled())
+        else {
+            return false;
+        };
+        let options = BasicAckOptions { multiple: false };
+        let acknowledged = open.channel.basic_ack(receipt.tag, options).await;
+        acknowledged
+            .inspect_err(|error| {
+                tracing::debug!(reason = reason(error), "not acknowledged; it comes again");
+            })
+            .is_ok()
+    }
+
     pub(in crate::bus) async fn flush(&mut self) {
         let Some(open) = self.open.as_mut().filter(|open| open.due > open.acknowledged) else {
             return;
@@ -397,7 +412,7 @@ fn offset(delivery: &AmqpDelivery) -> Option<u64> {
     }
 }
 
-fn received(session: u64, delivery: AmqpDelivery) -> Delivery {
+pub(super) fn received(session: u64, delivery: AmqpDelivery) -> Delivery {
     let text = |name: &str| match header(&delivery, name) {
         Some(AMQPValue::LongString(text)) => std::str::from_utf8(text.as_bytes()).ok(),
         _ => None,

@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::PollSender;
 
 use super::*;
+use crate::live::HistoryStatus;
 
 /// The server's end: takes messages as fast as the browser reads, one ahead.
 struct Socket {
@@ -60,7 +61,7 @@ impl Sink<Message> for Socket {
 
 fn connect() -> Browser {
     let link = Link { state: LinkState::Up, since_ms: 1 };
-    let live = Arc::new(Live::new(10, link));
+    let live = Arc::new(Live::new(10, link, HistoryStatus::Off));
     let (to_browser, from_server) = mpsc::channel(1);
     let (to_server, from_browser) = mpsc::channel(1);
     let socket = Socket { to_browser: PollSender::new(to_browser), from_browser };

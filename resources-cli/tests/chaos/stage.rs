@@ -1,0 +1,206 @@
+//! Everything that runs: the broker, the programs, and the lines between them.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::num::NonZeroU16;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use resources_core::bus::{Pattern, Source};
+use resources_core::test_support::{in_time, open_bus};
+use tokio::process::Command;
+
+use super::broker::Broker;
+use super::faults::say;
+use super::ledger::{Stream, sampled};
+use super::processes::Program;
+use super::proxy::Proxy;
+use super::settings::Settings;
+
+/// A queue of measures that does not get shorter for this long is stuck.
+const STUCK: Duration = Duration::from_secs(90);
+
+/// Who reaches the broker through which proxy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Line {
+    Trackers,
+    Analyzers,
+    Web,
+}
+
+/// A whole installation, on the loopback and of this run alone.
+#[derive(Debug)]
+pub(crate) struct Stage {
+    pub(crate) broker: Broker,
+    pub(crate) lines: Vec<(Line, Proxy)>,
+    pub(crate) programs: Vec<Program>,
+    /// Address of the web server.
+    page: String,
+    folder: PathBuf,
+}
+
+impl Stage {
+    /// Starts everything and waits until analyses of every program's samples arrive.
+    pub(crate) async fn start(settings: &Settings) -> Self {
+        say(&format_args!("{settings:?}"));
+        let folder = tempfile::Builder::new()
+            .prefix("chaos-")
+            .tempdir_in(env!("CARGO_TARGET_TMPDIR"))
+            .expect("a folder")
+            .keep();
+        let broker = Broker::start().await;
+        let mut lines = Vec::new();
+        for line in [Line::Trackers, Line::Analyzers, Line::Web] {
+            lines.push((line, Proxy::start(broker.port()).await));
+        }
+        let listen = format!("127.0.0.1:{}", free_port());
+        let programs = programs(settings, &folder, &lines, &listen);
+        let page = format!("http://{listen}/");
+        let mut stage = Self { broker, lines, programs, page, folder };
+        stage.hear_from_everyone().await;
+        stage.broker.settle().await;
+        stage.note_resident();
+        stage
+    }
+
+    /// Everything stops in order; then every sample must be there, and once.
+    pub(crate) async fn finish(mut self) {
+        self.hear_from_everyone().await;
+        let resident = self.note_resident();
+        for name in ["simulate", "tracker-0", "tracker-1"] {
+            self.program(name).end().await;
+        }
+        self.drain().await;
+        let ledger = self.ledger();
+        let sampled = sampled(&ledger);
+        let refused = self.broker.messages("resources.rejected").await;
+        assert_eq!(refused, 0, "messages were set aside");
+        let stream = Stream::read(&self.broker.url()).await;
+        stream.must_hold(&sampled);
+        let mut ledgers = vec![ledger];
+        for host in ["tracker-0", "tracker-1"] {
+            stream.must_be_gapless(host);
+            let path = self.folder.join(format!("{host}.ledger"));
+            stream.write_ledger(host, &path);
+            ledgers.push(path);
+        }
+        self.audit(&ledgers).await;
+        for name in ["analyzer-0", "analyzer-1", "web"] {
+            self.program(name).end().await;
+        }
+        let count: usize = sampled.values().map(std::collections::BTreeSet::len).sum();
+        say(&format_args!(
+            "{count} simulated samples, all in the stream and in history; of the {} analyses in \
+             the stream {} came twice; the broker was killed {} times",
+            stream.read, stream.repeated, self.broker.kills
+        ));
+        for line in resident {
+            say(&line);
+        }
+        std::fs::remove_dir_all(&self.folder).expect("its own folder");
+    }
+
+    fn ledger(&self) -> PathBuf {
+        self.folder.join("ledger")
+    }
+
+    fn program(&mut self, name: &str) -> &mut Program {
+        let found = self.programs.iter_mut().find(|program| program.name == name);
+        found.expect("it is one of the programs")
+    }
+
+    /// Waits until new analyses of the simulation and of each tracker arrive.
+    async fn hear_from_everyone(&mut self) {
+        let bus = open_bus(&self.broker.url(), "resources");
+        for host in ["tracker-0", "tracker-1", "sim-0001"] {
+            let pattern = Pattern::new(&format!("{host}.analysis")).expect("a pattern");
+            let mut heard = bus.subscribe(Source::Patterns(vec![pattern]), NonZeroU16::MIN);
+            let waited = format!("analyses of {host} arrive; see {}", self.folder.display());
+            in_time(&waited, heard.next()).await.expect("the bus is open");
+        }
+        bus.close().await;
+    }
+
+    /// History must hold every sample, and none twice.
+    async fn audit(&self, ledgers: &[PathBuf]) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_resources"));
+        command.args(["audit", "--within", "5m", "--web", &self.page]).args(ledgers).env_clear();
+        let audit = command.kill_on_drop(true).output().await.expect("the program starts");
+        let (table, verdict) =
+            (String::from_utf8_lossy(&audit.stdout), String::from_utf8_lossy(&audit.stderr));
+        say(&format_args!("{table}{verdict}"));
+        assert!(audit.status.success(), "{verdict} see {}", self.folder.display());
+    }
+
+    /// Waits until the analyzers have taken and acknowledged every measure.
+    async fn drain(&mut self) {
+        let mut left = u64::MAX;
+        let mut progress = Instant::now();
+        loop {
+            let now_left = self.broker.messages("resources.measures").await;
+            if now_left == 0 {
+                return;
+            }
+            if now_left < left {
+                (left, progress) = (now_left, Instant::now());
+            }
+            assert!(progress.elapsed() < STUCK, "{left} measures stay in the queue");
+        }
+    }
+
+    /// One line of resident memory for each program.
+    fn note_resident(&mut self) -> Vec<String> {
+        let line = |program: &mut Program| {
+            let (before, after) = program.note_resident();
+            let mebibytes = |bytes: u64| bytes >> 20;
+            let Program { name, kills, .. } = program;
+            format!(
+                "{name}: resident {} MiB before, {} MiB after, killed {kills} times",
+                mebibytes(before),
+                mebibytes(after)
+            )
+        };
+        self.programs.iter_mut().map(line).collect()
+    }
+}
+
+fn programs(
+    settings: &Settings,
+    folder: &Path,
+    lines: &[(Line, Proxy)],
+    listen: &str,
+) -> Vec<Program> {
+    let file = |name: &str| folder.join(name).to_str().expect("a path of this test").to_owned();
+    let url = |wanted: Line| {
+        let found = lines.iter().find(|(line, _)| *line == wanted);
+        found.map(|(_, proxy)| proxy.url("")).expect("every line has a proxy")
+    };
+    let (trackers, analyzers, web) = (url(Line::Trackers), url(Line::Analyzers), url(Line::Web));
+    let mut programs = Vec::new();
+    let mut start = |name: &str, program: &str, url: &str, arguments: &[&str]| {
+        let arguments = [arguments, &["--broker-url", url]].concat();
+        programs.push(Program::start(folder, name, program, &arguments));
+    };
+    for name in ["analyzer-0", "analyzer-1"] {
+        start(name, "resources-analyzer", &analyzers, &[]);
+    }
+    let history = file("history.sqlite");
+    start("web", "resources-web", &web, &["--listen", listen, "--history", &history]);
+    for name in ["tracker-0", "tracker-1"] {
+        let arguments = ["--host", name, "--interval", &settings.interval];
+        start(name, "resources-tracker", &trackers, &arguments);
+    }
+    let (hosts, ledger) = (settings.hosts.to_string(), file("ledger"));
+    let arguments = [
+        &["simulate", "--hosts", &hosts, "--interval", &settings.interval][..],
+        &["--ledger", &ledger],
+        // Never the reason for a loss here: as much as is needed, as long as it takes.
+        &["--buffer", "10000000", "--drain", "10m"],
+    ];
+    start("simulate", "resources", &trackers, &arguments.concat());
+    programs
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    listener.local_addr().expect("a bound socket").port()
+}

@@ -1,0 +1,74 @@
+//! Samples of one host that came after a newer one.
+
+use serde::Serialize;
+
+/// A sample that was overtaken by less than this is no backlog: two analyzers that share the
+/// measures pass each other now and then.
+const OVERTAKEN_MS: u64 = 2_000;
+
+/// While a backlog comes in, how often its progress is told when nothing else is.
+const TELL_EVERY_MS: u64 = 1_000;
+
+/// How many there were since the host was first seen, and when the last one came.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub(super) struct LateSamples {
+    #[serde(rename = "late_samples")]
+    count: u64,
+    /// By the server's clock.
+    #[serde(rename = "late_ms")]
+    last_ms: u64,
+    #[serde(skip)]
+    told_ms: u64,
+}
+
+impl LateSamples {
+    /// Whether there was none.
+    pub(super) const fn is_none(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Notes a sample that is older than the latest one by `behind_ms`, received at
+    /// `received_ms`; `true` when it is time to tell.
+    pub(super) fn note(&mut self, behind_ms: u64, received_ms: u64) -> bool {
+        if behind_ms < OVERTAKEN_MS {
+            return false;
+        }
+        self.count += 1;
+        // Samples that are read again count as received when they were made.
+        self.last_ms = self.last_ms.max(received_ms);
+        let is_due = self.count == 1 || received_ms >= self.told_ms.saturating_add(TELL_EVERY_MS);
+        if is_due {
+            self.told_ms = received_ms;
+        }
+        is_due
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backlog_is_counted_and_told_once_a_second() {
+        let mut late = LateSamples::default();
+        let told: Vec<u64> =
+            (0..50).map(|i| 10_000 + i * 100).filter(|ms| late.note(60_000, *ms)).collect();
+        assert_eq!(told, [10_000, 11_000, 12_000, 13_000, 14_000]);
+        assert_eq!((late.count, late.last_ms), (50, 14_900));
+    }
+
+    #[test]
+    fn a_sample_just_overtaken_is_not_late() {
+        let mut late = LateSamples::default();
+        assert!(!late.note(1_999, 5));
+        assert_eq!(late, LateSamples::default());
+    }
+
+    #[test]
+    fn what_is_read_again_does_not_make_the_last_one_older() {
+        let mut late = LateSamples::default();
+        late.note(60_000, 9_000);
+        late.note(60_000, 4_000);
+        assert_eq!(late.last_ms, 9_000);
+    }
+}
