@@ -10,11 +10,12 @@ use crate::commands::{audit, doctor, listen, rejected, send, simulate, up};
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done, or asked to stop
-  1  failed while running: broker not reachable, nobody listens, fewer messages than asked for
+  1  failed while running: broker not reachable, nobody listens, fewer messages than asked for,
+     an audit that is not exact, something a doctor finds wrong
   2  a flag, setting or input cannot be used";
 
 /// Monitors machines: everything in one process with `up`, and tools to send messages, to
-/// listen to them, and to simulate many machines.
+/// listen to them, to simulate many machines, and to see that nothing is lost or wrong.
 #[derive(Debug, Parser)]
 #[command(name = crate::NAME, version, after_help = EXIT_CODES, subcommand_required = true)]
 pub(crate) struct Arguments {

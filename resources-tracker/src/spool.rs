@@ -6,7 +6,7 @@
 //!
 //! **What it promises.** A sample is in the hands of the kernel when [`Spool::append`] returns, so
 //! it survives this process, however that ends. What was appended is forced to the disk at once
-//! when nothing was for [`SYNC_PERIOD`], else when that is over. So a power cut costs samples of
+//! when nothing was for [`unsynced::SYNC_PERIOD`], else when that is over. So a power cut costs samples of
 //! five seconds at most, and an outage costs the disk one forced write in five seconds, whatever
 //! the interval of sampling: one for each sample would wear a flash card for hours to save a few
 //! seconds that a machine without power has no samples of anyway. Forcing may take long, so it is
@@ -17,6 +17,7 @@
 
 mod folder;
 mod segment;
+mod unsynced;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -28,10 +29,9 @@ use tokio::time::Instant;
 
 use crate::outbox::Sample;
 
-pub use self::folder::SpoolError;
+use self::unsynced::{Sync, Unsynced};
 
-/// Least time between two writes that are forced to the disk.
-const SYNC_PERIOD: Duration = Duration::from_secs(5);
+pub use self::folder::SpoolError;
 
 /// How long a spool that cannot be written is left alone.
 const RETRY_PERIOD: Duration = Duration::from_secs(5);
@@ -39,10 +39,6 @@ const RETRY_PERIOD: Duration = Duration::from_secs(5);
 /// Size at which a segment is full, in bytes: what is sent twice, at most, after a crash during
 /// a replay, and what is dropped at once when the spool is full.
 const SEGMENT_BYTES: u64 = 256 << 10;
-
-/// Most full segments that wait to be forced to the disk. When a disk is that slow, the others
-/// are left to the kernel, which does so within half a minute.
-const MOST_UNSYNCED: usize = 16;
 
 /// A spool has room for at least this many segments, so that dropping one drops little.
 const LEAST_SEGMENTS: u64 = 16;
@@ -95,8 +91,10 @@ pub(crate) struct Stored {
 pub(crate) struct Left {
     /// Samples, oldest first.
     pub(crate) samples: Vec<Stored>,
-    /// Samples that did not fit into the bound, with those they told of.
+    /// Samples that did not fit into the bound.
     pub(crate) dropped: u64,
+    /// The dropped samples that those told of.
+    pub(crate) told: u64,
 }
 
 /// One segment file.
@@ -128,22 +126,12 @@ pub(crate) struct Spool {
     /// The segment last read from.
     reader: Option<Open>,
     unsynced: Unsynced,
-    /// Since it could not be written: when to try again.
+    /// It could not be written, and nothing has reached the disk since.
+    troubled: bool,
+    /// While it is left alone because it could not be written: when to try again.
     retry_at: Option<Instant>,
     /// Segments dropped to make room, until told.
     dropped_segments: Vec<u64>,
-}
-
-/// What the kernel has and the disk may not.
-#[derive(Debug, Default)]
-struct Unsynced {
-    /// Full segments.
-    full: Vec<File>,
-    /// Something was appended to the open segment.
-    open: bool,
-    /// A file was made.
-    folder: bool,
-    last: Option<Instant>,
 }
 
 impl Spool {
@@ -164,6 +152,7 @@ impl Spool {
             open: None,
             reader: None,
             unsynced: Unsynced::default(),
+            troubled: false,
             retry_at: None,
             dropped_segments: Vec::new(),
         };
@@ -196,7 +185,10 @@ impl Spool {
         let dropped = self.take_dropped_segments();
         left.samples.retain(|sample| {
             let gone = dropped.contains(&sample.place.segment);
-            left.dropped += if gone { 1 + sample.dropped } else { 0 };
+            if gone {
+                left.dropped += 1;
+                left.told += sample.dropped;
+            }
             !gone
         });
         Ok(left)
@@ -215,11 +207,8 @@ impl Spool {
         self.make_room(bytes + segment::MAGIC.len() as u64);
         match self.write(&record) {
             Ok(place) => {
-                self.unsynced.open = true;
-                if self.retry_at.take().is_some() {
-                    let folder = self.folder.display();
-                    tracing::info!("samples can be written to {folder} again");
-                }
+                self.unsynced.appended();
+                self.retry_at = None;
                 Some(place)
             }
             Err(error) => {
@@ -240,11 +229,8 @@ impl Spool {
 
     /// Ends the open segment: what follows goes into another.
     fn close(&mut self) {
-        if let Some(Open { file, .. }) = self.open.take()
-            && std::mem::take(&mut self.unsynced.open)
-            && self.unsynced.full.len() < MOST_UNSYNCED
-        {
-            self.unsynced.full.push(file);
+        if let Some(Open { file, .. }) = self.open.take() {
+            self.unsynced.closed(file);
         }
     }
 
@@ -288,10 +274,11 @@ impl Spool {
     /// A new segment, with its first bytes.
     fn create(&mut self) -> io::Result<Open> {
         let number = self.next_number;
+        // Whatever happens: a name that is taken must not be in the way for ever.
+        self.next_number += 1;
         let path = folder::segment_path(&self.folder, number);
         let mut file = File::options().write(true).create_new(true).open(&path)?;
-        self.next_number += 1;
-        self.unsynced.folder = true;
+        self.unsynced.made();
         if let Err(error) = file.write_all(segment::MAGIC) {
             drop(file);
             // Empty, so at worst it is found to be torn at the next start.
@@ -307,7 +294,8 @@ impl Spool {
     /// Takes note that the disk did not take something, and says so the first time.
     fn trouble(&mut self, error: &io::Error, now: Instant) {
         self.close();
-        if self.retry_at.replace(now + RETRY_PERIOD).is_none() {
+        self.retry_at = Some(now + RETRY_PERIOD);
+        if !std::mem::replace(&mut self.troubled, true) {
             tracing::warn!(
                 %error,
                 "cannot write samples to {}: {error}; they are kept in memory only until it can \
@@ -358,7 +346,7 @@ impl Spool {
 
     fn remove(&mut self, number: u64) {
         if self.open.take_if(|open| open.number == number).is_some() {
-            self.unsynced.open = false;
+            self.unsynced.deleted();
         }
         self.reader.take_if(|reader| reader.number == number);
         let Some(segment) = self.segments.remove(&number) else { return };
@@ -374,46 +362,31 @@ impl Spool {
 
     /// When something must be forced to the disk; `None` when all of it is there.
     pub(crate) fn sync_at(&self, now: Instant) -> Option<Instant> {
-        let unsynced = self.unsynced.open || !self.unsynced.full.is_empty();
-        unsynced.then(|| self.unsynced.last.map_or(now, |last| last + SYNC_PERIOD))
+        self.unsynced.due_at(now)
     }
 
-    /// The work of forcing to the disk what is not there yet; it may block for long.
+    /// The work of forcing to the disk what is not there yet.
     pub(crate) fn begin_sync(&mut self, now: Instant) -> Sync {
-        self.unsynced.last = Some(now);
-        let mut files = std::mem::take(&mut self.unsynced.full);
-        if std::mem::take(&mut self.unsynced.open)
-            && let Some(open) = &self.open
-        {
-            match open.file.try_clone() {
-                Ok(file) => files.push(file),
-                Err(error) => self.trouble(&error, now),
-            }
-        }
-        let folder = std::mem::take(&mut self.unsynced.folder).then(|| self.folder.clone());
-        Sync { files, folder }
+        let open = self.open.as_ref().map(|open| &open.file);
+        self.unsynced.begin(&self.folder, open, now).unwrap_or_else(|error| {
+            self.trouble(&error, now);
+            Sync::default()
+        })
     }
 
     /// How that work ended.
     pub(crate) fn end_sync(&mut self, outcome: io::Result<()>, now: Instant) {
-        if let Err(error) = outcome {
-            self.trouble(&error, now);
+        match outcome {
+            Err(error) => self.trouble(&error, now),
+            // What was forced to the disk may be from before the trouble.
+            Ok(()) if self.retry_at.is_some() => {}
+            Ok(()) => {
+                if std::mem::take(&mut self.troubled) {
+                    let folder = self.folder.display();
+                    tracing::info!("samples can be written to {folder} again");
+                }
+            }
         }
-    }
-}
-
-/// Files to be forced to the disk.
-#[derive(Debug)]
-pub(crate) struct Sync {
-    files: Vec<File>,
-    folder: Option<PathBuf>,
-}
-
-impl Sync {
-    /// Blocks until the disk has everything.
-    pub(crate) fn run(self) -> io::Result<()> {
-        self.files.iter().try_for_each(File::sync_data)?;
-        self.folder.as_deref().map_or(Ok(()), folder::sync)
     }
 }
 

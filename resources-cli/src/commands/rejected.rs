@@ -181,7 +181,7 @@ async fn requeue(shelf: &mut Shelf, chosen: &Chosen) -> Result<(), Failure> {
             Err(reason) => kept.push(format!("{} stays: {reason}", Identity::of(message))),
         }
     }
-    print(&format!("{count} messages were put back\n"))?;
+    print(&format!("{} put back\n", messages_were(count)))?;
     all_done(&kept)
 }
 
@@ -196,7 +196,7 @@ async fn drop_chosen(shelf: &mut Shelf, chosen: &Chosen) -> Result<(), Failure> 
             kept.push(format!("{} stays: the link broke", Identity::of(message)));
         }
     }
-    print(&format!("{count} messages were dropped\n"))?;
+    print(&format!("{} dropped\n", messages_were(count)))?;
     all_done(&kept)
 }
 
@@ -228,6 +228,10 @@ async fn put_back(publisher: &Publisher, message: &Delivery) -> Result<(), Strin
         PublishError::Unroutable(topic) => format!("no queue takes `{topic}`"),
         error => error.to_string(),
     })
+}
+
+fn messages_were(count: u64) -> String {
+    if count == 1 { "1 message was".to_owned() } else { format!("{count} messages were") }
 }
 
 fn all_done(kept: &[String]) -> Result<(), Failure> {

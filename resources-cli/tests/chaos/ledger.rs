@@ -8,6 +8,7 @@ use resources_core::bus::{Message, Source, Start};
 use resources_core::contract::{Topic, TraceParent};
 use resources_core::test_support::{in_time, open_bus};
 use serde::Deserialize;
+use serde_json::json;
 
 /// One sample, in a line of the ledger and in an analysis.
 #[derive(Debug, Deserialize)]
@@ -93,6 +94,17 @@ impl Stream {
             .collect();
         let some = &missing[..missing.len().min(20)];
         assert!(missing.is_empty(), "the stream lacks {} samples: {some:?} …", missing.len());
+    }
+
+    /// Writes what there is of `host` as a ledger to `path`.
+    pub(crate) fn write_ledger(&self, host: &str, path: &Path) {
+        let runs = self.samples.iter().filter(|((of, _), _)| of == host);
+        let lines = runs.flat_map(|((host, run), sequences)| {
+            let line =
+                move |sequence: &u64| json!({"host": host, "run": run, "sequence": sequence});
+            sequences.iter().map(move |sequence| format!("{}\n", line(sequence)))
+        });
+        std::fs::write(path, lines.collect::<String>()).expect("a file");
     }
 
     /// Panics unless `host` has one run, with every sequence from 0 on.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use resources_core::bus::{Pattern, Source};
 use resources_core::test_support::{in_time, open_bus};
+use tokio::process::Command;
 
 use super::broker::Broker;
 use super::faults::say;
@@ -32,6 +33,8 @@ pub(crate) struct Stage {
     pub(crate) broker: Broker,
     pub(crate) lines: Vec<(Line, Proxy)>,
     pub(crate) programs: Vec<Program>,
+    /// Address of the web server.
+    page: String,
     folder: PathBuf,
 }
 
@@ -49,8 +52,10 @@ impl Stage {
         for line in [Line::Trackers, Line::Analyzers, Line::Web] {
             lines.push((line, Proxy::start(broker.port()).await));
         }
-        let programs = programs(settings, &folder, &lines);
-        let mut stage = Self { lines, programs, folder, broker };
+        let listen = format!("127.0.0.1:{}", free_port());
+        let programs = programs(settings, &folder, &lines, &listen);
+        let page = format!("http://{listen}/");
+        let mut stage = Self { broker, lines, programs, page, folder };
         stage.hear_from_everyone().await;
         stage.broker.settle().await;
         stage.note_resident();
@@ -71,16 +76,21 @@ impl Stage {
         assert_eq!(refused, 0, "messages were set aside");
         let stream = Stream::read(&self.broker.url()).await;
         stream.must_hold(&sampled);
+        let mut ledgers = vec![ledger];
         for host in ["tracker-0", "tracker-1"] {
             stream.must_be_gapless(host);
+            let path = self.folder.join(format!("{host}.ledger"));
+            stream.write_ledger(host, &path);
+            ledgers.push(path);
         }
+        self.audit(&ledgers).await;
         for name in ["analyzer-0", "analyzer-1", "web"] {
             self.program(name).end().await;
         }
         let count: usize = sampled.values().map(std::collections::BTreeSet::len).sum();
         say(&format_args!(
-            "{count} simulated samples, all in the stream; of its {} analyses {} came twice; \
-             the broker was killed {} times",
+            "{count} simulated samples, all in the stream and in history; of the {} analyses in \
+             the stream {} came twice; the broker was killed {} times",
             stream.read, stream.repeated, self.broker.kills
         ));
         for line in resident {
@@ -108,6 +118,17 @@ impl Stage {
             in_time(&waited, heard.next()).await.expect("the bus is open");
         }
         bus.close().await;
+    }
+
+    /// History must hold every sample, and none twice.
+    async fn audit(&self, ledgers: &[PathBuf]) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_resources"));
+        command.args(["audit", "--within", "5m", "--web", &self.page]).args(ledgers).env_clear();
+        let audit = command.kill_on_drop(true).output().await.expect("the program starts");
+        let (table, verdict) =
+            (String::from_utf8_lossy(&audit.stdout), String::from_utf8_lossy(&audit.stderr));
+        say(&format_args!("{table}{verdict}"));
+        assert!(audit.status.success(), "{verdict} see {}", self.folder.display());
     }
 
     /// Waits until the analyzers have taken and acknowledged every measure.
@@ -142,7 +163,13 @@ impl Stage {
     }
 }
 
-fn programs(settings: &Settings, folder: &Path, lines: &[(Line, Proxy)]) -> Vec<Program> {
+fn programs(
+    settings: &Settings,
+    folder: &Path,
+    lines: &[(Line, Proxy)],
+    listen: &str,
+) -> Vec<Program> {
+    let file = |name: &str| folder.join(name).to_str().expect("a path of this test").to_owned();
     let url = |wanted: Line| {
         let found = lines.iter().find(|(line, _)| *line == wanted);
         found.map(|(_, proxy)| proxy.url("")).expect("every line has a proxy")
@@ -156,16 +183,16 @@ fn programs(settings: &Settings, folder: &Path, lines: &[(Line, Proxy)]) -> Vec<
     for name in ["analyzer-0", "analyzer-1"] {
         start(name, "resources-analyzer", &analyzers, &[]);
     }
-    let listen = format!("127.0.0.1:{}", free_port());
-    start("web", "resources-web", &web, &["--listen", &listen]);
+    let history = file("history.sqlite");
+    start("web", "resources-web", &web, &["--listen", listen, "--history", &history]);
     for name in ["tracker-0", "tracker-1"] {
         let arguments = ["--host", name, "--interval", &settings.interval];
         start(name, "resources-tracker", &trackers, &arguments);
     }
-    let (hosts, ledger) = (settings.hosts.to_string(), folder.join("ledger"));
+    let (hosts, ledger) = (settings.hosts.to_string(), file("ledger"));
     let arguments = [
         &["simulate", "--hosts", &hosts, "--interval", &settings.interval][..],
-        &["--ledger", ledger.to_str().expect("a path of this test is text")],
+        &["--ledger", &ledger],
         // Never the reason for a loss here: as much as is needed, as long as it takes.
         &["--buffer", "10000000", "--drain", "10m"],
     ];

@@ -1,8 +1,9 @@
-//! A running program and its lines.
+//! A running program and its lines, and the broker it speaks to.
 
 use std::process::{ExitStatus, Output, Stdio};
 use std::time::Duration;
 
+use resources_core::test_support::{shared_broker, unique_exchange};
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 use tokio::time::timeout;
@@ -96,5 +97,35 @@ impl Running {
         };
         let status = timeout(LONG, read).await.expect("it ends");
         (status, rest)
+    }
+}
+
+/// Arguments that lead to the broker of these tests.
+pub(crate) struct Broker {
+    pub(crate) exchange: String,
+}
+
+impl Broker {
+    pub(crate) fn new() -> Self {
+        Self { exchange: unique_exchange() }
+    }
+
+    pub(crate) fn with<'a>(&'a self, arguments: &[&'a str]) -> Vec<&'a str> {
+        let broker = ["--broker-url", shared_broker(), "--exchange", &self.exchange];
+        [arguments, &broker].concat()
+    }
+
+    /// A listener that is listening.
+    pub(crate) async fn listen(&self, arguments: &[&str]) -> Running {
+        let mut listener = Running::start(&self.with(&[&["listen"], arguments].concat()));
+        let told = listener.error_line().await;
+        assert!(told.starts_with("listening to "), "{told}");
+        listener
+    }
+
+    pub(crate) async fn send(&self, arguments: &[&str]) {
+        let output = run(&self.with(&[&["send"], arguments].concat())).await;
+        assert!(output.status.success(), "{}", errors(&output));
+        assert_eq!(errors(&output), "");
     }
 }

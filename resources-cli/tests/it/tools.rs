@@ -3,42 +3,12 @@
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use resources_core::test_support::{shared_broker, unique_exchange};
+use resources_core::test_support::shared_broker;
 use serde_json::Value;
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::timeout;
 
-use crate::support::{Running, ended, errors, resources, run};
-
-/// Arguments that lead to the broker of these tests.
-struct Broker {
-    exchange: String,
-}
-
-impl Broker {
-    fn new() -> Self {
-        Self { exchange: unique_exchange() }
-    }
-
-    fn with<'a>(&'a self, arguments: &[&'a str]) -> Vec<&'a str> {
-        let broker = ["--broker-url", shared_broker(), "--exchange", &self.exchange];
-        [arguments, &broker].concat()
-    }
-
-    /// A listener that is listening.
-    async fn listen(&self, arguments: &[&str]) -> Running {
-        let mut listener = Running::start(&self.with(&[&["listen"], arguments].concat()));
-        let told = listener.error_line().await;
-        assert!(told.starts_with("listening to "), "{told}");
-        listener
-    }
-
-    async fn send(&self, arguments: &[&str]) {
-        let output = run(&self.with(&[&["send"], arguments].concat())).await;
-        assert!(output.status.success(), "{}", errors(&output));
-        assert_eq!(errors(&output), "");
-    }
-}
+use crate::support::{Broker, ended, errors, resources, run};
 
 fn parsed(line: &str) -> Value {
     serde_json::from_str(line).expect("a line is JSON")

@@ -31,6 +31,15 @@ async fn flags_and_values_that_cannot_be_used_are_named() {
     refused(&["simulate", "--hosts", "0"], &["--hosts"]).await;
     refused(&["simulate", "--hosts", "2", "--interval", "1ms"], &["10ms"]).await;
     refused(&["simulate", "--hosts", "2", "--name-prefix", "a b"], &["--name-prefix"]).await;
+    refused(&["simulate", "--hosts", "2", "--ledger", "/nowhere/a"], &["--ledger"]).await;
+    refused(&["audit"], &["LEDGER"]).await;
+    refused(&["audit", "/nowhere/a"], &["/nowhere/a", "ledger"]).await;
+    refused(&["audit", "a", "--web", "https://a/"], &["--web", "https"]).await;
+    refused(&["doctor", "--web", "here"], &["--web", "http://"]).await;
+    refused(&["rejected", "fly"], &["fly"]).await;
+    refused(&["rejected", "show", "x"], &["NUMBER"]).await;
+    refused(&["rejected", "requeue"], &["--all"]).await;
+    refused(&["rejected", "drop", "--all"], &["--yes"]).await;
 }
 
 #[tokio::test]
@@ -60,7 +69,10 @@ async fn help_tells_every_command_and_the_exit_codes() {
         (&["up", "--help"], &["--host", "--cpu-high", "--listen", "--page-dir", "memory:"]),
         (&["send", "--help"], &["JSON string", "--timeout", "Exit codes"]),
         (&["listen", "--help"], &["--count", "--for", "Exit codes"]),
-        (&["simulate", "--help"], &["--hosts", "--seed", "Exit codes"]),
+        (&["simulate", "--help"], &["--hosts", "--seed", "--ledger", "Exit codes"]),
+        (&["audit", "--help"], &["LEDGER", "--within", "--json", "Exit codes"]),
+        (&["doctor", "--help"], &["--web", "--json", "Exit codes"]),
+        (&["rejected", "--help"], &["list", "show", "requeue", "drop", "Exit codes"]),
     ] {
         let output = run(arguments).await;
         assert_eq!(output.status.code(), Some(0));

@@ -62,7 +62,7 @@ impl Held {
             for sample in left.samples {
                 held.ring.restore(sample.place, sample.dropped);
             }
-            held.count_dropped(left.dropped, 0);
+            held.count_dropped(left.dropped, left.told);
         }
         held
     }

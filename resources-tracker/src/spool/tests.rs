@@ -5,6 +5,7 @@ use resources_core::bus::Message;
 use resources_core::contract::{Topic, TraceParent};
 use tempfile::TempDir;
 
+use super::unsynced::SYNC_PERIOD;
 use super::*;
 
 fn sample(number: u64, body_bytes: usize) -> Sample {
@@ -186,10 +187,13 @@ fn a_disk_that_takes_nothing_is_left_alone_for_a_while_and_then_tried_again() {
     fs::create_dir(segment_file(&folder, 1)).unwrap();
     assert_eq!(spool.append(&sample(1, 10), now), None);
     let retry_at = spool.retry_at().unwrap();
-    fs::remove_dir(segment_file(&folder, 1)).unwrap();
     assert_eq!(spool.append(&sample(1, 10), now), None, "not yet");
     let after = spool.append(&sample(1, 10), retry_at).unwrap();
     assert_eq!(spool.retry_at(), None);
+    assert!(spool.troubled, "until the disk has it");
+    let synced = spool.begin_sync(retry_at).run();
+    spool.end_sync(synced, retry_at);
+    assert!(!spool.troubled);
     assert_eq!(numbers(&mut spool, &[before, after]), [0, 1]);
 }
 
