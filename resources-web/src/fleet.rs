@@ -72,7 +72,7 @@ enum Place {
 /// What is kept of one host at full resolution.
 #[derive(Debug)]
 pub(crate) struct RecentSamples {
-    /// From when on nothing is missing.
+    /// From when on every sample that came is there.
     pub(crate) since_ms: u64,
     /// Time between samples, as the tracker promises it; above 0.
     pub(crate) interval_ms: Option<u64>,

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse as _, Response};
+use resources_core::contract::HostName;
 use resources_core::service::now_ms;
 use serde::{Serialize, Serializer};
 
@@ -11,6 +12,7 @@ use super::{Asked, NO_STORE, read_error, reader, unknown_host};
 use crate::error::ApiError;
 use crate::fleet::{self, RECENT_MS, RecentSamples};
 use crate::history::read::{self, Cell, Grid, Plan, Range, Recent, Series, Source};
+use crate::history::{Reader, Tier};
 use crate::server::AppState;
 
 pub(super) const PARAMETERS: &[&str] = &["from", "to", "points", "resource"];
@@ -83,34 +85,22 @@ pub(super) async fn history(
     let now_ms = now_ms();
     let Question { range, points, resources } = Question::read(sent.as_deref(), now_ms)?;
     let recent = state.live().recent(host.as_str(), 0, 0);
-    let at_full_resolution = recent
-        .as_ref()
-        .filter(|_| resources.iter().all(|resource| fleet::is_kept(resource)))
-        .and_then(|recent| {
-            let since_ms = recent.since_ms.max(now_ms.saturating_sub(RECENT_MS));
-            recent.interval_ms.map(|interval_ms| Recent { since_ms, interval_ms })
-        });
+    let at_full_resolution =
+        recent.as_ref().and_then(|recent| at_full_resolution(recent, &resources, now_ms));
     let retention = state.history().retention().unwrap_or_default();
     let plan = Plan::new(range, points, &retention, at_full_resolution, now_ms);
     let grid = plan.grid;
-    let mut series = match plan.source {
+    let stored = match plan.source {
         Source::Raw => None,
         Source::Tier(tier) => {
-            let (asked, resources) = (host.clone(), resources.clone());
-            let found = reader.read(move |connection| {
-                let Some(host_id) = read::host_id(connection, asked.as_str())? else {
-                    return Ok(None);
-                };
-                read::series(connection, tier, host_id, &resources, grid).map(Some)
-            });
-            let found = found.await.map_err(|error| read_error(&error))?;
-            if found.is_none() && recent.is_none() {
+            let stored = stored(reader, tier, host.clone(), resources.clone(), grid).await?;
+            if stored.is_none() && recent.is_none() {
                 return Err(unknown_host(host.as_str()));
             }
-            found
+            stored
         }
-    }
-    .unwrap_or_else(|| {
+    };
+    let mut series = stored.unwrap_or_else(|| {
         resources.iter().map(|resource| Series::empty(resource, grid.columns)).collect()
     });
     // What is not in the database yet is in memory: the newest columns have no gap.
@@ -130,6 +120,34 @@ pub(super) async fn history(
     Ok((NO_STORE, Json(answer)).into_response())
 }
 
+/// What memory can answer of all `resources`, when the tracker says how far apart samples are.
+fn at_full_resolution(
+    recent: &RecentSamples,
+    resources: &[Box<str>],
+    now_ms: u64,
+) -> Option<Recent> {
+    let has_all = resources.iter().all(|resource| fleet::is_kept(resource));
+    let interval_ms = recent.interval_ms.filter(|_| has_all)?;
+    let since_ms = recent.since_ms.max(now_ms.saturating_sub(RECENT_MS));
+    Some(Recent { since_ms, interval_ms })
+}
+
+/// What the database holds; `None` when it has nothing of the host.
+async fn stored(
+    reader: &Reader,
+    tier: Tier,
+    host: HostName,
+    resources: Vec<Box<str>>,
+    grid: Grid,
+) -> Result<Option<Vec<Series>>, ApiError> {
+    let found = reader.read(move |connection| match read::host_id(connection, host.as_str())? {
+        Some(host_id) => read::series(connection, tier, host_id, &resources, grid).map(Some),
+        None => Ok(None),
+    });
+    found.await.map_err(|error| read_error(&error))
+}
+
+/// Completes what was stored with what is in memory.
 fn complete(series: &mut [Series], recent: &RecentSamples, grid: Grid) {
     let mut cells = vec![Cell::default(); grid.columns];
     for one in series.iter_mut().filter(|one| fleet::is_kept(&one.resource)) {

@@ -7,7 +7,7 @@ use crate::history::Tier;
 use crate::history::read::{Range, tier_name};
 
 /// Resources or hosts one question may name.
-pub(super) const MAX_NAMES: usize = 64;
+const MAX_NAMES: usize = 64;
 
 /// The last millisecond that may be asked for: the end of the year 9999.
 const MAX_TIME_MS: u64 = 253_402_300_799_999;

@@ -81,7 +81,7 @@ pub(crate) fn is_kept(resource: &str) -> bool {
 #[derive(Debug, Default)]
 pub(super) struct Recent {
     samples: VecDeque<Sample>,
-    /// From when on nothing was dropped.
+    /// From when on nothing was dropped; 0 when nothing was at all.
     since_ms: u64,
 }
 
@@ -137,9 +137,11 @@ impl Recent {
         }
     }
 
-    /// From when on nothing was dropped, in milliseconds since the epoch.
-    pub(super) const fn since_ms(&self) -> u64 {
-        self.since_ms
+    /// From when on every sample that came is here, in milliseconds since the epoch. What was
+    /// before the first one nobody here has heard.
+    pub(super) fn since_ms(&self) -> u64 {
+        let first_ms = self.samples.front().map_or(u64::MAX, |first| first.timestamp_ms);
+        if self.since_ms > 0 { self.since_ms } else { first_ms }
     }
 
     /// The samples from one instant to before another, oldest first.
@@ -177,8 +179,9 @@ mod tests {
     #[test]
     fn five_minutes_are_kept_and_no_more_samples_than_there_may_be() {
         let mut recent = Recent::default();
-        for second in 0..1_000 {
+        for second in 1..1_000 {
             recent.push_newest(sample(second * 1_000));
+            assert!(second > 300 || recent.since_ms() == 1_000, "nothing was dropped yet");
         }
         assert_eq!((times(&recent).len(), times(&recent)[0]), (301, 699_000));
         assert_eq!(recent.since_ms(), 698_001);

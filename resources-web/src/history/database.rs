@@ -28,8 +28,13 @@ const WRITER_CACHE_KIB: i64 = 16 * 1024;
 /// Pages of a reader's cache, in KiB.
 const READER_CACHE_KIB: i64 = 2 * 1024;
 
-/// To what the write-ahead log is cut once it was written back, in bytes.
-const LOG_BYTES: i64 = 32 << 20;
+/// Size of a page, in bytes. A batch of a large fleet adds a row to every series, and so writes a
+/// page of each: small ones keep the disk from writing far more than was added.
+const PAGE_BYTES: i64 = 1_024;
+
+/// The write-ahead log is written back when it is this large, in bytes, and cut to it. A page
+/// that several batches changed is then written back once.
+const LOG_BYTES: i64 = 64 << 20;
 
 /// Most a database in memory may take, in bytes; then history lags until old rows have gone.
 const MEMORY_BYTES: i64 = 512 << 20;
@@ -173,14 +178,13 @@ impl Database {
             Address::File(_) => {
                 connection.pragma_update(None, "journal_mode", "WAL")?;
                 connection.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
+                connection.pragma_update(None, "wal_autocheckpoint", LOG_BYTES / PAGE_BYTES)?;
                 // A power cut may undo the last batches, each whole: its rows, the samples it
                 // took in and its place in the stream. The stream is then read again from there.
                 connection.pragma_update(None, "synchronous", "NORMAL")?;
             }
             Address::Memory(_) => {
-                let page_bytes: i64 =
-                    connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
-                connection.pragma_update(None, "max_page_count", MEMORY_BYTES / page_bytes)?;
+                connection.pragma_update(None, "max_page_count", MEMORY_BYTES / PAGE_BYTES)?;
                 connection.pragma_update(None, "journal_mode", "MEMORY")?;
             }
         }
@@ -223,6 +227,7 @@ fn make(connection: &Connection) -> rusqlite::Result<()> {
     if version != 0 {
         return Ok(());
     }
+    connection.pragma_update(None, "page_size", PAGE_BYTES)?;
     // Pages that retention frees can be given back to the system, a few at a time.
     connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     connection.execute_batch(&format!(

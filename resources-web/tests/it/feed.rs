@@ -1,6 +1,9 @@
 use std::num::NonZeroU16;
+use std::time::{Duration, Instant};
 
 use resources_core::bus::{Bus, BusConfig, Source};
+use resources_core::contract::Analysis;
+use resources_core::service::now_ms;
 use resources_core::test_support::{eventually, in_time};
 
 use crate::dashboard::{Dashboard, analysis, publish, publish_raw};
@@ -50,6 +53,42 @@ async fn an_older_sample_never_replaces_a_newer_one() {
     let listed = async || dashboard.get("/api/v1/hosts").await.json();
     eventually("all are taken in", async || listed().await["hosts"][1].is_object()).await;
     assert_eq!(listed().await["hosts"][0]["sequence"], 9);
+    dashboard.stop().await;
+}
+
+#[tokio::test]
+async fn while_a_backlog_comes_in_the_newest_is_shown_within_two_seconds_and_never_replaced() {
+    const ROUNDS: u64 = 10;
+    const BACKLOG: u64 = 300;
+    let dashboard = Dashboard::start(&[]).await;
+    let mut browser = dashboard.connect().await;
+    let begin_ms = now_ms();
+    let sample = |sequence: u64| {
+        let timestamp_ms = begin_ms - 3_600_000 + sequence;
+        Analysis { timestamp_ms, ..analysis("a", sequence, 1.0) }
+    };
+    // An hour later than the backlog.
+    let newest = |round: u64| sample(3_600_000 + round);
+    dashboard.publish(&newest(0)).await;
+    browser.until("a", newest(0).sequence.unwrap()).await;
+    let mut shown = 0;
+    let mut late = 0;
+    for round in 1..=ROUNDS {
+        for number in 0..BACKLOG {
+            dashboard.publish(&sample((round - 1) * BACKLOG + number)).await;
+        }
+        let sequence = newest(round).sequence.unwrap();
+        let published = Instant::now();
+        dashboard.publish(&newest(round)).await;
+        for message in browser.until("a", sequence).await {
+            let host = &message["hosts"][0];
+            assert!(host["sequence"].as_u64().unwrap() >= shown, "an old one replaced a newer");
+            shown = host["sequence"].as_u64().unwrap();
+            late = host["late_samples"].as_u64().unwrap_or(0);
+        }
+        assert!(published.elapsed() < Duration::from_secs(2), "{:?}", published.elapsed());
+    }
+    assert_eq!(late, ROUNDS * BACKLOG);
     dashboard.stop().await;
 }
 

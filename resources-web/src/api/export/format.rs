@@ -88,7 +88,7 @@ impl RowWriter {
         let line = Line {
             host: row.host,
             resource: row.resource,
-            timestamp_ms: row.bucket_s * 1000,
+            timestamp_ms: row.bucket_s.saturating_mul(1000),
             minimum: from_hundredths(row.cell.minimum),
             average: row.cell.average(),
             maximum: from_hundredths(row.cell.maximum),

@@ -77,13 +77,16 @@ fn a_damaged_database_is_refused_and_not_touched() {
     let cut = whole[..middle].to_vec();
     let mut overwritten = whole.clone();
     overwritten[middle..middle + 4_096].fill(0xa5);
-    let mut other_tables = whole.clone();
-    let at = whole.windows(9).position(|bytes| bytes == b"bucket_s ").unwrap();
-    other_tables[at..at + 8].copy_from_slice(b"bucket_x");
+    let other_tables = {
+        let place = Place::new();
+        drop(place.recorder());
+        place.beside().execute_batch("ALTER TABLE run RENAME COLUMN name TO title").unwrap();
+        bytes_of(&place.file())
+    };
     for (bytes, what) in [(cut, "cut"), (overwritten, "overwritten"), (other_tables, "tables")] {
         let place = Place::new();
         std::fs::write(place.file(), &bytes).unwrap();
-        let refused = Recorder::open(&place.location(), LIMITS).unwrap_err();
+        let refused = Recorder::open(&place.location(), LIMITS).expect_err(what);
         assert!(matches!(refused, OpenError::Damaged { .. }), "{what}: {refused}");
         assert_eq!(bytes_of(&place.file()), bytes, "{what}");
         assert_eq!(place.files(), ["history.sqlite", "history.sqlite.lock"], "{what}");
