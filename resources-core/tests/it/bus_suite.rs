@@ -43,6 +43,7 @@ over_both_transports! {
     consumers_of_measures_share_them
     what_was_not_acknowledged_comes_again
     acknowledged_messages_do_not_come_again
+    one_message_is_acknowledged_and_those_before_it_are_not
     every_reader_of_the_stream_gets_all_of_it_from_where_it_starts
     a_stream_made_anew_is_read_from_its_beginning
     the_place_of_a_message_is_what_it_is_read_on_from
@@ -174,6 +175,19 @@ async fn acknowledged_messages_do_not_come_again(bus: Bus) {
     publish(&bus, "web.measure", "the next").await;
     let mut second = subscribed(&bus, Source::Measures).await;
     assert_eq!(bodies(&mut second, 1).await, ["the next"]);
+    bus.close().await;
+}
+
+async fn one_message_is_acknowledged_and_those_before_it_are_not(bus: Bus) {
+    let mut first = subscribed(&bus, Source::Measures).await;
+    for number in ["1", "2", "3"] {
+        publish(&bus, "web.measure", number).await;
+    }
+    let (_, second, _) = (next(&mut first).await, next(&mut first).await, next(&mut first).await);
+    assert!(first.acknowledge_one(second.receipt).await);
+    drop(first);
+    let mut again = subscribed(&bus, Source::Measures).await;
+    assert_eq!(bodies(&mut again, 2).await, ["1", "3"]);
     bus.close().await;
 }
 
