@@ -5,6 +5,7 @@ mod broker;
 mod faults;
 mod ledger;
 mod links;
+mod present;
 mod processes;
 mod proxy;
 mod settings;

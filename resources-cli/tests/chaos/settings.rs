@@ -19,15 +19,29 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
+    /// A short run, whatever the environment says.
+    pub(crate) fn usual() -> Self {
+        Self {
+            duration: Duration::from_secs(24),
+            outage: Duration::from_secs(30),
+            seed: 1,
+            hosts: 20,
+            interval: "200ms".to_owned(),
+        }
+    }
+
     /// A short run unless the environment says otherwise.
     pub(crate) fn from_environment() -> Self {
-        let minutes = |minutes: f64| Duration::from_secs_f64(minutes * 60.0);
+        let minutes = |name: &str, usual: Duration| {
+            Duration::from_secs_f64(variable(name, usual.as_secs_f64() / 60.0) * 60.0)
+        };
+        let usual = Self::usual();
         Self {
-            duration: minutes(variable("CHAOS_MINUTES", 0.4)),
-            outage: minutes(variable("CHAOS_OUTAGE_MINUTES", 0.5)),
-            seed: variable("CHAOS_SEED", 1),
-            hosts: variable("CHAOS_HOSTS", 20),
-            interval: variable("CHAOS_INTERVAL", "200ms".to_owned()),
+            duration: minutes("CHAOS_MINUTES", usual.duration),
+            outage: minutes("CHAOS_OUTAGE_MINUTES", usual.outage),
+            seed: variable("CHAOS_SEED", usual.seed),
+            hosts: variable("CHAOS_HOSTS", usual.hosts),
+            interval: variable("CHAOS_INTERVAL", usual.interval),
         }
     }
 }

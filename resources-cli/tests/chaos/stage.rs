@@ -34,7 +34,7 @@ pub(crate) struct Stage {
     pub(crate) lines: Vec<(Line, Proxy)>,
     pub(crate) programs: Vec<Program>,
     /// Address of the web server.
-    page: String,
+    pub(crate) page: String,
     folder: PathBuf,
 }
 
@@ -103,7 +103,7 @@ impl Stage {
         self.folder.join("ledger")
     }
 
-    fn program(&mut self, name: &str) -> &mut Program {
+    pub(crate) fn program(&mut self, name: &str) -> &mut Program {
         let found = self.programs.iter_mut().find(|program| program.name == name);
         found.expect("it is one of the programs")
     }

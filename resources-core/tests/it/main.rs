@@ -1,6 +1,7 @@
 //! Tests of the core from outside.
 #![expect(clippy::unwrap_used, reason = "a test ends when its ground gives way")]
 
+mod any_bytes;
 mod bus_suite;
 mod contract_golden;
 mod inspect;

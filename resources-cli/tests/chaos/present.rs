@@ -1,0 +1,148 @@
+//! The page shows every host of now: while a backlog is sent, and soon after a restart.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use resources_core::test_support::in_time;
+use serde::Deserialize;
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::{self, Utf8Bytes};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+use super::ALONE;
+use super::faults::say;
+use super::settings::Settings;
+use super::stage::Stage;
+
+/// How old the newest sample of any host may be on the page, in milliseconds.
+const MOST_BEHIND_MS: u64 = 2_000;
+
+/// How long the broker is away; the backlog of this takes as long again to send, about.
+const OUTAGE: Duration = Duration::from_secs(15);
+
+/// How long links have to come back.
+const RECONNECT: Duration = Duration::from_secs(5);
+
+/// How long the page is watched: less than the backlog takes.
+const WATCHED: Duration = Duration::from_secs(5);
+
+#[derive(Deserialize)]
+struct Message {
+    #[serde(rename = "type")]
+    kind: String,
+    server_time_ms: u64,
+    #[serde(default)]
+    hosts: Vec<Host>,
+}
+
+#[derive(Deserialize)]
+struct Host {
+    host: String,
+    timestamp_ms: u64,
+    #[serde(default)]
+    late_samples: u64,
+}
+
+/// What a page knows: of each host the time of its newest sample, and how many came late.
+#[derive(Default)]
+struct Page(HashMap<String, (u64, u64)>);
+
+impl Page {
+    fn read(&mut self, message: &str) -> u64 {
+        let message: Message = serde_json::from_str(message).expect("a message of the server");
+        if message.kind == "snapshot" {
+            self.0.clear();
+        }
+        for host in message.hosts {
+            self.0.insert(host.host, (host.timestamp_ms, host.late_samples));
+        }
+        message.server_time_ms
+    }
+
+    /// Age of the newest sample of the host that is furthest behind, and its name.
+    fn furthest_behind(&self, now_ms: u64) -> (u64, &str) {
+        let ages =
+            self.0.iter().map(|(host, (at_ms, _))| (now_ms.saturating_sub(*at_ms), host.as_str()));
+        ages.max().expect("hosts are known")
+    }
+
+    fn late(&self) -> u64 {
+        self.0.values().map(|(_, late)| late).sum()
+    }
+}
+
+/// A page over a WebSocket; `None` while nobody serves it.
+async fn open(stage: &Stage) -> Option<WebSocketStream<MaybeTlsStream<TcpStream>>> {
+    let address = format!("{}ws", stage.page.replacen("http", "ws", 1));
+    connect_async(&address).await.ok().map(|(socket, _)| socket)
+}
+
+/// The next message the page can read.
+async fn next_text(socket: &mut WebSocketStream<MaybeTlsStream<TcpStream>>) -> Utf8Bytes {
+    loop {
+        let message = in_time("a message", socket.next()).await.expect("it goes on");
+        if let tungstenite::Message::Text(text) = message.expect("the line holds") {
+            return text;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "its limit is that of a release build; `make chaos` runs it"]
+async fn a_thousand_hosts_are_live_again_within_3_s_of_a_restart_of_web() {
+    let _alone = ALONE.lock().await;
+    let settings = Settings { hosts: 1_000, interval: "1s".to_owned(), ..Settings::usual() };
+    let mut stage = Stage::start(&settings).await;
+    // Long enough for a backlog that a reader could get lost in.
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    stage.program("web").kill().await;
+    let begun = Instant::now();
+    stage.program("web").start_again();
+    // No event tells another process that a port is open, so it is tried.
+    let mut socket = loop {
+        match open(&stage).await {
+            Some(socket) => break socket,
+            None => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    };
+    let mut page = Page::default();
+    loop {
+        let now_ms = page.read(&next_text(&mut socket).await);
+        if page.0.len() == 1_002 && page.furthest_behind(now_ms).0 <= MOST_BEHIND_MS {
+            break;
+        }
+    }
+    let took = begun.elapsed();
+    say(&format_args!("after a restart of web the page was live with all hosts in {took:?}"));
+    assert!(took <= Duration::from_secs(3), "{took:?}");
+    stage.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_a_backlog_is_sent_the_page_shows_every_host_of_now() {
+    let _alone = ALONE.lock().await;
+    let mut stage = Stage::start(&Settings::usual()).await;
+    stage.broker.be_down_for(OUTAGE).await;
+    tokio::time::sleep(RECONNECT).await;
+
+    let mut socket = open(&stage).await.expect("the page is served");
+    let mut page = Page::default();
+    let (mut worst, mut late_before) = (0, None);
+    let end = Instant::now() + WATCHED;
+    while Instant::now() < end {
+        let now_ms = page.read(&next_text(&mut socket).await);
+        let (behind_ms, host) = page.furthest_behind(now_ms);
+        assert!(behind_ms <= MOST_BEHIND_MS, "{host} is {behind_ms} ms behind");
+        worst = worst.max(behind_ms);
+        late_before.get_or_insert(page.late());
+    }
+    let late = page.late() - late_before.expect("a message came");
+    say(&format_args!(
+        "while {late} late samples came, the page was at most {worst} ms behind for any of {} hosts",
+        page.0.len()
+    ));
+    assert!(late > 100, "the backlog was over before anyone looked");
+    stage.finish().await;
+}
