@@ -84,11 +84,19 @@ impl Hand {
     async fn at_broker(mut self, broker: &mut Broker) {
         let mut bag = Vec::new();
         while let Some((fault, time)) = self.next(&mut bag, &AT_BROKER).await {
-            say(&format_args!("broker: {fault:?} for {time:?}"));
             match fault {
-                AtBroker::Kill => broker.be_down_for(time).await,
-                AtBroker::CloseConnections => broker.close_connections().await,
-                AtBroker::MemoryAlarm => broker.raise_memory_alarm(time).await,
+                AtBroker::Kill => {
+                    say(&format_args!("broker: killed for {time:.1?}"));
+                    broker.be_down_for(time).await;
+                }
+                AtBroker::CloseConnections => {
+                    say(&"broker: closes every connection");
+                    broker.close_connections().await;
+                }
+                AtBroker::MemoryAlarm => {
+                    say(&format_args!("broker: memory alarm for {time:.1?}"));
+                    broker.raise_memory_alarm(time).await;
+                }
             }
         }
     }
@@ -96,7 +104,7 @@ impl Hand {
     async fn elsewhere(mut self, programs: &mut [Program], lines: &[(Line, Proxy)]) {
         let mut bag = Vec::new();
         while let Some((fault, time)) = self.next(&mut bag, &ELSEWHERE).await {
-            say(&format_args!("elsewhere: {fault:?} for {time:?}"));
+            say(&format_args!("elsewhere: {fault:?} for {time:.1?}"));
             match fault {
                 Elsewhere::KillAnalyzer(number) => {
                     kill_for(programs, &format!("analyzer-{number}"), time).await;
