@@ -23,7 +23,7 @@ const HOSTS: &str = "1000";
 
 /// Until the memory of the server has settled: it keeps recent points of every host, and its
 /// allocator takes some minutes more. For a quick run only until every host has sent.
-const WARM_UP: (u64, u64) = (300, 10);
+const WARM_UP: (u64, u64) = (200, 10);
 
 /// For the browser to start and end besides what it watches.
 const BROWSER_LIMIT: Duration = Duration::from_secs(90);

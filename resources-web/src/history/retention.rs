@@ -130,8 +130,13 @@ fn series(
         let Some((host_id, resource_id, oldest_s)) = found else {
             return Ok(Stage::Series(tier_index + 1, BEFORE_ALL));
         };
+        let oldest_s = oldest_s.cast_unsigned();
+        if oldest_s >= keep_from_s {
+            behind = (host_id, resource_id);
+            continue;
+        }
         // So many buckets there may be from the oldest on, and no more.
-        let reach_s = oldest_s.cast_unsigned() + rows_left * tier.width_s();
+        let reach_s = oldest_s + rows_left * tier.width_s();
         let deleted =
             delete.execute((host_id, resource_id, keep_from_s.min(reach_s).cast_signed()))?;
         if reach_s < keep_from_s {

@@ -75,7 +75,7 @@ fn a_damaged_database_is_refused_and_not_touched() {
     };
     let middle = whole.len() / 2 / 4_096 * 4_096;
     let cut = whole[..middle].to_vec();
-    let mut overwritten = whole.clone();
+    let mut overwritten = whole;
     overwritten[middle..middle + 4_096].fill(0xa5);
     let other_tables = {
         let place = Place::new();
