@@ -55,7 +55,8 @@ fuzz_target!(|frames: &[u8]| {
     let address = server();
     let upgrade = "GET /ws HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
                    Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
-    ask(address, upgrade, frames);
+    let answer = ask(address, upgrade, frames);
+    assert!(answer.starts_with(b"HTTP/1.1 101"), "the frames are read");
     let answer = ask(address, "GET /healthz HTTP/1.1\r\nConnection: close\r\n", &[]);
     assert!(answer.starts_with(b"HTTP/1.1 200"), "others are answered as before");
 });

@@ -65,6 +65,11 @@ pub(crate) fn parse_base(text: &str) -> Result<Url, String> {
         }
         _ => return Err("not the address of a server; write http://127.0.0.1:8888/".to_owned()),
     }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("no login is sent, and none may be in the address: it would be shown in \
+                    errors"
+            .to_owned());
+    }
     if !url.path().ends_with('/') {
         url.set_path(&format!("{}/", url.path()));
     }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use resources_core::contract::Measure;
@@ -30,7 +30,8 @@ pub(crate) struct LedgerWriter {
 impl LedgerWriter {
     /// Opens `path` to append to it; makes it when it is not there.
     pub(crate) fn append(path: &Path) -> io::Result<Self> {
-        let file = File::options().append(true).create(true).open(path)?;
+        let file = File::options().read(true).append(true).create(true).open(path)?;
+        end_last_line(&file)?;
         Ok(Self { file, line: Vec::new() })
     }
 
@@ -47,6 +48,22 @@ impl LedgerWriter {
         self.line.push(b'\n');
         self.file.write_all(&self.line)
     }
+}
+
+/// Cuts a last line off that a lost machine or a full disk left unfinished: its sample was not
+/// published, and what is appended must begin a line.
+fn end_last_line(mut file: &File) -> io::Result<()> {
+    let mut end = file.metadata()?.len();
+    let mut byte = [0];
+    while end > 0 {
+        file.seek(SeekFrom::Start(end - 1))?;
+        file.read_exact(&mut byte)?;
+        if byte == [b'\n'] {
+            break;
+        }
+        end -= 1;
+    }
+    file.set_len(end)
 }
 
 /// What ledgers say was sampled: the sequences of each run of each host.

@@ -315,6 +315,13 @@ impl Spool {
         self.retry_at
     }
 
+    /// Tries the disk with the next sample, although it took nothing a moment ago.
+    pub(crate) fn try_again(&mut self) {
+        if let Some(retry_at) = &mut self.retry_at {
+            *retry_at = (*retry_at).min(Instant::now());
+        }
+    }
+
     /// The sample at `place`.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
-use resources_core::bus::{Bus, Delivery, PublishError, Publisher, Source, Start};
+use resources_core::bus::{Bus, Delivery, LinkState, PublishError, Publisher, Source, Start};
 use resources_core::contract::{Analysis, Rejection};
 use resources_core::service::{Failure, RejectionLog, now_ms, within};
 use tokio::time::{Instant, MissedTickBehavior};
@@ -45,6 +45,8 @@ const SUMMARY_EVERY: Duration = Duration::from_secs(60);
 pub(crate) async fn run(bus: Bus, live: Arc<Live>, stop: CancellationToken) -> Result<(), Failure> {
     let mut analyses = bus.subscribe(Source::Analyses(Start::Ago(BEGIN_AGO)), PREFETCH);
     let mut replay = Replay::begin(&bus);
+    let mut link = bus.link();
+    let mut down_since: Option<Instant> = None;
     let mut feed = Feed {
         live,
         begin_offset: None,
@@ -53,7 +55,7 @@ pub(crate) async fn run(bus: Bus, live: Arc<Live>, stop: CancellationToken) -> R
         refused: 0,
         left_in_stream: 0,
     };
-    let mut aside = Aside { bus, publisher: None };
+    let mut aside = Aside { bus: bus.clone(), publisher: None };
     let mut setting_aside = FuturesUnordered::new();
     let mut summary = tokio::time::interval(SUMMARY_EVERY);
     summary.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -61,6 +63,22 @@ pub(crate) async fn run(bus: Bus, live: Arc<Live>, stop: CancellationToken) -> R
         tokio::select! {
             () = stop.cancelled() => break,
             _ = summary.tick() => feed.sum_up(),
+            Ok(()) = link.changed() => {
+                let state = link.borrow_and_update().state.clone();
+                match state {
+                    // What was missed comes behind what is now, as at the start.
+                    LinkState::Up if was_away(down_since.take()) => {
+                        analyses = bus.subscribe(Source::Analyses(Start::Ago(BEGIN_AGO)), PREFETCH);
+                        replay = Replay::begin(&bus);
+                        feed.begin_offset = None;
+                        feed.live.recent_is_whole_since(now_ms());
+                    }
+                    LinkState::Down { .. } => {
+                        down_since.get_or_insert_with(Instant::now);
+                    }
+                    _ => {}
+                }
+            }
             Some(outcome) = setting_aside.next() => feed.set_aside(outcome),
             delivery = analyses.next() => {
                 let Some(delivery) = delivery else {
@@ -83,6 +101,8 @@ pub(crate) async fn run(bus: Bus, live: Arc<Live>, stop: CancellationToken) -> R
             earlier = replay.next() => {
                 if replay.goes_on(&earlier, feed.begin_offset).await {
                     feed.take_again(&earlier);
+                } else if replay.reached_live() {
+                    feed.live.recent_is_whole_since(0);
                 }
                 // A long replay must not keep the browsers waiting.
                 tokio::task::consume_budget().await;
@@ -99,6 +119,11 @@ pub(crate) async fn run(bus: Bus, live: Arc<Live>, stop: CancellationToken) -> R
     feed.sum_up();
     feed.rejections.finish();
     Ok(())
+}
+
+/// Whether the link was down for longer than is read live.
+fn was_away(down_since: Option<Instant>) -> bool {
+    down_since.is_some_and(|since| since.elapsed() > BEGIN_AGO)
 }
 
 struct Feed {

@@ -10,6 +10,7 @@ mod message;
 mod session;
 mod socket;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -44,6 +45,8 @@ pub(crate) struct Live {
     changed: Notify,
     /// The end of the journal, for browsers that have read all of it.
     end: watch::Sender<u64>,
+    /// Since when the recent samples of every host have no hole, in milliseconds.
+    recent_whole_since_ms: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -82,7 +85,12 @@ impl Live {
             journal: Journal::default(),
             snapshot: None,
         };
-        Self { state: Mutex::new(state), changed: Notify::new(), end: watch::Sender::new(0) }
+        Self {
+            state: Mutex::new(state),
+            changed: Notify::new(),
+            end: watch::Sender::new(0),
+            recent_whole_since_ms: AtomicU64::new(now_ms()),
+        }
     }
 
     /// Takes in one analysis, received at `received_ms`.
@@ -215,6 +223,16 @@ impl Live {
     /// not known.
     pub(crate) fn recent(&self, host: &str, from_ms: u64, to_ms: u64) -> Option<RecentSamples> {
         self.state().fleet.recent(host, from_ms, to_ms)
+    }
+
+    /// Takes note that no sample since `since_ms` is missing among the recent ones.
+    pub(crate) fn recent_is_whole_since(&self, since_ms: u64) {
+        self.recent_whole_since_ms.store(since_ms, Ordering::Relaxed);
+    }
+
+    /// Since when no sample is missing among the recent ones.
+    pub(crate) fn recent_whole_since_ms(&self) -> u64 {
+        self.recent_whole_since_ms.load(Ordering::Relaxed)
     }
 
     /// How many hosts are known.

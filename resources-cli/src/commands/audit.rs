@@ -62,6 +62,9 @@ pub(crate) async fn run(args: AuditArgs, stop: CancellationToken) -> Result<(), 
     for path in &args.ledgers {
         ledger.read(path).map_err(Failure::settings)?;
     }
+    if ledger.hosts().next().is_none() {
+        return Err(Failure::settings("the ledger is empty: there is nothing to compare"));
+    }
     let mut history = History(ApiClient::new(args.web));
     let report = tokio::select! {
         report = audit(&ledger, &mut history, args.within) => report.map_err(Failure::failed)?,
@@ -122,6 +125,9 @@ struct History(ApiClient);
 struct Runs {
     counted: u64,
     runs: Vec<Run>,
+    /// Whether there are more runs or gaps than one answer holds.
+    #[serde(default)]
+    truncated: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -140,6 +146,12 @@ impl History {
             }
             answer => answer?,
         };
+        if answer.truncated {
+            tracing::warn!(
+                host,
+                "not all of its runs are told: what is left out counts as missing"
+            );
+        }
         let ranges = |run: Run| {
             let sequences = run.sequences.into_iter().map(|(first, last)| first..=last);
             (run.run, sequences.collect::<Sequences>())

@@ -172,12 +172,18 @@ async fn requeue(shelf: &mut Shelf, chosen: &Chosen) -> Result<(), Failure> {
     let mut kept = Vec::new();
     for message in &messages {
         match put_back(&publisher, message).await {
-            // The broker has it; should this not arrive, it is there twice, and counted once.
+            // The broker has it. Should this not arrive, it is there twice; history counts it
+            // once when it has a run and a sequence.
             Ok(()) if shelf.remove(message).await => count += 1,
-            Ok(()) => kept.push(format!(
-                "{} was put back but is still set aside as well: the link broke",
-                Identity::of(message)
-            )),
+            Ok(()) => {
+                kept.push(format!(
+                    "{} was put back but is still set aside as well: the link broke; what \
+                     follows was left where it is",
+                    Identity::of(message)
+                ));
+                // All that is held was given back with the link: the same would befall the rest.
+                break;
+            }
             Err(reason) => kept.push(format!("{} stays: {reason}", Identity::of(message))),
         }
     }
@@ -203,6 +209,9 @@ async fn drop_chosen(shelf: &mut Shelf, chosen: &Chosen) -> Result<(), Failure> 
 /// The messages that are meant; every id must be there before anything is done.
 async fn choose(shelf: &mut Shelf, chosen: &Chosen) -> Result<Vec<Delivery>, Failure> {
     let mut messages = shelf.take(usize::MAX).await?;
+    if messages.len() >= usize::from(shelf::PREFETCH.get()) {
+        tracing::warn!("there are more messages than can be taken at a time: run this again");
+    }
     if !chosen.all {
         let there: Vec<Identity> = messages.iter().map(Identity::of).collect();
         if let Some(missing) = chosen.ids.iter().find(|id| !there.contains(id)) {

@@ -166,9 +166,12 @@ pub struct System {
 /// A measure as it may arrive: all but the CPU figure optional.
 #[derive(Deserialize)]
 struct Body {
+    // An analysis has both, added where they are missing: a `null` would make them two.
+    #[serde(default, deserialize_with = "validate::not_null")]
     host: Option<HostName>,
     run: Option<Box<str>>,
     sequence: Option<u64>,
+    #[serde(default, deserialize_with = "validate::not_null")]
     timestamp_ms: Option<u64>,
     interval_ms: Option<u64>,
     dropped: Option<u64>,

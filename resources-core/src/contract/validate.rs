@@ -1,6 +1,7 @@
 //! Range checks shared by every message, each naming the field that failed.
 
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 
 use super::{HostName, Kind, MAX_BODY_BYTES, MAX_INTEGER, Rejection, RoutingKey};
 
@@ -29,12 +30,24 @@ pub(super) fn same_host(body: &HostName, key: &HostName) -> Result<(), Rejection
 /// Longest reason, in characters: it goes into a header and a log line.
 const MAX_REASON: usize = 200;
 
-/// Reads a JSON object. An array would be taken for the fields in their order of declaration.
+/// Reads a JSON object in UTF-8. An array would be taken for the fields in their order of
+/// declaration; and what is passed on unread must be text as well.
 pub(super) fn object<T: DeserializeOwned>(body: &[u8]) -> Result<T, Rejection> {
     if body.trim_ascii_start().first() != Some(&b'{') {
         return Err(Rejection::Malformed("it is not a JSON object".to_owned()));
     }
-    serde_json::from_slice(body).map_err(|error| malformed(&error))
+    let text = std::str::from_utf8(body)
+        .map_err(|error| Rejection::Malformed(format!("it is not UTF-8: {error}")))?;
+    serde_json::from_str(text).map_err(|error| malformed(&error))
+}
+
+/// Reads a value that may be missing, but is not `null` when it is there.
+pub(super) fn not_null<'de, D, T>(value: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    T::deserialize(value).map(Some)
 }
 
 /// Turns a JSON error into the reason, shortened, as it may quote the input.

@@ -3,8 +3,8 @@
 
 use proptest::prelude::*;
 use resources_core::contract::{
-    Alert, Analysis, Disk, HostName, MAX_BODY_BYTES, Measure, Network, Process, Rejection, System,
-    Temperature, Usage,
+    Alert, Analysis, Disk, HostName, Level, Levels, MAX_BODY_BYTES, Measure, Network, Process,
+    ReceivedMeasure, Rejection, System, Temperature, Usage,
 };
 use serde::Serialize;
 
@@ -124,10 +124,40 @@ fn a_body_cut_anywhere_is_refused() {
     }
 }
 
+/// Decodes a measure; whatever is taken makes an analysis that every reader takes.
+fn decode_and_pass_on(body: &[u8]) -> Result<(), Rejection> {
+    let received = ReceivedMeasure::decode("web.measure", body, 7)?;
+    let levels = Levels { cpu_result: Level::Low, level: Level::High, resources: Vec::new() };
+    let analysis = received.analysis(&levels)?;
+    let passed_on = Analysis::decode("web.analysis", &analysis).expect("it can be read");
+    assert_eq!(passed_on.cpu_percentage, received.measure().cpu_percentage);
+    assert_eq!(passed_on.timestamp_ms, received.measure().timestamp_ms);
+    assert_eq!((passed_on.cpu_result, passed_on.level), (Level::Low, Level::High));
+    Ok(())
+}
+
+#[test]
+fn what_could_not_be_passed_on_is_refused() {
+    for body in [
+        &br#"{"host":null,"cpu_percentage":5}"#[..],
+        br#"{"timestamp_ms":null,"cpu_percentage":5}"#,
+        b"{\"cpu_percentage\":5,\"unknown\":\"\xff\"}",
+    ] {
+        assert!(matches!(decode_and_pass_on(body), Err(Rejection::Malformed(_))), "{body:?}");
+    }
+    for body in [
+        &br#"{"cpu_percentage":5,"unknown":null,"memory":null}"#[..],
+        br#"{"level":null,"host":"web","cpu_percentage":5}"#,
+        br#" { "cpu_percentage" : 5 , "run" : null } "#,
+    ] {
+        decode_and_pass_on(body).unwrap();
+    }
+}
+
 /// Decodes as every kind. The reason travels in a message header, so it stays short.
 fn decode_as_all(body: &[u8]) {
     let reasons = [
-        Measure::decode("web.measure", body, 0).err(),
+        decode_and_pass_on(body).err(),
         Analysis::decode("web.analysis", body).err(),
         Alert::decode("web.alert", body).err(),
     ];
@@ -160,7 +190,8 @@ fn any_json() -> impl Strategy<Value = serde_json::Value> {
         ".{0,12}".prop_map(Into::into),
         "web|LOW|HIGH|raised|level".prop_map(Into::into),
     ];
-    let name = "host|cpu_percentage|memory|disks|total_bytes|timestamp_ms|level|system|.{0,4}";
+    let name = "host|cpu_percentage|memory|disks|total_bytes|timestamp_ms|level|resources|system|\
+                .{0,4}";
     leaf.prop_recursive(4, 64, 8, move |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..8).prop_map(Into::into),
@@ -264,6 +295,14 @@ proptest! {
     #[test]
     fn any_json_is_decoded_or_refused_without_panic(body in any_json()) {
         decode_as_all(body.to_string().as_bytes());
+    }
+
+    #[test]
+    fn any_measure_that_is_taken_can_be_passed_on(body in any_json(), cpu in percentage()) {
+        if let serde_json::Value::Object(mut fields) = body {
+            fields.insert("cpu_percentage".to_owned(), cpu.into());
+            drop(decode_and_pass_on(serde_json::Value::Object(fields).to_string().as_bytes()));
+        }
     }
 
     #[test]

@@ -299,6 +299,10 @@ impl Held {
     /// next start will find.
     pub(super) fn put_away(&mut self) -> usize {
         let now = Instant::now();
+        if let Some(spool) = &mut self.spool {
+            // There is no later.
+            spool.try_again();
+        }
         while let Some((&id, _)) = self.unwritten.first_key_value() {
             if !self.settle_on_disk(id, now) {
                 break;

@@ -85,8 +85,10 @@ pub(super) async fn history(
     let now_ms = now_ms();
     let Question { range, points, resources } = Question::read(sent.as_deref(), now_ms)?;
     let recent = state.live().recent(host.as_str(), 0, 0);
-    let at_full_resolution =
-        recent.as_ref().and_then(|recent| at_full_resolution(recent, &resources, now_ms));
+    let whole_since_ms = state.live().recent_whole_since_ms();
+    let at_full_resolution = recent
+        .as_ref()
+        .and_then(|recent| at_full_resolution(recent, &resources, whole_since_ms, now_ms));
     let retention = state.history().retention().unwrap_or_default();
     let plan = Plan::new(range, points, &retention, at_full_resolution, now_ms);
     let grid = plan.grid;
@@ -124,11 +126,12 @@ pub(super) async fn history(
 fn at_full_resolution(
     recent: &RecentSamples,
     resources: &[Box<str>],
+    whole_since_ms: u64,
     now_ms: u64,
 ) -> Option<Recent> {
     let has_all = resources.iter().all(|resource| fleet::is_kept(resource));
     let interval_ms = recent.interval_ms.filter(|_| has_all)?;
-    let since_ms = recent.since_ms.max(now_ms.saturating_sub(RECENT_MS));
+    let since_ms = recent.since_ms.max(whole_since_ms).max(now_ms.saturating_sub(RECENT_MS));
     Some(Recent { since_ms, interval_ms })
 }
 

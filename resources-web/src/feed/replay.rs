@@ -20,14 +20,16 @@ const LIMIT: Duration = Duration::from_secs(60);
 pub(super) struct Replay {
     /// `None` when all was read.
     analyses: Option<Subscription>,
-    ends_at: Instant,
+    /// Known with the first of them: the broker may be away for long before.
+    ends_at: Option<Instant>,
+    reached_live: bool,
 }
 
 impl Replay {
     pub(super) fn begin(bus: &Bus) -> Self {
         let start = Start::Ago(Duration::from_millis(RECENT_MS));
         let analyses = Some(bus.subscribe(Source::Analyses(start), PREFETCH));
-        Self { analyses, ends_at: Instant::now() + LIMIT }
+        Self { analyses, ends_at: None, reached_live: false }
     }
 
     /// The next of them; waits for ever when there is none. Safe to drop and call again.
@@ -41,12 +43,19 @@ impl Replay {
         std::future::pending().await
     }
 
+    /// Whether everything from where it began to what is read live was read.
+    pub(super) const fn reached_live(&self) -> bool {
+        self.reached_live
+    }
+
     /// Whether `delivery` is from before what is read live, which begins with `live_offset`,
     /// when that is known. Asks for more, or ends when it is not.
     pub(super) async fn goes_on(&mut self, delivery: &Delivery, live_offset: Option<u64>) -> bool {
         let offset = delivery.position().map(|position| position.offset);
         let is_over = live_offset.is_some() && offset >= live_offset;
-        if is_over || Instant::now() >= self.ends_at {
+        let ends_at = *self.ends_at.get_or_insert_with(|| Instant::now() + LIMIT);
+        if is_over || Instant::now() >= ends_at {
+            self.reached_live = is_over;
             self.analyses = None;
         } else if let Some(analyses) = &mut self.analyses {
             analyses.acknowledge_through(delivery.receipt).await;

@@ -254,6 +254,23 @@ impl Recorder {
         Ok(())
     }
 
+    /// Whether nothing is to be deleted for a while.
+    pub(super) const fn is_tidy(&self, now_ms: u64) -> bool {
+        self.sweep.rests(now_ms)
+    }
+
+    /// Deletes a little of what is too old, also while a batch waits. A database in memory that
+    /// is full keeps a fifth less from now on.
+    ///
+    /// # Errors
+    /// When not even that finds room.
+    pub(super) fn make_room(&mut self, now_ms: u64) -> rusqlite::Result<()> {
+        if self.is_in_memory() {
+            self.limits.retention = self.limits.retention.shortened();
+        }
+        self.sweep.old_rows(&mut self.connection, &self.limits.retention, now_ms)
+    }
+
     /// Deletes a little of what is too old to be kept. To be called now and then, between
     /// batches: while one waits, nothing is done.
     ///

@@ -103,6 +103,30 @@ impl Sweep {
     }
 }
 
+impl Sweep {
+    /// Whether the next walk is still to begin.
+    pub(super) const fn rests(&self, now_ms: u64) -> bool {
+        matches!(self.stage, Stage::Resting(until_ms) if now_ms < until_ms)
+    }
+
+    /// Goes through all series once and deletes the old rows of each, a step at a time. Hosts,
+    /// runs and resources stay, so that a batch may wait meanwhile.
+    pub(super) fn old_rows(
+        &mut self,
+        connection: &mut Connection,
+        retention: &Retention,
+        now_ms: u64,
+    ) -> rusqlite::Result<()> {
+        let mut stage = Stage::default();
+        while let Stage::Series(tier, behind) = stage {
+            let transaction = connection.transaction()?;
+            stage = series(&transaction, tier, behind, retention, now_ms)?;
+            transaction.commit()?;
+        }
+        Ok(())
+    }
+}
+
 /// Deletes the old rows of the next few series of a tier.
 fn series(
     transaction: &Transaction<'_>,

@@ -87,6 +87,13 @@ impl Retention {
         tier.bucket_s((now_ms / 1000).saturating_sub(self.of(tier).as_secs()))
     }
 
+    /// A fifth less of every tier.
+    pub(super) fn shortened(&self) -> Self {
+        let less = |time: Duration| time * 4 / 5;
+        let Self { ten_seconds, minute, hour } = *self;
+        Self { ten_seconds: less(ten_seconds), minute: less(minute), hour: less(hour) }
+    }
+
     /// Buckets that begin before this are kept by no tier.
     pub(super) fn oldest_of_all_s(&self, now_ms: u64) -> u64 {
         Tier::ALL.map(|tier| self.oldest_s(tier, now_ms)).into_iter().min().unwrap_or_default()

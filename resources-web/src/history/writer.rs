@@ -25,8 +25,12 @@ const OPEN_BY_WRITTEN: u32 = 10;
 /// How often a little of what is too old is deleted.
 const TIDY_EVERY: Duration = Duration::from_secs(2);
 
-/// Most steps of deleting at a time.
-const MAX_TIDY_STEPS: u32 = 16;
+/// What share of the time may go into deleting, as a divisor: several times as many rows go as
+/// come, whatever the size of the fleet.
+const TIDY_SHARE: u32 = 10;
+
+/// How long deleting may take at a time.
+const LONGEST_TIDY: Duration = Duration::from_secs(2);
 
 /// How often what was left out is summed up in the log.
 const SUMMARY_EVERY: Duration = Duration::from_secs(60);
@@ -159,6 +163,9 @@ impl Writer {
                 }
                 Err(error) => {
                     self.tell(HistoryState::Lagging { reason: self.reason(&error).into() });
+                    if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull) {
+                        self.make_room();
+                    }
                     if self.stop.is_cancelled() {
                         return Err(GivenUp);
                     }
@@ -168,6 +175,15 @@ impl Writer {
                     }
                 }
             }
+        }
+    }
+
+    /// Deletes old rows although a batch waits. That needs a little room of its own, which a
+    /// full disk may not have; then nothing is deleted.
+    fn make_room(&mut self) {
+        match self.recorder.make_room(now_ms()) {
+            Ok(()) => {}
+            Err(error) => tracing::debug!(%error, "no room could be made"),
         }
     }
 
@@ -189,24 +205,30 @@ impl Writer {
         }
     }
 
-    /// Deletes a little of what is too old: a step for each time it is due since the last call,
-    /// as it cannot be done while a batch is open.
+    /// Deletes a little of what is too old, for a share of the time since the last call, as it
+    /// cannot be done while a batch is open.
     ///
     /// A failure is of no matter: the same is tried again later, and writing tells of it.
     fn tidy(&mut self) {
         if self.recorder.has_batch() {
             return;
         }
-        for _ in 0..MAX_TIDY_STEPS {
-            if self.tidied.elapsed() < TIDY_EVERY {
-                return;
-            }
-            self.tidied += TIDY_EVERY;
+        let begun = Instant::now();
+        let since = begun.duration_since(self.tidied);
+        if since < TIDY_EVERY {
+            return;
+        }
+        let share = (since / TIDY_SHARE).min(LONGEST_TIDY);
+        self.tidied = begun;
+        while !self.recorder.is_tidy(now_ms()) {
             if let Err(error) = self.recorder.tidy(now_ms()) {
                 tracing::debug!(%error, "old history could not be deleted");
+                return;
+            }
+            if begun.elapsed() >= share {
+                return;
             }
         }
-        self.tidied = Instant::now();
     }
 
     fn sum_up(&mut self) {

@@ -10,7 +10,7 @@ use super::super::{close, trouble};
 use crate::args::remote;
 
 /// Most messages taken at a time; their bodies are bounded by the queue.
-const PREFETCH: NonZeroU16 = NonZeroU16::MAX;
+pub(super) const PREFETCH: NonZeroU16 = NonZeroU16::MAX;
 
 /// How long to wait for the broker.
 const REACH_LIMIT: Duration = Duration::from_secs(10);

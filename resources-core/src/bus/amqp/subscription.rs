@@ -14,6 +14,7 @@ use lapin::options::{
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{Channel, Connection, Consumer};
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::connect::{ConnectError, reason};
@@ -30,6 +31,9 @@ const MAX_BATCH: u64 = 64;
 /// A stream that gives nothing for this long after being asked again for a message it gave
 /// before was deleted and made anew.
 const REREAD_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long a broker may take to answer, or to deliver once it has answered.
+const ANSWER_LIMIT: Duration = Duration::from_secs(2);
 
 /// The reader's side. It takes deliveries straight from lapin's consumer: a task in between
 /// would cost each message one more wake-up.
@@ -247,7 +251,7 @@ impl Session for ConsumeLink {
             Ok(opened) => opened,
             Err(error) => return ConnectError::of(&error),
         };
-        let first = match self.resume(&mut consumer).await {
+        let first = match self.resume(&channel, &mut consumer).await {
             Ok(first) => first,
             Err(error) => return error,
         };
@@ -317,10 +321,17 @@ impl ConsumeLink {
     /// it was in. When it is gone, says how many went with it and gives the first that is left.
     async fn resume(
         &mut self,
+        channel: &Channel,
         consumer: &mut Consumer,
     ) -> Result<Option<AmqpDelivery>, ConnectError> {
         let Some(last) = self.resumes_after() else { return Ok(None) };
-        let first = match tokio::time::timeout(REREAD_LIMIT, consumer.next()).await {
+        let mut delivered = timeout(REREAD_LIMIT, consumer.next()).await;
+        if delivered.is_err() {
+            // A silent link looks the same; only a broker that answers has nothing to give.
+            self.answers(channel).await?;
+            delivered = timeout(ANSWER_LIMIT, consumer.next()).await;
+        }
+        let first = match delivered {
             Ok(Some(Ok(delivery))) => delivery,
             Ok(Some(Err(error))) => return Err(ConnectError::of(&error)),
             Ok(None) => return Err(ConnectError::Unreachable("the stream was deleted".to_owned())),
@@ -343,6 +354,18 @@ impl ConsumeLink {
         match first.acker.ack(BasicAckOptions::default()).await {
             Ok(_) => Ok(None),
             Err(error) => Err(ConnectError::of(&error)),
+        }
+    }
+
+    /// Whether the broker answers a question on this channel.
+    async fn answers(&self, channel: &Channel) -> Result<(), ConnectError> {
+        let passive = QueueDeclareOptions { passive: true, ..Default::default() };
+        let queue = self.shared.config.names.analyses();
+        let ask = channel.queue_declare(queue.as_str().into(), passive, FieldTable::default());
+        match timeout(ANSWER_LIMIT, ask).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(ConnectError::of(&error)),
+            Err(_) => Err(ConnectError::Unreachable("the broker does not answer".to_owned())),
         }
     }
 

@@ -59,12 +59,16 @@ impl Series {
         Self { resource: resource.into(), cells: vec![Cell::default(); columns] }
     }
 
-    /// Takes, column by column, what holds more samples: both saw the same ones, and where they
-    /// differ one has not seen all of them yet.
+    /// Takes, column by column, the average of what holds more samples, and the extremes of
+    /// both: where they differ, each may have seen what the other has not.
     pub(crate) fn complete_with(&mut self, other: &[Cell]) {
         for (cell, other) in self.cells.iter_mut().zip(other) {
-            if other.samples > cell.samples {
-                *cell = *other;
+            let (fewer, more) =
+                if other.samples > cell.samples { (*cell, *other) } else { (*other, *cell) };
+            *cell = more;
+            if fewer.samples > 0 {
+                cell.minimum = more.minimum.min(fewer.minimum);
+                cell.maximum = more.maximum.max(fewer.maximum);
             }
         }
     }

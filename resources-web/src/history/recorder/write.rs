@@ -26,6 +26,9 @@ pub(super) fn stored(connection: &Connection) -> rusqlite::Result<(Option<Positi
 /// Gives each host, series and run of the batch its row. Each by itself, not in the transaction
 /// of the batch: what has a row and nothing else means nothing, so an id may be kept in memory
 /// whatever becomes of the batch.
+///
+/// `query_one` runs each statement to its end, which is when it is committed: an id whose row
+/// found no room is not kept.
 pub(super) fn give_ids(
     connection: &Connection,
     hosts: &mut HashMap<Box<str>, Host>,
@@ -45,7 +48,7 @@ pub(super) fn give_ids(
         };
         for (name, run) in host.runs.iter_mut().filter(|(_, run)| run.id.is_none()) {
             let parameters = (id, name, now_ms.cast_signed());
-            run.id = Some(make_run.query_row(parameters, |row| row.get(0))?);
+            run.id = Some(make_run.query_one(parameters, |row| row.get(0))?);
         }
         for (name, series) in host.series.iter_mut().filter(|(_, series)| series.id.is_none()) {
             series.id = Some(resource_id.of(name)?);
@@ -73,7 +76,7 @@ impl<'a> Named<'a> {
     fn of(&mut self, name: &str) -> rusqlite::Result<i64> {
         match self.find.query_row([name], |row| row.get(0)).optional()? {
             Some(id) => Ok(id),
-            None => self.make.query_row([name], |row| row.get(0)),
+            None => self.make.query_one([name], |row| row.get(0)),
         }
     }
 }
