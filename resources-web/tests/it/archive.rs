@@ -29,7 +29,7 @@ impl Archive {
         // A host of which there is nothing at all would be forgotten soon.
         let now_s = now_ms() / 1000;
         archive.execute(&format!(
-            "INSERT INTO rollup_1m SELECT id, 3, {now_s} - 86400, 0, 0, 0, 1 FROM host;
+            "INSERT INTO rollup_1h SELECT id, 3, {now_s} - 86400, 0, 0, 0, 1 FROM host;
              INSERT INTO resource VALUES (3, 'kept');"
         ));
         archive

@@ -200,7 +200,7 @@ async fn rows_are_exported_as_csv_and_as_json_lines() {
     let expected = json!({"host": "web-2", "resource": "cpu", "timestamp_ms": second_ms,
         "minimum": 0.0, "average": 0.0, "maximum": 0.0, "samples": 1});
     assert_eq!(line, expected);
-    let nothing = dashboard.get("/api/v1/export?tier=1h&format=jsonl").await;
+    let nothing = dashboard.get("/api/v1/export?tier=1h&resource=cpu&format=jsonl").await;
     assert_eq!((nothing.status, nothing.whole()), (200, Vec::new()));
     dashboard.stop().await;
 }

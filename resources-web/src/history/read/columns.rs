@@ -143,6 +143,15 @@ mod tests {
         assert_eq!(series.cells, [full, full]);
     }
 
+    #[test]
+    fn an_extreme_that_only_one_of_two_saw_stays() {
+        let mut fuller = Cell::one(20);
+        fuller.merge(Cell::one(30));
+        let mut series = Series { resource: "cpu".into(), cells: vec![Cell::one(90)] };
+        series.complete_with(&[fuller]);
+        assert_eq!(series.cells, [Cell { maximum: 90, ..fuller }]);
+    }
+
     proptest! {
         #[test]
         fn cells_merge_to_what_all_their_samples_give(

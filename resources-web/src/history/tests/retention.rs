@@ -72,3 +72,23 @@ fn a_step_deletes_a_bounded_number_of_rows() {
         before = after;
     }
 }
+
+#[test]
+fn room_is_made_while_a_batch_waits_and_nothing_else_goes() {
+    let place = Place::new();
+    let mut recorder = place.recorder();
+    let now = now_ms();
+    for sequence in 0..100 {
+        recorder.take_sample(&Sample::of("a", sequence, now - sequence * 60_000), sequence);
+    }
+    recorder.commit(now).unwrap();
+    let later = now + 800 * DAY_MS;
+    let sample = Sample::of("a", 100, later);
+    recorder.take(&sample.topic(), &sample.body(), Some(100), later).unwrap();
+    recorder.make_room(later).unwrap();
+    let beside = place.beside();
+    assert_eq!(counted(&beside, "a"), [0; 3]);
+    recorder.commit(later).unwrap();
+    assert_eq!(counted(&beside, "a"), [1; 3]);
+    assert_eq!(ranges(&beside, "a"), [("run-1".into(), 0, 100)]);
+}
