@@ -90,21 +90,27 @@ pub struct Delivery {
 pub struct Position {
     /// Counts the messages of the stream since it was made, from 0.
     pub offset: u64,
-    /// Tells the message from one at the same place in a stream made anew; see
-    /// [`of`](Self::of).
+    /// Tells the message from one at the same place in a stream made anew: the
+    /// [`fingerprint`](fn@fingerprint) of its body.
     pub fingerprint: u64,
 }
 
 impl Position {
-    /// The place `offset` of the message with this body. The fingerprint is its FNV-1a hash of
-    /// 64 bits (<http://www.isthe.com/chongo/tech/comp/fnv/>), the same on every machine.
+    /// The place `offset` of the message with this body.
     #[must_use]
     pub fn of(offset: u64, body: &[u8]) -> Self {
-        const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
-        const PRIME: u64 = 0x0100_0000_01b3;
-        let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(PRIME);
-        Self { offset, fingerprint: body.iter().fold(BASIS, step) }
+        Self { offset, fingerprint: fingerprint(body) }
     }
+}
+
+/// The FNV-1a hash of 64 bits (<http://www.isthe.com/chongo/tech/comp/fnv/>): the same on every
+/// machine and in every version, so that it may be kept. Not for what an enemy may choose.
+#[must_use]
+pub fn fingerprint<'a>(bytes: impl IntoIterator<Item = &'a u8>) -> u64 {
+    const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+    const PRIME: u64 = 0x0100_0000_01b3;
+    let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(PRIME);
+    bytes.into_iter().fold(BASIS, step)
 }
 
 impl Delivery {

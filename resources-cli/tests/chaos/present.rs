@@ -11,10 +11,10 @@ use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::{self, Utf8Bytes};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-use super::ALONE;
 use super::faults::say;
 use super::settings::Settings;
 use super::stage::Stage;
+use super::{ALONE, pass};
 
 /// How old the newest sample of any host may be on the page, in milliseconds.
 const MOST_BEHIND_MS: u64 = 2_000;
@@ -27,6 +27,12 @@ const RECONNECT: Duration = Duration::from_secs(5);
 
 /// How long the page is watched: less than the backlog takes.
 const WATCHED: Duration = Duration::from_secs(5);
+
+/// How long hosts send before web is killed: what a reader could get lost in.
+const BACKLOG: Duration = Duration::from_secs(60);
+
+/// How often it is tried whether web serves.
+const ASK_AGAIN: Duration = Duration::from_millis(20);
 
 #[derive(Deserialize)]
 struct Message {
@@ -95,8 +101,7 @@ async fn a_thousand_hosts_are_live_again_within_3_s_of_a_restart_of_web() {
     let _alone = ALONE.lock().await;
     let settings = Settings { hosts: 1_000, interval: "1s".to_owned(), ..Settings::usual() };
     let mut stage = Stage::start(&settings).await;
-    // Long enough for a backlog that a reader could get lost in.
-    tokio::time::sleep(Duration::from_secs(60)).await;
+    pass(BACKLOG).await;
     stage.program("web").kill().await;
     let begun = Instant::now();
     stage.program("web").start_again();
@@ -104,7 +109,7 @@ async fn a_thousand_hosts_are_live_again_within_3_s_of_a_restart_of_web() {
     let mut socket = loop {
         match open(&stage).await {
             Some(socket) => break socket,
-            None => tokio::time::sleep(Duration::from_millis(20)).await,
+            None => pass(ASK_AGAIN).await,
         }
     };
     let mut page = Page::default();
@@ -125,7 +130,7 @@ async fn while_a_backlog_is_sent_the_page_shows_every_host_of_now() {
     let _alone = ALONE.lock().await;
     let mut stage = Stage::start(&Settings::usual()).await;
     stage.broker.be_down_for(OUTAGE).await;
-    tokio::time::sleep(RECONNECT).await;
+    pass(RECONNECT).await;
 
     let mut socket = open(&stage).await.expect("the page is served");
     let mut page = Page::default();

@@ -4,9 +4,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use resources_core::bus::Delivery;
+use resources_core::bus::{Delivery, fingerprint};
 
-/// A fingerprint of key, time, reason and body: FNV-1a of 64 bits.
+/// A fingerprint of key, time, reason and body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Identity(u64);
 
@@ -26,14 +26,10 @@ impl Identity {
     }
 
     fn of_parts(parts: &[&[u8]]) -> Self {
-        let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-        let mut add = |byte: u8| hash = (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
-        for part in parts {
-            // Its length first, so that no byte can move from one part to the next.
-            part.len().to_be_bytes().into_iter().for_each(&mut add);
-            part.iter().copied().for_each(&mut add);
-        }
-        Self(hash)
+        // Its length before each, so that no byte can move from one part to the next.
+        let lengths: Vec<_> = parts.iter().map(|part| part.len().to_be_bytes()).collect();
+        let bytes = lengths.iter().zip(parts).flat_map(|(length, part)| length.iter().chain(*part));
+        Self(fingerprint(bytes))
     }
 }
 

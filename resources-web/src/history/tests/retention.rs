@@ -11,15 +11,20 @@ fn tidy_all(recorder: &mut Recorder, now_ms: u64) {
     }
 }
 
+/// A sample of each of the last hundred minutes, written.
+fn take_a_hundred_minutes(recorder: &mut Recorder, now_ms: u64) {
+    for sequence in 0..100 {
+        recorder.take_sample(&Sample::of("a", sequence, now_ms - sequence * 60_000), sequence);
+    }
+    recorder.commit(now_ms).unwrap();
+}
+
 #[test]
 fn each_tier_loses_what_is_older_than_it_keeps() {
     let place = Place::new();
     let mut recorder = place.recorder();
     let now = now_ms();
-    for sequence in 0..100 {
-        recorder.take_sample(&Sample::of("a", sequence, now - sequence * 60_000), sequence);
-    }
-    recorder.commit(now).unwrap();
+    take_a_hundred_minutes(&mut recorder, now);
     let beside = place.beside();
     for (days, left) in [
         (0, [true, true, true]),
@@ -78,10 +83,7 @@ fn room_is_made_while_a_batch_waits_and_nothing_else_goes() {
     let place = Place::new();
     let mut recorder = place.recorder();
     let now = now_ms();
-    for sequence in 0..100 {
-        recorder.take_sample(&Sample::of("a", sequence, now - sequence * 60_000), sequence);
-    }
-    recorder.commit(now).unwrap();
+    take_a_hundred_minutes(&mut recorder, now);
     let later = now + 800 * DAY_MS;
     let sample = Sample::of("a", 100, later);
     recorder.take(&sample.topic(), &sample.body(), Some(100), later).unwrap();
