@@ -17,12 +17,20 @@ use crate::fleet::{Applied, RECENT_MS};
 use crate::live::Live;
 use replay::Replay;
 
-/// How far back to begin: long enough for every host that is there to have said something.
-const BEGIN_AGO: Duration = Duration::from_secs(10);
+/// How far back to begin. Hosts with a longer interval come with the replay: a stream that is
+/// written a few messages at a time is read back slowly, some thousand messages a second.
+const BEGIN_AGO: Duration = Duration::from_secs(2);
+
+/// A link that was down for longer than this begins anew instead of reading on, so that what is
+/// now does not wait for what was.
+const LONG_AWAY: Duration = Duration::from_secs(10);
 
 /// How long after the first analysis what was published before the start may take to come, in
 /// milliseconds.
 const CATCH_UP_MS: u64 = 10_000;
+
+/// How old an analysis may be that is of now, in milliseconds.
+const PRESENT_MS: u64 = 1_000;
 
 /// Analyses under way from the broker.
 const PREFETCH: NonZeroU16 = NonZeroU16::new(500).expect("not zero");
@@ -44,7 +52,7 @@ const SUMMARY_EVERY: Duration = Duration::from_secs(60);
 /// When the bus is closed before that.
 pub(crate) async fn run(bus: Bus, live: Arc<Live>, stop: CancellationToken) -> Result<(), Failure> {
     let mut analyses = bus.subscribe(Source::Analyses(Start::Ago(BEGIN_AGO)), PREFETCH);
-    let mut replay = Replay::begin(&bus);
+    let mut replay = Replay::new(&bus);
     let mut link = bus.link();
     let mut down_since: Option<Instant> = None;
     let mut feed = Feed {
@@ -69,7 +77,7 @@ pub(crate) async fn run(bus: Bus, live: Arc<Live>, stop: CancellationToken) -> R
                     // What was missed comes behind what is now, as at the start.
                     LinkState::Up if was_away(down_since.take()) => {
                         analyses = bus.subscribe(Source::Analyses(Start::Ago(BEGIN_AGO)), PREFETCH);
-                        replay = Replay::begin(&bus);
+                        replay = Replay::new(&bus);
                         feed.begin_offset = None;
                         feed.live.recent_is_whole_since(now_ms());
                     }
@@ -85,12 +93,16 @@ pub(crate) async fn run(bus: Bus, live: Arc<Live>, stop: CancellationToken) -> R
                     return Err(Failure::failed("the bus was closed while analyses were read"));
                 };
                 let receipt = delivery.receipt;
-                if let Err(rejection) = feed.take(&delivery) {
-                    feed.rejections.note(&delivery, &rejection, Instant::now());
-                    if setting_aside.len() < MAX_SETTING_ASIDE {
-                        setting_aside.push(aside.set(delivery, rejection));
-                    } else {
-                        feed.left_in_stream += 1;
+                match feed.take(&delivery) {
+                    Ok(age_ms) if age_ms < PRESENT_MS => replay.begin(),
+                    Ok(_) => {}
+                    Err(rejection) => {
+                        feed.rejections.note(&delivery, &rejection, Instant::now());
+                        if setting_aside.len() < MAX_SETTING_ASIDE {
+                            setting_aside.push(aside.set(delivery, rejection));
+                        } else {
+                            feed.left_in_stream += 1;
+                        }
                     }
                 }
                 // Over a stream this only asks for more: a message that a crash keeps from being
@@ -121,9 +133,9 @@ pub(crate) async fn run(bus: Bus, live: Arc<Live>, stop: CancellationToken) -> R
     Ok(())
 }
 
-/// Whether the link was down for longer than is read live.
+/// Whether the link was down for too long to read on.
 fn was_away(down_since: Option<Instant>) -> bool {
-    down_since.is_some_and(|since| since.elapsed() > BEGIN_AGO)
+    down_since.is_some_and(|since| since.elapsed() > LONG_AWAY)
 }
 
 struct Feed {
@@ -140,7 +152,8 @@ struct Feed {
 }
 
 impl Feed {
-    fn take(&mut self, delivery: &Delivery) -> Result<(), Rejection> {
+    /// Takes what is new, and tells how long ago it was sampled, in milliseconds.
+    fn take(&mut self, delivery: &Delivery) -> Result<u64, Rejection> {
         let now_ms = now_ms();
         if self.begin_offset.is_none() {
             self.begin_offset = delivery.position().map(|position| position.offset);
@@ -152,9 +165,10 @@ impl Feed {
         } else {
             now_ms
         };
+        let age_ms = now_ms.saturating_sub(analysis.timestamp_ms);
         let applied = self.live.apply(analysis, received_ms);
         self.note(applied, delivery);
-        Ok(())
+        Ok(age_ms)
     }
 
     /// Takes what was there before the start, and may be known already.

@@ -130,7 +130,7 @@ async fn through_forwarder(
         amqp::declare_transient(&url, &exchange).await?;
     }
     let bus = context.bus(&exchange).await?;
-    let forwarder = Worker::BareForwarder.start(context, &exchange)?;
+    let forwarder = Worker::BareForwarder { added_bytes: 0 }.start(context, &exchange)?;
     amqp::consumed(&url, &amqp::names(&exchange)?.measures()).await?;
     let mut reader = Reader::open(&url, &exchange, queues).await?;
     let (wanted, limit) = (load.messages.len(), load.limit());

@@ -112,6 +112,7 @@ async fn a_thousand_hosts_are_live_again_within_3_s_of_a_restart_of_web() {
             None => pass(ASK_AGAIN).await,
         }
     };
+    say(&format_args!("web serves again after {:?}", begun.elapsed()));
     let mut page = Page::default();
     loop {
         let now_ms = page.read(&next_text(&mut socket).await);

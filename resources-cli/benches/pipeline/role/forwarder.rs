@@ -28,6 +28,9 @@ pub(crate) struct ForwarderArgs {
     prefetch: u16,
     #[arg(long)]
     window: usize,
+    /// Spaces added to each body.
+    #[arg(long, default_value_t = 0)]
+    added_bytes: usize,
 }
 
 pub(super) async fn run(args: ForwarderArgs) -> anyhow::Result<()> {
@@ -57,7 +60,7 @@ pub(super) async fn run(args: ForwarderArgs) -> anyhow::Result<()> {
             }
             delivery = deliveries.next(), if in_flight.len() < args.window => {
                 let delivery = delivery.context("the queue of measures ended")??;
-                in_flight.push_back(forward(&output, exchange.clone(), delivery));
+                in_flight.push_back(forward(&output, exchange.clone(), delivery, args.added_bytes));
             }
             // Nothing else is ready.
             () = std::future::ready(()), if due > acknowledged => {
@@ -71,12 +74,14 @@ async fn forward(
     output: &Channel,
     exchange: ShortString,
     delivery: Delivery,
+    added_bytes: usize,
 ) -> anyhow::Result<u64> {
     let key = delivery.routing_key.as_str();
     let host = key.strip_suffix("measure").context("not the key of a measure")?;
     let key = ShortString::from(format!("{host}analysis").as_str());
     let options = BasicPublishOptions { mandatory: true, ..Default::default() };
-    let Delivery { data, properties, delivery_tag, .. } = delivery;
+    let Delivery { mut data, properties, delivery_tag, .. } = delivery;
+    data.resize(data.len() + added_bytes, b' ');
     let publish = output.basic_publish(exchange, key, options, &data, properties);
     match publish.await?.await? {
         Confirmation::Ack(None) => Ok(delivery_tag),
