@@ -2,13 +2,21 @@
 
 use std::time::Duration;
 
-use resources_core::bus::{Link, Message};
+use resources_core::bus::{Bus, Link, Message};
 use resources_core::contract::{HostName, Kind, Measure, RoutingKey, Topic, TraceParent};
 use resources_core::service::{Failure, now_ms};
+use resources_tracker::{Outbox, OutboxSettings};
 use tokio::sync::watch;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::figures::SimulatedHost;
+
+/// Measures on their way at a time.
+const WINDOW: usize = 512;
+
+/// Measures held a host while those before them are not taken.
+const HELD_A_HOST: usize = 10;
 
 /// Which machines to simulate.
 #[derive(Debug)]
@@ -92,6 +100,34 @@ impl SimulatedFleet {
         self.sampled += 1;
         Ok(host.sample(now_ms(), up_since_ms))
     }
+}
+
+/// Samples `fleet` and publishes over `bus` until `stop`.
+///
+/// # Errors
+/// When the bus is closed before `stop`.
+pub(crate) async fn run(
+    mut fleet: SimulatedFleet,
+    bus: Bus,
+    stop: CancellationToken,
+) -> Result<(), Failure> {
+    let settings = OutboxSettings {
+        window: WINDOW,
+        ..OutboxSettings::new(fleet.len().saturating_mul(HELD_A_HOST).max(2 * WINDOW))
+    };
+    let mut outbox = Outbox::open(&bus, settings).map_err(Failure::settings)?;
+    loop {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            () = tokio::time::sleep_until(fleet.next_due()) => {
+                outbox.push(message(&fleet.sample()?)?);
+            }
+            closed = outbox.drive() => return Err(Failure::failed(closed)),
+        }
+    }
+    outbox.finish().await;
+    Ok(())
 }
 
 /// The message of `measure`.
