@@ -22,6 +22,7 @@ use crate::assets::Page;
 use crate::config::Settings;
 use crate::history::{History, Limits, OpenError, Recording};
 use crate::live::{Live, Pace};
+use crate::pipeline::PipelineWatch;
 use crate::security::Guard;
 use crate::{api, assets, feed, security};
 
@@ -191,7 +192,14 @@ impl Server {
         if let Some(recording) = recording {
             parts.spawn(recording.run(bus.clone(), closing.clone()));
         }
-        parts.spawn(feed::run(bus, Arc::clone(state.live()), closing.clone()));
+        let watch = PipelineWatch::new(bus.clone());
+        let arrivals = watch.arrivals();
+        parts.spawn(feed::run(bus, Arc::clone(state.live()), arrivals, closing.clone()));
+        let watching = watch.run(closing.clone());
+        parts.spawn(async move {
+            watching.await;
+            Ok(())
+        });
         let tell =
             Arc::clone(state.live()).tell(pace, link, state.history().state(), closing.clone());
         parts.spawn(async move {
