@@ -14,6 +14,7 @@ use super::{
 /// Carries every figure of the measure on, so that whoever shows or judges a host needs to
 /// listen to `#.analysis` only.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(optional_fields))]
 pub struct Analysis {
     /// Level of the CPU.
     pub cpu_result: Level,
@@ -21,9 +22,11 @@ pub struct Analysis {
     pub level: Level,
     /// Each resource with its level: `cpu`, `memory`, `swap`, `disk:<mount point>`.
     #[serde(default)]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<_>", optional))]
     pub resources: Vec<ResourceLevel>,
     /// The thresholds by which they have their levels; with `system` only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<_>", optional))]
     pub thresholds: Vec<ResourceThresholds>,
     /// The host read.
     pub host: HostName,
@@ -45,6 +48,7 @@ pub struct Analysis {
     pub cpu_percentage: f64,
     /// The same for each core, 0–100.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<_>", optional))]
     pub cores_percentage: Vec<f64>,
     /// Load average over 1, 5 and 15 minutes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -57,24 +61,29 @@ pub struct Analysis {
     pub swap: Option<Usage>,
     /// Mounted file systems.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<_>", optional))]
     pub disks: Vec<Disk>,
     /// Network interfaces.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<_>", optional))]
     pub networks: Vec<Network>,
     /// Temperature sensors.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<_>", optional))]
     pub temperatures: Vec<Temperature>,
     /// Time since the host started, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uptime_seconds: Option<u64>,
     /// The few processes that use most CPU.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<_>", optional))]
     pub processes: Vec<Process>,
     /// What hardly ever changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub system: Option<System>,
     /// All labels of the host; with `system` only, see [`Measure::labels`](super::Measure::labels).
     #[serde(default, skip_serializing_if = "Labels::is_empty")]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<_>", optional))]
     pub labels: Labels,
 }
 
@@ -94,6 +103,7 @@ pub struct Levels {
 
 /// One resource and how heavily it is used.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct ResourceLevel {
     /// `cpu`, `memory`, `swap` or `disk:<mount point>`.
     pub name: Box<str>,
@@ -105,6 +115,7 @@ pub struct ResourceLevel {
 
 /// From which percentages one resource counts as MEDIUM and as HIGH.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct ResourceThresholds {
     /// Name of the resource, as in [`ResourceLevel::name`].
     pub resource: Box<str>,
