@@ -143,20 +143,6 @@ async fn a_browser_resumes_where_it_was_as_long_as_the_journal_reaches() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whether_analyses_come_can_be_asked_and_waited_for() {
-    let live = live(HistoryStatus::Off);
-    assert_eq!(live.last_heard(), None);
-    tokio::time::advance(Duration::from_secs(7)).await;
-    live.hear(analysis("a", 1), 1);
-    live.hear(analysis("a", 1), 1);
-    assert_eq!(live.last_heard(), Some(Instant::now()));
-    live.heard().await;
-    let again = tokio::time::timeout(Duration::from_secs(1), live.heard()).await;
-    assert!(again.is_err(), "none came since");
-    assert_eq!(live.last_heard().unwrap().elapsed().as_secs(), 1);
-}
-
-#[tokio::test(start_paused = true)]
 async fn batches_keep_their_distance_and_the_first_leaves_at_once() {
     let live = Arc::new(live(HistoryStatus::Off));
     let stop = CancellationToken::new();

@@ -106,7 +106,8 @@ impl Dashboard {
         self.open(&format!("ws?resume={}", view.resume()), view, &[]).await.unwrap()
     }
 
-    async fn open(
+    /// Like [`connect_with`](Self::connect_with), at another path.
+    pub(crate) async fn open(
         &self,
         path: &str,
         view: View,
