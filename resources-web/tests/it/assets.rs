@@ -85,3 +85,34 @@ async fn the_page_built_in_is_not_sent_again_to_whoever_has_it() {
     }
     dashboard.stop().await;
 }
+
+#[tokio::test]
+async fn the_page_can_be_installed() {
+    let folder = page();
+    let public = concat!(env!("CARGO_MANIFEST_DIR"), "/../static/public");
+    for file in std::fs::read_dir(public).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), folder.path().join(file.file_name())).unwrap();
+    }
+    let folder = folder.path().to_str().unwrap();
+    let dashboard = Dashboard::start(&["--page-dir", folder, "--base-path", "/monitor"]).await;
+    let manifest = dashboard.get("/monitor/manifest.webmanifest").await;
+    assert_eq!(manifest.status, 200);
+    assert_eq!(manifest.header("content-type"), Some("application/manifest+json"));
+    let policy = manifest.header("content-security-policy").unwrap();
+    assert!(policy.contains("manifest-src 'self'") && policy.contains("img-src 'self'"));
+
+    let manifest = manifest.json();
+    // Relative to the manifest, so that it holds under any base path.
+    assert_eq!((&manifest["start_url"], &manifest["scope"]), (&"./".into(), &"./".into()));
+    let icons = manifest["icons"].as_array().unwrap();
+    assert!(icons.iter().any(|icon| icon["purpose"] == "maskable"));
+    for icon in icons {
+        let (source, kind) = (icon["src"].as_str().unwrap(), icon["type"].as_str().unwrap());
+        let answer = dashboard.get(&format!("/monitor/{source}")).await;
+        assert_eq!((answer.status, answer.header("content-type")), (200, Some(kind)), "{source}");
+    }
+    let index = include_str!("../../../static/index.html");
+    assert!(index.contains(r#"<link rel="manifest" href="./manifest.webmanifest" />"#));
+    dashboard.stop().await;
+}

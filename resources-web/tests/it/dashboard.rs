@@ -106,7 +106,8 @@ impl Dashboard {
         self.open(&format!("ws?resume={}", view.resume()), view, &[]).await.unwrap()
     }
 
-    async fn open(
+    /// Like [`connect_with`](Self::connect_with), at another path.
+    pub(crate) async fn open(
         &self,
         path: &str,
         view: View,
@@ -217,11 +218,6 @@ pub(crate) struct Browser {
 }
 
 impl Browser {
-    /// One that has read nothing yet.
-    pub(crate) fn new(socket: WebSocketStream<TcpStream>) -> Self {
-        Self { socket, view: View::default() }
-    }
-
     /// The next frame of any kind; `None` once the connection has ended.
     pub(crate) async fn frame(&mut self) -> Option<Message> {
         in_time("a frame", self.socket.next()).await.and_then(Result::ok)

@@ -6,10 +6,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use resources_core::test_support::{eventually, in_time};
+use resources_web::client::View;
 use tempfile::TempDir;
 use tokio::net::TcpStream;
-use tokio_tungstenite::tungstenite;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 
 use crate::dashboard::{Answer, Browser, Dashboard};
 
@@ -127,13 +126,10 @@ async fn get(dashboard: &Dashboard, path: &str) -> Answer {
     dashboard.ask("GET", path, &[("host", NAME)]).await
 }
 
-async fn connect(address: SocketAddr) -> Result<Browser, tungstenite::Error> {
-    let stream = TcpStream::connect(address).await?;
-    let mut request = format!("ws://{address}/monitor/ws").into_client_request()?;
-    for (name, value) in [("host", NAME.to_owned()), ("origin", format!("https://{NAME}"))] {
-        request.headers_mut().insert(name, value.parse().unwrap());
-    }
-    Ok(Browser::new(tokio_tungstenite::client_async(request, stream).await?.0))
+async fn connect(dashboard: &Dashboard) -> Browser {
+    let origin = format!("https://{NAME}");
+    let headers = [("host", NAME), ("origin", &*origin)];
+    dashboard.open("monitor/ws", View::default(), &headers).await.unwrap()
 }
 
 /// Everything a browser needs, through whatever is at the dashboard's address.
@@ -155,13 +151,13 @@ async fn is_served(dashboard: &Dashboard) {
         assert!(answer.header("content-security-policy").is_some(), "{path}");
     }
     assert_eq!(get(dashboard, "/monitor/nothing").await.status, 404);
-    let mut browser = connect(dashboard.address).await.unwrap();
+    let mut browser = connect(dashboard).await;
     assert_eq!(browser.next().await["type"], "snapshot");
 }
 
 /// A WebSocket on which nothing happens outlives the proxy's timeout twice.
 async fn a_quiet_socket_stays(dashboard: &Dashboard) {
-    let mut browser = connect(dashboard.address).await.unwrap();
+    let mut browser = connect(dashboard).await;
     let begun = Instant::now();
     while begun.elapsed() < SHORT_TIMEOUT * 2 {
         let frame = in_time("a frame", browser.frame()).await;
