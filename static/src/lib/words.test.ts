@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { hostAt } from './sample';
 import * as words from './words';
 
 describe('the notice about the page', () => {
@@ -55,15 +54,57 @@ describe('history', () => {
   });
 });
 
-describe('causes', () => {
-  it('name what raises a host above its CPU', () => {
-    const resources = [
-      { name: 'cpu', percentage: 3, level: 'LOW' },
-      { name: 'disk:/', percentage: 93.2, level: 'HIGH' },
-    ] as const;
-    expect(words.causes(hostAt('a', 0, { level: 'HIGH', resources }))).toBe('disk / · 93%');
-    expect(words.causes(hostAt('a', 0, { level: 'HIGH', cpu_result: 'HIGH', resources }))).toBe('');
+describe('the analyzer', () => {
+  it('is spoken of with what waits for it and how to start one', () => {
+    const notice = words.pipelineNotice({
+      state: 'no_analyzer',
+      since_ms: 0,
+      waiting_measures: 1_200,
+    });
+    expect(notice?.happened).toBe('No analyzer is running, and 1,200 measures wait for one.');
+    expect(notice?.command).toContain('resources-analyzer');
+    const stalled = words.pipelineNotice({ state: 'stalled', since_ms: 0, waiting_measures: 1 });
+    expect(stalled?.happened).toContain('1 measure waits');
   });
+});
+
+describe('hosts that say nothing', () => {
+  it('are counted in one sentence', () => {
+    expect(words.silentHosts(0, 0)).toBe('');
+    expect(words.silentHosts(2, 1)).toBe('1 host is silent, 2 hosts are late.');
+  });
+
+  it('have a sentence each', () => {
+    expect(words.hostSilence('fresh', 100, 1_000)).toBe('');
+    expect(words.hostSilence('late', 4_000, 1_000).replaceAll('\u00a0', ' ')).toBe(
+      'Nothing was received from this host for 4 s; it should send every 1 s.',
+    );
+    expect(words.hostSilence('silent', 60_000, 1_000)).toContain('can reach the broker');
+  });
+});
+
+it('causes name what raises a host above its CPU', () => {
+  expect(words.causes({ host: 'a', causes: ['disk:/', 'swap'] })).toBe('disk /, swap');
+  expect(words.causes({ host: 'a' })).toBe('');
+});
+
+it('the filter says what it needs, whatever was typed', () => {
+  for (const kind of [
+    'level',
+    'state',
+    'number',
+    'label',
+    'unknown-figure',
+    'unknown-key',
+  ] as const) {
+    expect(words.filterProblem({ term: 'x>y', kind })).toMatch(/^“x>y”.*\.$/);
+  }
+});
+
+it('times are told here and in UTC', () => {
+  const text = words.sampleTimes(Date.UTC(2026, 10, 20, 19, 45, 3), Date.UTC(2026, 10, 20, 19, 45));
+  expect(text).toContain('(2026-11-20 19:45:03 UTC)');
+  expect(text).toContain('(2026-11-20 19:45:00 UTC)');
 });
 
 it('the title counts what is urgent', () => {

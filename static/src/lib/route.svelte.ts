@@ -1,0 +1,96 @@
+/** Where the page is: the hash of its address as state, and ways to go elsewhere. */
+
+import { formatHash, parseHash, type Place, type Query, type Target, type View } from './route';
+
+export type { Query, Target, View } from './route';
+
+/** The address of a view, for a real link. */
+export function link(target: Target, query: Query = {}): string {
+  return formatHash(target, query);
+}
+
+type QueryChange = { readonly [K in keyof Query]?: string | undefined };
+
+/** How long the address may be behind what is shown. */
+const WRITE_AFTER_MS = 200;
+
+export class Route {
+  #place: Place = $state.raw({ view: 'table', host: undefined, query: {} });
+  /** The hash of this place, while the address does not show it yet. */
+  #unwritten: string | undefined;
+  #writing: ReturnType<typeof setTimeout> | undefined;
+
+  get view(): View {
+    return this.#place.view;
+  }
+
+  /** The host shown; `undefined` in views of the fleet. */
+  get host(): string | undefined {
+    return this.#place.host;
+  }
+
+  get query(): Query {
+    return this.#place.query;
+  }
+
+  /** Follows the address, until the answer is called. */
+  start(): () => void {
+    const read = () => {
+      // Someone went elsewhere: what was to be written belonged to the place before.
+      clearTimeout(this.#writing);
+      this.#unwritten = undefined;
+      this.#place = parseHash(location.hash);
+    };
+    read();
+    window.addEventListener('hashchange', read);
+    window.addEventListener('popstate', read);
+    return () => {
+      window.removeEventListener('hashchange', read);
+      window.removeEventListener('popstate', read);
+    };
+  }
+
+  /** Goes to a view; the back button leads back. */
+  go(target: Target, query: Query = {}): void {
+    this.#write();
+    history.pushState(null, '', formatHash(target, query));
+    this.#place = parseHash(location.hash);
+  }
+
+  /**
+   * Changes some of the state of this view; `undefined` takes a part out. With `replace` the back
+   * button does not stop here: for what changes with every key. Browsers allow such changes a few
+   * times a second only, so the address follows a moment later.
+   */
+  change(changes: QueryChange, how: 'push' | 'replace' = 'push'): void {
+    const merged = Object.entries({ ...this.query, ...changes });
+    const query = Object.fromEntries(merged.filter(([, value]) => value !== undefined));
+    const hash = formatHash(this.#target, query);
+    this.#place = parseHash(hash);
+    if (how === 'push') {
+      this.#write();
+      if (hash !== location.hash) history.pushState(null, '', hash);
+      return;
+    }
+    clearTimeout(this.#writing);
+    this.#unwritten = hash;
+    this.#writing = setTimeout(() => {
+      this.#write();
+    }, WRITE_AFTER_MS);
+  }
+
+  /** Brings the address up to date at once, before something else changes it. */
+  #write(): void {
+    clearTimeout(this.#writing);
+    if (this.#unwritten === undefined) return;
+    history.replaceState(null, '', this.#unwritten);
+    this.#unwritten = undefined;
+  }
+
+  get #target(): Target {
+    if (this.view === 'host') return { host: this.host ?? '' };
+    return this.view;
+  }
+}
+
+export const route = new Route();
