@@ -1,16 +1,15 @@
 /** Which hosts stand where on the map, following the fleet at a pace that eyes can follow. */
 
 import { untrack } from 'svelte';
+import { isEmpty, matcher, type Filter } from '../filter';
 import type { Fleet } from '../fleet.svelte';
 import { arrange, isSameArrangement, type Arrangement, type Grouping } from './grouping';
 import { NameOrder } from './order';
 
+/** What someone wants to see; the same object as long as they want the same. */
 export interface Wish {
   readonly grouping: Grouping;
-  /** Which hosts to show; the same function as long as the same are wanted. */
-  readonly matches: (index: number) => boolean;
-  /** Whether figures decide where hosts stand or which are shown, so that these change by themselves. */
-  readonly followsFigures: boolean;
+  readonly filter: Filter;
 }
 
 /** Time until hosts that came or went show. */
@@ -37,25 +36,36 @@ export class Arranger {
    * To be called with every tick and every new wish. A wish is followed at once, the fleet at its
    * pace, and not at all while someone points (`isHeld`): what is pointed at must not move away.
    */
-  follow(wish: Wish, nowMs: number, isHeld: boolean): void {
-    if (!this.#fleet.known) return;
-    const { membership, version } = this.#fleet;
-    const done = this.#done;
-    if (done?.wish === wish) {
-      const elapsedMs = nowMs - done.atMs;
-      const isDue =
-        (membership !== done.membership && elapsedMs >= MEMBERS_MS) ||
-        (wish.followsFigures && version !== done.version && elapsedMs >= FIGURES_MS);
-      if (isHeld || !isDue) return;
-    }
-    this.#done = { wish, membership, version, atMs: nowMs };
+  follow(wish: Wish, nowMs: number, serverNowMs: number, isHeld: boolean): void {
     untrack(() => {
-      const { store } = this.#fleet;
+      if (!this.#isDue(wish, nowMs, isHeld)) return;
+      const { membership, version, store } = this.#fleet;
+      this.#done = { wish, membership, version, atMs: nowMs };
       const describe = (index: number) => store.info(index);
-      const hosts = this.#names.of(store.all(), describe).filter(wish.matches);
+      let hosts = this.#names.of(store.all(), describe);
+      if (!isEmpty(wish.filter)) hosts = hosts.filter(matcher(wish.filter, store, serverNowMs));
       const { level } = store.columns;
       const next = arrange(hosts, wish.grouping, describe, (index) => level[index] ?? 0);
       if (!isSameArrangement(next, this.current)) this.current = next;
     });
   }
+
+  #isDue(wish: Wish, nowMs: number, isHeld: boolean): boolean {
+    if (!this.#fleet.known) return false;
+    const done = this.#done;
+    if (done?.wish !== wish) return true;
+    if (isHeld) return false;
+    const elapsedMs = nowMs - done.atMs;
+    const { membership, version } = this.#fleet;
+    return (
+      (membership !== done.membership && elapsedMs >= MEMBERS_MS) ||
+      (version !== done.version && elapsedMs >= FIGURES_MS && followsFigures(wish))
+    );
+  }
+}
+
+/** Whether figures decide where hosts stand or which are shown, so that this changes by itself. */
+function followsFigures({ grouping, filter }: Wish): boolean {
+  const { levels, states, comparisons } = filter;
+  return grouping === 'level' || levels.length + states.length + comparisons.length > 0;
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { decode, LOOKS, lookOf, STEPS, tileKey, type Freshness } from './look';
+import type { Freshness } from '../store';
+import { decode, LOOKS, lookOf, STEPS, tileKey } from './look';
 
 const FRESHNESS: readonly Freshness[] = ['fresh', 'late', 'silent'];
 

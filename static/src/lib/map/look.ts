@@ -3,7 +3,7 @@
  * not. Pure.
  */
 
-export type Freshness = 'fresh' | 'late' | 'silent';
+import type { Freshness } from '../store';
 
 export interface Look {
   /** 0 low, 1 medium, 2 high. */

@@ -4,9 +4,10 @@
  */
 
 import { inFrame, notInFrame } from '../frames';
+import type { Freshness } from '../store';
 import { drawAtlas } from './atlas';
 import type { Layout } from './layout';
-import { lookOf, tileKey, type Freshness } from './look';
+import { lookOf, tileKey } from './look';
 import type { Palette } from './palette';
 import { drawTile, type Tile } from './tile';
 

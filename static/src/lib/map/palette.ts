@@ -1,5 +1,7 @@
 /** What a canvas draws with. It cannot read style sheets, so colours and fonts are read for it. */
 
+import type { Theme } from '../theme.svelte';
+
 export interface Palette {
   /** What cells stand on. */
   readonly ground: string;
@@ -21,9 +23,10 @@ export interface Palette {
   readonly isStrong: boolean;
 }
 
-/** Reads the colours that hold inside `element` now. */
-export function readPalette(element: HTMLElement): Palette {
+/** Reads the colours that a theme has inside `element`. */
+export function readPalette(element: HTMLElement, theme: Theme, isStrong: boolean): Palette {
   const probe = element.appendChild(document.createElement('span'));
+  probe.style.colorScheme = theme;
   const style = getComputedStyle(probe);
   const colour = (token: string): string => {
     probe.style.color = `var(--${token})`;
@@ -42,7 +45,7 @@ export function readPalette(element: HTMLElement): Palette {
     high: colour('high'),
     mark: colour('high-ink'),
     fontFamily: style.fontFamily,
-    isStrong: window.matchMedia('(prefers-contrast: more)').matches,
+    isStrong,
   };
   probe.remove();
   return palette;

@@ -1,7 +1,7 @@
 /** How many hosts of each group are at which level. Pure. */
 
+import type { Freshness } from '../store';
 import type { Arrangement } from './grouping';
-import type { Freshness } from './look';
 
 export interface Tally {
   readonly hosts: number;

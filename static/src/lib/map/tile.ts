@@ -1,7 +1,7 @@
 /** A cell of a small fleet: large enough for words. */
 
 import * as format from '../format';
-import type { Freshness } from './look';
+import type { Freshness } from '../store';
 import type { Palette } from './palette';
 import { drawShape, drawStripes } from './shapes';
 
