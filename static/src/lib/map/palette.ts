@@ -1,0 +1,64 @@
+/** What a canvas draws with. It cannot read style sheets, so colours and fonts are read for it. */
+
+import type { Theme } from '../theme.svelte';
+
+export interface Palette {
+  /** What cells stand on. */
+  readonly ground: string;
+  readonly surface: string;
+  readonly line: string;
+  readonly ink: string;
+  readonly inkSoft: string;
+  readonly track: string;
+  /** By level as numbered on the wire: low, medium, high. */
+  readonly levels: readonly [string, string, string];
+  /** Words in these colours can be read on `surface`. */
+  readonly words: readonly [string, string, string];
+  readonly mediumSoft: string;
+  readonly high: string;
+  /** Legible on any colour of a level above low. */
+  readonly mark: string;
+  readonly fontFamily: string;
+  /** Whether someone asked for more contrast: colours are then never paled. */
+  readonly isStrong: boolean;
+}
+
+/**
+ * Reads the colours that a theme has inside `element`. Of figures that are the last known, levels are
+ * told by shape and strength alone.
+ */
+export function readPalette(
+  element: HTMLElement,
+  theme: Theme,
+  isStrong: boolean,
+  isStale: boolean,
+): Palette {
+  const probe = element.appendChild(document.createElement('span'));
+  probe.style.colorScheme = theme;
+  const style = getComputedStyle(probe);
+  const colour = (token: string): string => {
+    probe.style.color = `var(--${token})`;
+    return style.color;
+  };
+  const levels = (...tokens: readonly [string, string, string]): Palette['levels'] =>
+    isStale
+      ? [colour('ink-soft'), colour('ink-soft'), colour('ink-soft')]
+      : [colour(tokens[0]), colour(tokens[1]), colour(tokens[2])];
+  const palette: Palette = {
+    ground: colour('ground'),
+    surface: colour('surface'),
+    line: colour('line-strong'),
+    ink: colour('ink'),
+    inkSoft: colour('ink-soft'),
+    track: colour('track'),
+    levels: levels('chart-low', 'chart-medium', 'chart-high'),
+    words: levels('low', 'medium', 'high'),
+    mediumSoft: colour(isStale ? 'surface' : 'medium-soft'),
+    high: colour(isStale ? 'ink-soft' : 'high'),
+    mark: colour(isStale ? 'surface' : 'high-ink'),
+    fontFamily: style.fontFamily,
+    isStrong,
+  };
+  probe.remove();
+  return palette;
+}
