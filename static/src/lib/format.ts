@@ -27,6 +27,13 @@ export function usedOfTotal(usedBytes: number, totalBytes: number): string {
   return `${threeDigits(usedBytes / scale)} / ${threeDigits(totalBytes / scale)}${SPACE}${unit(power)}`;
 }
 
+/** `512 B`, `1.5 MiB`, `128 GiB` */
+export function bytes(value: number): string {
+  const power = bytePower(value);
+  const figure = value / 1024 ** power;
+  return `${power === 0 ? figure.toFixed(0) : threeDigits(figure)}${SPACE}${unit(power)}`;
+}
+
 /** Load average: `0.42`, `12.3`, `128`. */
 export function load(value: number): string {
   return value < 10 ? value.toFixed(2) : threeDigits(value);
