@@ -30,28 +30,32 @@ export class Feed {
   async #ask(question: Question, signal: AbortSignal): Promise<void> {
     const backoff = new Backoff();
     this.isLoading = true;
-    while (!signal.aborted) {
+    while (!wasTakenBack(signal)) {
       try {
         const answer = await this.#timeline.gate.run(signal, () =>
           askHistory(question, signal, document.baseURI, (address, options) =>
             fetch(address, options),
           ),
         );
-        // Read but for the last bit when it was taken back.
-        if (signal.aborted) return;
+        if (wasTakenBack(signal)) return;
         this.answer = answer;
         this.#timeline.troubles.delete(this.#chartId);
         break;
       } catch (error) {
-        if (signal.aborted) return;
+        if (wasTakenBack(signal)) return;
         if (!(error instanceof HistoryError)) throw error;
         this.#timeline.troubles.set(this.#chartId, error);
         if (error.trouble !== 'busy' && error.trouble !== 'unreachable') break;
         await wait(backoff.nextMs(), signal);
       }
     }
-    this.isLoading = false;
+    if (!wasTakenBack(signal)) this.isLoading = false;
   }
+}
+
+/** Asked anew each time: it changes while something is awaited. */
+function wasTakenBack(signal: AbortSignal): boolean {
+  return signal.aborted;
 }
 
 /** Ends after a time, or when the signal comes. */

@@ -1,6 +1,10 @@
 /** Colours of the charts. A canvas cannot read style sheets, so they are read for it. */
 
+import type { Theme } from '../theme.svelte';
+
 export interface Palette {
+  /** The theme they are of. */
+  readonly theme: Theme;
   /** One for each line of a chart, in order. */
   readonly lines: readonly string[];
   readonly ink: string;
@@ -17,7 +21,7 @@ const LINE_COLOURS = 6;
  * Reads the colours as they are where `element` is. Computed values only: a token may be written
  * in a way no canvas understands, so each is taken on by a property that turns it into a colour.
  */
-export function readPalette(element: HTMLElement): Palette {
+export function readPalette(element: HTMLElement, theme: Theme): Palette {
   const probe = document.createElement('span');
   probe.hidden = true;
   element.append(probe);
@@ -27,6 +31,7 @@ export function readPalette(element: HTMLElement): Palette {
     return style.color;
   };
   const palette: Palette = {
+    theme,
     lines: Array.from({ length: LINE_COLOURS }, (_, i) => colour(`--line-${i + 1}`)),
     ink: colour('--ink-soft'),
     grid: colour('--line'),

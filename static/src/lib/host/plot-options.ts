@@ -35,8 +35,6 @@ const BANDS_AT_MOST = 2;
 /** A drag shorter than this is a click. */
 const DRAG_AT_LEAST_PX = 5;
 
-const BINARY_STEPS = Array.from({ length: 50 }, (_, power) => 2 ** power);
-
 export function alignedData({ timesMs, lines }: Columns): uPlot.AlignedData {
   const columns = lines.flatMap((line) =>
     lines.length > BANDS_AT_MOST
@@ -74,7 +72,7 @@ export function plotOptions(
         font: picture().palette.font,
         size: 40,
         gap: 6,
-        space: 68,
+        space: 84,
         values: (_, splits, _axis, _space, stepMs) => axisLabels(splits, stepMs),
       },
       {
@@ -85,7 +83,6 @@ export function plotOptions(
         size: chart.unit === 'rate' ? 78 : 46,
         gap: 6,
         space: 30,
-        ...(chart.unit === 'rate' && { incrs: BINARY_STEPS }),
         values: (_, splits) => splits.map((value) => axisFigure(chart.unit, value)),
       },
     ],
@@ -104,7 +101,7 @@ export function plotOptions(
         fill: () => picture().palette.surface,
       },
       // The list of figures is what tells of a point; those of the bands need no dots.
-      dataIdx: (_, index, closest) => (isAverage(index) ? closest : null) as number,
+      dataIdx: (_, index, closest) => (isAverage(index) ? closest : null),
       bind: {
         dblclick: () => () => {
           gestures.reset();
@@ -182,7 +179,7 @@ export function valueRange(
     case 'load':
       return [0, Math.max(1, (highest ?? 0) * 1.1)];
     case 'rate':
-      return [0, Math.max(1_024, (highest ?? 0) * 1.1)];
+      return [0, Math.max(1_000, (highest ?? 0) * 1.1)];
     case 'celsius': {
       const middle = ((lowest ?? 40) + (highest ?? 40)) / 2;
       const half = Math.max(10, (((highest ?? 40) - (lowest ?? 40)) / 2) * 1.2);

@@ -47,12 +47,13 @@ export function plot(input: PlotInput): Attachment<HTMLElement> {
     const draw = () => {
       const { width, height } = size();
       if (library === undefined || picture === undefined || width === 0 || height === 0) return;
+      const first = picture;
       const shape = `${picture.chart.id} ${picture.chart.unit} ${picture.chart.lines.length}`;
       if (chart === undefined || shape !== madeFor) {
         chart?.destroy();
         madeFor = shape;
         chart = new library(
-          plotOptions(() => picture as Picture, { width, height }, input.gestures),
+          plotOptions(() => picture ?? first, { width, height }, input.gestures),
           alignedData(picture.columns),
           element,
         );

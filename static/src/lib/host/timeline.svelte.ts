@@ -54,8 +54,7 @@ export class Timeline {
   }
 
   #meet(values: ReadonlyMap<string, number>): void {
-    const known = new Set(this.series);
-    const fresh = [...values.keys()].filter((name) => !known.has(name));
+    const fresh = [...values.keys()].filter((name) => !this.series.includes(name));
     if (fresh.length > 0) this.series = [...this.series, ...fresh];
   }
 }

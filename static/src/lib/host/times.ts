@@ -2,52 +2,14 @@
 
 const DAY_MS = 86_400_000;
 
-const DATE_TIME: Intl.DateTimeFormatOptions = {
-  day: 'numeric',
-  month: 'short',
-  year: 'numeric',
-  hour: '2-digit',
-  minute: '2-digit',
-  second: '2-digit',
-  hourCycle: 'h23',
-};
-
-const localDateTime = new Intl.DateTimeFormat('en-GB', DATE_TIME);
-const utcDateTime = new Intl.DateTimeFormat('en-GB', { ...DATE_TIME, timeZone: 'UTC' });
-const clockWithSeconds = new Intl.DateTimeFormat('en-GB', {
-  hour: '2-digit',
-  minute: '2-digit',
-  second: '2-digit',
-  hourCycle: 'h23',
-});
-const clock = new Intl.DateTimeFormat('en-GB', {
-  hour: '2-digit',
-  minute: '2-digit',
-  hourCycle: 'h23',
-});
-const utcClockWithSeconds = new Intl.DateTimeFormat('en-GB', {
-  hour: '2-digit',
-  minute: '2-digit',
-  second: '2-digit',
-  hourCycle: 'h23',
-  timeZone: 'UTC',
-});
-const dayAndMonth = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' });
-const monthAndYear = new Intl.DateTimeFormat('en-GB', { month: 'short', year: 'numeric' });
-
-/** `20 Nov 2026, 19:20:11` */
-export function local(instantMs: number): string {
-  return localDateTime.format(instantMs);
-}
-
-/** `20 Nov 2026, 18:20:11 UTC` */
-export function utc(instantMs: number): string {
-  return `${utcDateTime.format(instantMs)} UTC`;
-}
+const clockWithSeconds = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' });
+const clock = new Intl.DateTimeFormat(undefined, { timeStyle: 'short' });
+const dayAndMonth = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short' });
+const monthAndYear = new Intl.DateTimeFormat(undefined, { month: 'short', year: 'numeric' });
 
 /** `18:20:11 UTC`, where the day is told beside it. */
 export function utcClock(instantMs: number): string {
-  return `${utcClockWithSeconds.format(instantMs)} UTC`;
+  return `${iso(instantMs).slice(11, 19)} UTC`;
 }
 
 /** For machines: the `datetime` of a `<time>`. */

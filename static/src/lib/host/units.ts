@@ -3,22 +3,15 @@
 import * as format from '../format';
 import type { Unit } from './charts';
 
-const SPACE = '\u00a0';
-
-/** `1.5 MiB/s` */
-export function rate(bytesPerSecond: number): string {
-  return `${format.bytes(bytesPerSecond)}/s`;
-}
-
 /** `54.0 °C` */
 export function celsius(degrees: number): string {
-  return `${degrees.toFixed(1)}${SPACE}°C`;
+  return `${degrees.toFixed(1)}\u00a0°C`;
 }
 
 const FORMATS: Readonly<Record<Unit, (value: number) => string>> = {
   percentage: format.percentage,
   load: format.load,
-  rate,
+  rate: format.rate,
   celsius,
 };
 
@@ -30,7 +23,7 @@ export function figure(unit: Unit, value: number): string {
 const SHORT_FORMATS: Readonly<Record<Unit, (value: number) => string>> = {
   percentage: (value) => `${value}%`,
   load: (value) => String(value),
-  rate: (value) => rate(value).replace('.0', ''),
+  rate: (value) => format.rate(value).replace('.0', ''),
   celsius: (value) => `${value}°`,
 };
 

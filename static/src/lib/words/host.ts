@@ -3,20 +3,18 @@
 import * as format from '../format';
 import type { ChartWords } from '../host/charts';
 import type { Analysis } from '../generated/Analysis';
+import type { Freshness } from '../store';
 import type { Trouble } from '../host/history';
 import type { Length } from '../host/range';
-import * as times from '../host/times';
 
 export const LABELS = 'Labels';
 export const CAUSES = 'Because of';
 export const BACK_TO_FLEET = 'All hosts';
 
-export type Freshness = 'fresh' | 'late' | 'silent';
-
 /** With the page cut off from the server, age says nothing about the host. */
 export const CUT_OFF = 'Last known';
 
-export const FRESHNESS_WORDS: Readonly<Record<Freshness, string>> = {
+export const HOST_FRESHNESS: Readonly<Record<Freshness, string>> = {
   fresh: 'Live',
   late: 'Late',
   silent: 'Silent',
@@ -25,7 +23,7 @@ export const FRESHNESS_WORDS: Readonly<Record<Freshness, string>> = {
 /** How new the figures are; the instant it was heard last stands beside it. */
 export function freshness(state: Freshness, ageMs: number, intervalMs: number | undefined): string {
   const age = format.age(ageMs);
-  const every = intervalMs === undefined ? '' : `, one is due every ${duration(intervalMs)}`;
+  const every = intervalMs === undefined ? '' : `, one is due every ${format.duration(intervalMs)}`;
   switch (state) {
     case 'fresh':
       return `last sample ${age} ago`;
@@ -37,12 +35,6 @@ export function freshness(state: Freshness, ageMs: number, intervalMs: number | 
 }
 
 export const LAST_HEARD = 'Last heard';
-
-/** `1 s`, `0.25 s`, `5 min` */
-export function duration(milliseconds: number): string {
-  if (milliseconds < 60_000) return `${Number((milliseconds / 1_000).toFixed(2))}\u00a0s`;
-  return format.age(milliseconds);
-}
 
 export const ASKING = (host: string) => ({
   heading: `Asking the server about ${host}…`,
@@ -260,20 +252,20 @@ export const FACTS = {
 
 /** What the figure of a cursor is of: `20 Nov 2026, 19:20:11`. */
 export function cursorAt(instantMs: number, figures: readonly string[]): string {
-  return [times.local(instantMs), ...figures].join(', ');
+  return [format.localTime(instantMs), ...figures].join(', ');
 }
 
 export function printedAt(instantMs: number): string {
-  return `Printed ${times.local(instantMs)} (${times.utc(instantMs)})`;
+  return `Printed ${format.localTime(instantMs)} (${format.utcTime(instantMs)})`;
 }
 
 /** The shown range for print and for ears: `20 Nov 2026, 18:20:11 – 20 Nov 2026, 19:20:11`. */
 export function span(fromMs: number, toMs: number): string {
-  return `${times.local(fromMs)} – ${times.local(toMs)}`;
+  return `${format.localTime(fromMs)} – ${format.localTime(toMs)}`;
 }
 
 export function spanUtc(fromMs: number, toMs: number): string {
-  return `${times.utc(fromMs)} – ${times.utc(toMs)}`;
+  return `${format.utcTime(fromMs)} – ${format.utcTime(toMs)}`;
 }
 
 /** Which resources put a host at its level: `disk / · 93%`. */
