@@ -56,7 +56,7 @@ export function plotOptions(
     ...size,
     ms: 1,
     legend: { show: false },
-    padding: [8, 12, 0, 0],
+    padding: [8, 26, 0, 0],
     scales: {
       x: {
         time: true,
