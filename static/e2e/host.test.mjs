@@ -262,7 +262,10 @@ describe('the page of a host', () => {
       chart('cpu')
         .locator('canvas')
         .evaluate((canvas) => {
-          const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+          const { width, height } = canvas;
+          const copy = new OffscreenCanvas(width, height).getContext('2d');
+          copy.drawImage(canvas, 0, 0);
+          const { data } = copy.getImageData(0, 0, width, height);
           let [sum, seen] = [0, 0];
           for (let i = 0; i < data.length; i += 4) {
             if ((data[i + 3] ?? 0) < 200) continue;
@@ -273,20 +276,21 @@ describe('the page of a host', () => {
         });
     const light = await lightness();
     await page.emulateMedia({ colorScheme: 'dark' });
-    await page.waitForFunction(
-      () =>
-        getComputedStyle(document.body).colorScheme !== '' &&
-        matchMedia('(prefers-color-scheme: dark)').matches,
-    );
-    await page.waitForTimeout(500);
-    const dark = await lightness();
+    // Drawn anew in one of the next frames.
+    let dark = light;
+    const untilMs = Date.now() + PATIENCE_MS;
+    while (dark === light && Date.now() < untilMs) dark = await lightness();
     await page.evaluate(() => window.dispatchEvent(new Event('beforeprint')));
     const paper = await lightness();
     assert.ok(
       Math.abs(paper - light) < Math.abs(paper - dark),
       `light ${light}, dark ${dark}, paper ${paper}`,
     );
+    await page.emulateMedia({ media: 'print', colorScheme: 'dark' });
+    await page.setViewportSize({ width: 718, height: 1000 });
+    await picture('paper');
     await page.evaluate(() => window.dispatchEvent(new Event('afterprint')));
+    await page.emulateMedia({ media: 'screen' });
     await page.pdf({ path: `${SCREENSHOTS}/host.pdf`, format: 'A4' });
   });
 });
