@@ -236,6 +236,24 @@ describe('the page of a host', () => {
     await page.getByText('History is behind').waitFor({ state: 'detached' });
   });
 
+  it('asks for what it missed while it was cut off', async () => {
+    const own = await startMockServer({ hosts: 3 });
+    let asked = 0;
+    page.on('request', (request) => {
+      if (request.url().includes('/history?')) asked += 1;
+    });
+    page.removeAllListeners('console');
+    await page.goto(`${own.url}#/hosts/${FULL}?range=1h`);
+    await hasAverage('temperatures-0');
+    await own.stop();
+    await page.locator('[data-freshness="unknown"]', { hasText: 'Last known' }).waitFor();
+    const before = asked;
+    const again = await startMockServer({ hosts: 3, port: Number(new URL(own.url).port) });
+    await page.locator('[data-freshness="fresh"]').waitFor();
+    while (asked === before) await page.waitForRequest('**/history?*');
+    await again.stop();
+  });
+
   it('fits every screen, in both themes', async () => {
     for (const [width, colorScheme] of [
       [360, 'dark'],
