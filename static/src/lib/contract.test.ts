@@ -64,9 +64,9 @@ describe('parseMessage', () => {
   });
 
   it('reads the conditions of a connection that goes on', () => {
-    const { hosts, rows, server_version, ...rest } = snapshot;
-    void [hosts, rows, server_version];
-    expect(parse({ ...rest, type: 'resumed' })).toMatchObject({ type: 'resumed', number: 3 });
+    const { protocol, session, number, server_time_ms } = snapshot;
+    const message = { type: 'resumed', session, number, server_time_ms, ...conditions };
+    expect(parse({ ...message, protocol })).toEqual(message);
   });
 
   it('reads changes of which parts are absent', () => {

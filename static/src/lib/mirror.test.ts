@@ -10,7 +10,7 @@ const nothing = (sentence: string) => {
   throw new Error(`complained: ${sentence}`);
 };
 
-function mirrorOf(count: number, complain = nothing): Mirror {
+function mirrorOf(count: number, complain: (sentence: string) => void = nothing): Mirror {
   const mirror = new Mirror(complain);
   const hosts = Array.from({ length: count }, (_, i): [number, { host: string }] => [
     i,

@@ -44,7 +44,9 @@ export type Figures = Partial<Record<FigureName, number>>;
 export function figuresOf(figures: Figures): Float64Array {
   const block = new Float64Array(FIGURES).fill(NaN);
   block[FIGURE.level] = 0;
-  for (const [name, value] of Object.entries(figures)) block[FIGURE[name as FigureName]] = value;
+  for (const name of Object.keys(FIGURE) as FigureName[]) {
+    block[FIGURE[name]] = figures[name] ?? block[FIGURE[name]] ?? NaN;
+  }
   return block;
 }
 
@@ -57,9 +59,7 @@ export function batchOf(hosts: Record<number, SampleHost>, more: Partial<Batch> 
   const entries = Object.entries(hosts).map(([index, host]) => ({ index: Number(index), host }));
   const figures = new Float64Array(entries.length * FIGURES);
   entries.forEach(({ host }, i) => {
-    const { host: name, info, ...given } = host;
-    void [name, info];
-    figures.set(figuresOf(given), i * FIGURES);
+    figures.set(figuresOf(host), i * FIGURES);
   });
   return {
     clockOffsetMs: 0,
