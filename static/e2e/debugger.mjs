@@ -60,16 +60,19 @@ export class Debugger {
 
 /**
  * Tasks of the main thread of the page's frame: how long each took on the clock, and how much of
- * that the thread had a core. The browser's own interface has renderers too; they are left out.
+ * that the thread had a core. The browser's own interface has renderers too, and the frame had
+ * another one before it was led to its address; the page's is the one that did most for it.
  */
 function mainThreadTasks(events, frame) {
-  const ofPage = events.find((event) => event.args?.data?.frame === frame && event.ph === 'X');
+  const thread = (event) => `${event.pid} ${event.tid}`;
+  const done = new Map();
+  for (const event of events) {
+    if (event.args?.data?.frame !== frame || event.ph !== 'X') continue;
+    done.set(thread(event), (done.get(thread(event)) ?? 0) + 1);
+  }
+  const [[mainThread] = []] = [...done].toSorted(([, one], [, other]) => other - one);
   const tasks = events.filter(
-    (event) =>
-      event.ph === 'X' &&
-      event.name === 'RunTask' &&
-      event.pid === ofPage?.pid &&
-      event.tid === ofPage?.tid,
+    (event) => event.ph === 'X' && event.name === 'RunTask' && thread(event) === mainThread,
   );
   if (tasks.length === 0) throw new Error('the browser noted no task of the main thread');
   return tasks.map(({ dur, tdur }) => ({ clockMs: dur / 1_000, cpuMs: (tdur ?? dur) / 1_000 }));
