@@ -2,7 +2,7 @@
  * A server that speaks docs/api.md about hosts that do not exist: for work on the page without
  * anything else running, and for measuring the page.
  *
- * node e2e/mock-server.mjs --hosts 40 --port 8888 --history lagging
+ * node e2e/mock-server.mjs --hosts 40 --port 8888 --fault no_analyzer
  *
  * With `npm run dev` beside it, changes to the page show at once.
  */
@@ -14,222 +14,275 @@ import { extname, join, normalize, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { WebSocketServer } from 'ws';
+import { SimulatedHost } from './mock-host.mjs';
 
 const DIST = fileURLToPath(new URL('../dist', import.meta.url));
 
+/** That of the real server. */
 const POLICY =
-  "default-src 'self'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:";
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
+  "font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; " +
+  "form-action 'none'; frame-ancestors 'none'";
 
 const TYPES = {
   '.html': 'text/html; charset=utf-8',
   '.js': 'text/javascript; charset=utf-8',
   '.css': 'text/css; charset=utf-8',
   '.svg': 'image/svg+xml',
+  '.webmanifest': 'application/manifest+json',
 };
 
 const INTERVAL_MS = 1_000;
 const BATCHES_PER_SECOND = 10;
-const POINTS_KEPT = 120;
-const GIB = 1024 ** 3;
+const JOURNAL_MESSAGES = 600;
+const ROWS_AT_MOST = 256;
 
-const ROLES = ['web', 'api', 'db', 'cache', 'worker', 'queue', 'build', 'edge', 'mail', 'store'];
-const PLACES = ['fra', 'ams', 'sin', 'nyc', 'gru'];
+/** What can be wrong, by the name it has on the command line. */
+export const FAULTS = {
+  none: {},
+  broker_down: {
+    link: { state: 'down', reason: 'connection refused (127.0.0.1:5672)' },
+    pipeline: { state: 'unknown' },
+    quiet: true,
+  },
+  broker_blocked: { link: { state: 'blocked', reason: 'low on disk' }, quiet: true },
+  no_analyzer: { pipeline: { state: 'no_analyzer', waiting_measures: 4_210 }, quiet: true },
+  stalled: { pipeline: { state: 'stalled', waiting_measures: 961 }, quiet: true },
+  idle: { pipeline: { state: 'idle' }, quiet: true },
+  history: { history: { state: 'lagging', reason: 'the disk is full' } },
+};
 
-/** Small and seeded, so that two runs show the same fleet. */
-function randomFrom(seed) {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
+/** The messages of one run of the server, numbered, and the last of them kept. */
+class Journal {
+  session = Math.random().toString(36).slice(2, 10);
+  number = 0;
+  #texts = [];
+
+  add(message) {
+    this.number += 1;
+    const text = JSON.stringify({ ...message, number: this.number });
+    this.#texts.push(text);
+    if (this.#texts.length > JOURNAL_MESSAGES) this.#texts.shift();
+    return text;
+  }
+
+  /** Texts after a number, or `undefined` when they are not all here any more. */
+  after(session, number) {
+    const missed = this.number - number;
+    if (session !== this.session || missed < 0 || missed > this.#texts.length) return undefined;
+    return missed === 0 ? [] : this.#texts.slice(-missed);
+  }
 }
 
-function levelOf(percentage) {
-  return percentage >= 75 ? 'HIGH' : percentage >= 25 ? 'MEDIUM' : 'LOW';
-}
+class MockServer {
+  #fleet;
+  #journal = new Journal();
+  #conditions;
+  #quiet = false;
+  #startedMs = Date.now();
+  #turn = 0;
+  #server;
+  #sockets;
+  #timers = [];
 
-/** One host that wanders around a load of its own. */
-class SimulatedHost {
-  constructor(index, nowMs) {
-    const random = randomFrom(index);
-    this.random = random;
-    const role = ROLES[index % ROLES.length];
-    const place = PLACES[Math.floor(index / ROLES.length) % PLACES.length];
-    this.name = `${role}-${1 + Math.floor(index / ROLES.length)}.${place}.example.com`;
-    this.typical = random() ** 3.4 * 92 + 2;
-    this.cpu = this.typical;
-    this.totalBytes = [2, 4, 8, 16, 32, 64, 128, 512][Math.floor(random() * 8)] * GIB * 0.97;
-    this.memoryShare = 0.08 + random() ** 1.5 * 0.6;
-    this.disk = random() ** 4 * 97;
-    this.bootedMs = nowMs - random() ** 3 * 200 * 86_400_000;
-    this.load = this.cpu / 20;
-    this.sequence = 0;
-    /** A few hosts say little, one has a gap, one has fallen silent, as in life. */
-    this.terse = index % 23 === 11;
-    this.silent = index % 97 === 13;
-    /** One sends what it could not send before. */
-    this.backFilling = index % 41 === 3;
-    this.points = [];
-    const gapAt = index % 9 === 4 ? 40 + Math.floor(random() * 40) : Infinity;
-    const known = index % 31 === 5 ? 12 : POINTS_KEPT;
-    for (let i = known; i > 0; i -= 1) {
-      // Its next sample is then due exactly when its turn comes.
-      const turnMs = ((index % BATCHES_PER_SECOND) + 1) * (INTERVAL_MS / BATCHES_PER_SECOND);
-      const timestampMs = nowMs - i * INTERVAL_MS + turnMs - (this.silent ? 95_000 : 0);
-      this.step(timestampMs);
-      if (i > gapAt && i < gapAt + 12) this.points.pop();
+  constructor(hosts, fault) {
+    this.#fleet = Array.from({ length: hosts }, (_, i) => new SimulatedHost(i, this.#startedMs));
+    this.#conditions = this.#conditionsOf(fault);
+    this.#server = createServer((request, response) => {
+      this.#answer(request, response).catch(() => response.destroy());
+    });
+    this.#sockets = new WebSocketServer({ server: this.#server, path: '/ws' });
+    this.#sockets.on('connection', (socket, request) => this.#greet(socket, request));
+  }
+
+  async start(port) {
+    await new Promise((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(port, '127.0.0.1', resolve);
+    });
+    this.url = `http://127.0.0.1:${this.#server.address().port}/`;
+    this.#timers.push(
+      setInterval(() => this.#step(), INTERVAL_MS / BATCHES_PER_SECOND),
+      setInterval(() => this.#broadcast(this.#stamped({ type: 'heartbeat' })), 5_000),
+    );
+  }
+
+  /** Breaks something, or mends everything with `none`. */
+  fail(fault) {
+    const before = this.#conditions;
+    this.#conditions = this.#conditionsOf(fault);
+    for (const type of ['link', 'history', 'pipeline']) {
+      if (JSON.stringify(before[type]) === JSON.stringify(this.#conditions[type])) continue;
+      this.#tell({ type, [type]: this.#conditions[type] });
     }
   }
 
-  step(timestampMs) {
-    const pull = (this.typical - this.cpu) * 0.06;
-    const jump = this.random() < 0.015 ? (this.random() - 0.3) * 55 : 0;
-    this.cpu = Math.min(100, Math.max(0.2, this.cpu + pull + jump + (this.random() - 0.5) * 7));
-    this.load += (this.cpu / 20 - this.load) * 0.05;
-    this.memoryShare = Math.min(
-      0.98,
-      Math.max(0.03, this.memoryShare + (this.random() - 0.5) / 90),
-    );
-    this.timestampMs = timestampMs;
-    this.sequence += 1;
-    this.points.push([timestampMs, Math.round(this.cpu * 100) / 100]);
-    if (this.points.length > POINTS_KEPT) this.points.shift();
+  /** Cuts every connection, as a proxy that restarts would; the journal stays. */
+  cut() {
+    for (const socket of this.#sockets.clients) socket.terminate();
   }
 
-  toJson(points) {
-    const cpuPercentage = Math.round(this.cpu * 100) / 100;
-    const cpuResult = levelOf(cpuPercentage);
-    const common = {
-      host: this.name,
-      cpu_result: cpuResult,
-      cpu_percentage: cpuPercentage,
-      timestamp_ms: this.timestampMs,
-      received_ms: this.timestampMs + 3,
-      points,
-      ...(this.backFilling && { late_samples: this.sequence * 10, late_ms: this.timestampMs + 3 }),
-    };
-    const cpu = { name: 'cpu', percentage: cpuPercentage, level: cpuResult };
-    if (this.terse) return { ...common, level: cpuResult, resources: [cpu] };
-    const memory = this.memoryShare * 100;
-    const resources = [
-      cpu,
-      // Memory and disks are meant to be used: their thresholds lie higher.
-      { name: 'memory', percentage: memory, level: levelOf(memory - 35) },
-      { name: 'disk:/', percentage: this.disk, level: levelOf(this.disk - 22) },
-    ];
-    const order = ['LOW', 'MEDIUM', 'HIGH'];
-    const level = order[Math.max(...resources.map((one) => order.indexOf(one.level)))];
-    const round = (value) => Math.round(value * 100) / 100;
+  /** Forgets the last host, as after `--forget-after`. */
+  forgetLast() {
+    const index = this.#fleet.length - 1;
+    this.#fleet.pop();
+    this.#tell({ type: 'changes', gone: [index] });
+  }
+
+  async stop() {
+    for (const timer of this.#timers) clearInterval(timer);
+    this.cut();
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  #conditionsOf(fault) {
+    const wrong = FAULTS[fault];
+    if (wrong === undefined) {
+      throw new Error(`no fault "${fault}"; there are ${Object.keys(FAULTS).join(', ')}`);
+    }
+    this.#quiet = wrong.quiet === true;
+    const since = { since_ms: fault === 'none' ? this.#startedMs : Date.now() };
+    const state = this.#fleet.length === 0 ? 'idle' : 'flowing';
     return {
-      ...common,
-      level,
-      memory: {
-        total_bytes: Math.round(this.totalBytes),
-        used_bytes: Math.round(this.totalBytes * this.memoryShare),
-      },
-      load_average: [round(this.load), round(this.load * 0.9), round(this.load * 0.8)],
-      resources,
-      uptime_seconds: Math.round((this.timestampMs - this.bootedMs) / 1_000),
-      interval_ms: INTERVAL_MS,
-      run: '5d0c4b1e',
-      sequence: this.sequence,
+      link: { state: 'up', ...since, ...wrong.link },
+      history: { state: 'on', ...wrong.history },
+      pipeline: { state, ...since, ...wrong.pipeline },
     };
+  }
+
+  #greet(socket, request) {
+    socket.on('error', () => socket.terminate());
+    socket.look = { rows: [], detail: [] };
+    socket.on('message', (data) => this.#look(socket, data));
+    const resume = new URL(request.url, this.url).searchParams.get('resume') ?? '';
+    const [session, number] = [resume.split('.')[0], Number(resume.split('.')[1])];
+    const missed = this.#journal.after(session, number);
+    const { link, history, pipeline } = this.#conditions;
+    const common = { protocol: 2, session: this.#journal.session, link, history, pipeline };
+    if (missed !== undefined) {
+      socket.send(JSON.stringify(this.#stamped({ type: 'resumed', ...common, number })));
+      for (const text of missed) socket.send(text);
+      return;
+    }
+    socket.send(
+      JSON.stringify(
+        this.#stamped({
+          type: 'snapshot',
+          ...common,
+          number: this.#journal.number,
+          server_version: '0.0.0-mock',
+          hosts: this.#fleet.map((host) => [host.index, host.info()]),
+          rows: this.#fleet.map((host) => host.wholeRow(Date.now())),
+        }),
+      ),
+    );
+  }
+
+  #look(socket, data) {
+    const look = data.length <= 16_384 ? readLook(data) : null;
+    if (look === null) return socket.close(1008, 'not a look');
+    const fresh = look.rows.filter((index) => !socket.look.rows.includes(index));
+    socket.look = look;
+    const known = fresh.flatMap((index) => this.#fleet[index] ?? []);
+    if (known.length > 0) {
+      const hosts = known.map((host) => [host.index, host.pointList()]);
+      socket.send(JSON.stringify(this.#stamped({ type: 'points', hosts })));
+    }
+    for (const name of look.detail) this.#sendDetail(socket, name);
+  }
+
+  #sendDetail(socket, name) {
+    const host = this.#fleet.find((one) => one.name === name);
+    const detail = host?.detail() ?? { host: name, analysis: null };
+    socket.send(JSON.stringify(this.#stamped({ type: 'detail', ...detail })));
+  }
+
+  /** Each batch carries the hosts whose turn it is, as trackers started at different times would. */
+  #step() {
+    this.#turn = (this.#turn + 1) % BATCHES_PER_SECOND;
+    if (this.#quiet) return;
+    const nowMs = Date.now();
+    const changed = [];
+    for (let i = this.#turn; i < this.#fleet.length; i += BATCHES_PER_SECOND) {
+      const host = this.#fleet[i];
+      if (host.silent) continue;
+      host.step(nowMs);
+      changed.push(host);
+    }
+    if (changed.length === 0) return;
+    const hosts = changed
+      .filter((host) => host.infoChanged())
+      .map((one) => [one.index, one.info()]);
+    const rows = changed.map((host) => host.changedRow());
+    this.#tell({ type: 'changes', ...(hosts.length > 0 && { hosts }), rows });
+    const names = new Set(changed.map((host) => host.name));
+    for (const socket of this.#sockets.clients) {
+      for (const name of socket.look?.detail ?? []) {
+        if (names.has(name)) this.#sendDetail(socket, name);
+      }
+    }
+  }
+
+  #stamped(message) {
+    return { ...message, server_time_ms: Date.now() };
+  }
+
+  #tell(message) {
+    this.#broadcast(this.#journal.add(this.#stamped(message)));
+  }
+
+  #broadcast(message) {
+    const text = typeof message === 'string' ? message : JSON.stringify(message);
+    for (const socket of this.#sockets.clients) if (socket.readyState === 1) socket.send(text);
+  }
+
+  async #answer(request, response) {
+    const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost');
+    const json = (body, status = 200) => {
+      response.writeHead(status, { 'content-type': 'application/json' });
+      response.end(JSON.stringify(body));
+    };
+    if (pathname === '/healthz') return json({ status: 'ok' });
+    if (pathname === '/readyz') return json({ status: 'ready', link: this.#conditions.link });
+    const history = /^\/api\/v1\/hosts\/([^/]+)\/history$/.exec(pathname)?.[1];
+    if (history !== undefined) {
+      const host = this.#fleet.find((one) => one.name === decodeURIComponent(history));
+      return host ? json(host.history(searchParams)) : json({ error: 'no such host' }, 404);
+    }
+    const file = normalize(join(DIST, pathname === '/' ? 'index.html' : pathname));
+    const known = file.startsWith(DIST + sep) && (await stat(file).catch(() => null))?.isFile();
+    if (!known) return json({ error: 'no such page' }, 404);
+    response.writeHead(200, {
+      'content-type': TYPES[extname(file)] ?? 'application/octet-stream',
+      'content-security-policy': POLICY,
+      'cache-control': 'no-store',
+    });
+    return createReadStream(file).pipe(response);
+  }
+}
+
+/** `null` for anything but a look. */
+function readLook(data) {
+  try {
+    const look = JSON.parse(data.toString());
+    const fits =
+      look.type === 'look' && look.rows.length <= ROWS_AT_MOST && look.detail.length <= 8;
+    return fits ? look : null;
+  } catch {
+    return null;
   }
 }
 
 /**
- * Starts the server; answers with its address and a way to stop it.
+ * Starts the server; answers with its address, ways to break it and a way to stop it.
  *
- * @param {{ hosts?: number, port?: number, link?: object, history?: object }} options
+ * @param {{ hosts?: number, port?: number, fault?: keyof typeof FAULTS }} options
  */
-export async function startMockServer({ hosts = 40, port = 0, link, history } = {}) {
-  const startedMs = Date.now();
-  const fleet = Array.from({ length: hosts }, (_, index) => new SimulatedHost(index, startedMs));
-  const linkNow = { state: 'up', since_ms: startedMs, ...link };
-
-  const server = createServer((request, response) => {
-    answer(request, response, fleet, linkNow).catch(() => response.destroy());
-  });
-  const sockets = new WebSocketServer({ server, path: '/ws' });
-  sockets.on('connection', (socket) => {
-    socket.on('error', () => socket.terminate());
-    socket.send(
-      JSON.stringify({
-        type: 'snapshot',
-        protocol: 1,
-        server_version: '0.0.0-mock',
-        server_time_ms: Date.now(),
-        link: linkNow,
-        history: history ?? { state: 'on' },
-        hosts: fleet.map((host) => host.toJson(host.points)),
-      }),
-    );
-  });
-
-  const send = (message) => {
-    const text = JSON.stringify({ server_time_ms: Date.now(), ...message });
-    for (const socket of sockets.clients) if (socket.readyState === 1) socket.send(text);
-  };
-
-  // Each batch carries the hosts whose turn it is, as trackers that started at different times would.
-  let turn = 0;
-  const batches = setInterval(() => {
-    const nowMs = Date.now();
-    const changed = [];
-    for (let i = turn; i < fleet.length; i += BATCHES_PER_SECOND) {
-      const host = fleet[i];
-      if (host.silent) continue;
-      host.step(nowMs);
-      changed.push(host.toJson([host.points.at(-1)]));
-    }
-    turn = (turn + 1) % BATCHES_PER_SECOND;
-    if (changed.length > 0) send({ type: 'changes', hosts: changed });
-  }, INTERVAL_MS / BATCHES_PER_SECOND);
-  const heartbeats = setInterval(() => send({ type: 'heartbeat' }), 5_000);
-
-  await new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, '127.0.0.1', resolve);
-  });
-
-  return {
-    url: `http://127.0.0.1:${server.address().port}/`,
-    async stop() {
-      clearInterval(batches);
-      clearInterval(heartbeats);
-      for (const socket of sockets.clients) socket.terminate();
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
-}
-
-async function answer(request, response, fleet, link) {
-  const { pathname } = new URL(request.url ?? '/', 'http://localhost');
-  const json = (body) => {
-    response.writeHead(200, { 'content-type': 'application/json' });
-    response.end(JSON.stringify(body));
-  };
-  if (pathname === '/healthz') return json({ status: 'ok' });
-  if (pathname === '/readyz') return json({ status: 'ready', link });
-  if (pathname === '/api/v1/hosts') {
-    const hosts = fleet.map((host) => host.toJson(undefined));
-    return json({ server_time_ms: Date.now(), hosts });
-  }
-  const file = normalize(join(DIST, pathname === '/' ? 'index.html' : pathname));
-  const known = file.startsWith(DIST + sep) && (await stat(file).catch(() => null))?.isFile();
-  if (!known) {
-    response.writeHead(404, { 'content-type': 'application/json' });
-    return response.end('{"error":"no such page"}');
-  }
-  response.writeHead(200, {
-    'content-type': TYPES[extname(file)] ?? 'application/octet-stream',
-    'content-security-policy': POLICY,
-    'cache-control': 'no-store',
-  });
-  return createReadStream(file).pipe(response);
+export async function startMockServer({ hosts = 40, port = 0, fault = 'none' } = {}) {
+  const server = new MockServer(hosts, fault);
+  await server.start(port);
+  return server;
 }
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
@@ -237,21 +290,13 @@ if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) 
     options: {
       hosts: { type: 'string', default: '40' },
       port: { type: 'string', default: '8888' },
-      link: { type: 'string', default: 'up' },
-      history: { type: 'string', default: 'on' },
+      fault: { type: 'string', default: 'none' },
     },
   });
   const server = await startMockServer({
     hosts: Number(values.hosts),
     port: Number(values.port),
-    link: {
-      state: values.link,
-      ...(values.link !== 'up' && { reason: 'connection refused (127.0.0.1:5672)' }),
-    },
-    history: {
-      state: values.history,
-      ...(values.history === 'lagging' && { reason: 'the disk is full' }),
-    },
+    fault: values.fault,
   });
   console.log(`Open ${server.url}`);
 }

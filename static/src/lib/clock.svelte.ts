@@ -33,3 +33,5 @@ export class Clock {
     };
   }
 }
+
+export const clock = new Clock();

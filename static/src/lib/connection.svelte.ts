@@ -1,12 +1,13 @@
 /** The page's end of the connection: its state to show, and batches applied at the page's pace. */
 
-import type { Batch } from './coalesce';
-import type { Clock } from './clock.svelte';
-import type { History, Link } from './contract';
-import type { Fleet } from './fleet.svelte';
-import type { FromWorker, ToWorker } from './protocol';
+import { clock, type Clock } from './clock.svelte';
+import type { History, Link, Pipeline } from './contract';
+import { fleet, type Fleet } from './fleet.svelte';
 import { inFrame } from './frames';
+import { Judgement } from './judgement';
+import type { Batch } from './mirror';
 import { Problems } from './problems';
+import type { FromWorker, ToWorker } from './protocol';
 import { Rate } from './rate';
 import type { SocketState } from './socket';
 
@@ -16,62 +17,107 @@ export interface Port {
   onmessage: ((event: MessageEvent<FromWorker>) => void) | null;
 }
 
+/** What is on the screen. */
+export interface Look {
+  /** Indices of hosts of which points are wanted; at most 256. */
+  readonly rows: readonly number[];
+  /** Names of hosts of which everything is wanted; at most 8. */
+  readonly detail: readonly string[];
+}
+
+/** Time between two looks: whoever scrolls does not stop at every row. */
+const LOOK_MS = 100;
+
 export class Connection {
-  readonly #port: Port;
   readonly #fleet: Fleet;
   readonly #clock: Clock;
   readonly #rate = new Rate(Date.now());
   readonly #problems = new Problems();
+  readonly #judgement = new Judgement();
+  #port: Port | undefined;
+  #look: Look = { rows: [], detail: [] };
+  #lookTimer: ReturnType<typeof setTimeout> | undefined;
+  #lookedAtMs = -Infinity;
 
   state: SocketState = $state.raw({ phase: 'connecting' });
   /** Whether this page was ever connected: losing a server differs from never finding one. */
   wasOpen = $state(false);
+  /** Whether this browser has a network at all, as far as it knows. */
+  online = $state(true);
   /** Link between server and broker, as last heard. */
   link: Link | undefined = $state.raw();
   /** Whether the server keeps what it shows, as last heard. */
   history: History | undefined = $state.raw();
+  /** What becomes of measures on their way to the server, as last heard. */
+  pipeline: Pipeline | undefined = $state.raw();
   serverVersion: string | undefined = $state();
   updatesPerSecond = $state(0);
   /** Whether the listening part of the page could not be started at all. */
   broken = $state(false);
 
-  constructor(port: Port, fleet: Fleet, clock: Clock) {
-    this.#port = port;
+  constructor(fleet: Fleet, clock: Clock) {
     this.#fleet = fleet;
     this.#clock = clock;
-    port.onmessage = (event) => {
-      this.#take(event.data);
-    };
   }
 
   get isOpen(): boolean {
     return this.state.phase === 'open';
   }
 
-  start(address: string): void {
-    this.#port.postMessage({ kind: 'start', address });
+  start(port: Port, address: string): void {
+    this.#port = port;
+    port.onmessage = (event) => {
+      this.#take(event.data);
+    };
+    port.postMessage({ kind: 'start', address });
+  }
+
+  /**
+   * Says what is on the screen, instead of what was before: of these rows the fleet has points, of
+   * these hosts details. Sent a few times a second at most, and again after a reconnect. Rows are
+   * indices of now: look again when `fleet.membership` grows.
+   */
+  look(look: Look): void {
+    this.#look = look;
+    if (this.#lookTimer !== undefined) return;
+    const waitMs = Math.max(0, this.#lookedAtMs + LOOK_MS - Date.now());
+    this.#lookTimer = setTimeout(() => {
+      this.#lookTimer = undefined;
+      this.#lookedAtMs = Date.now();
+      const { rows, detail } = this.#look;
+      this.#fleet.lookAt(rows, detail);
+      this.#port?.postMessage({ kind: 'look', generation: this.#fleet.generation, rows, detail });
+    }, waitMs);
   }
 
   /** Ends a wait at once. */
   retryNow(): void {
-    this.#port.postMessage({ kind: 'nudge' });
+    this.#port?.postMessage({ kind: 'nudge' });
   }
 
   /** Tries again when the network comes back or the tab is looked at, until the answer is called. */
   watchForBetterTimes(): () => void {
+    this.online = navigator.onLine;
     const nudge = () => {
-      if (!document.hidden) this.retryNow();
+      this.online = navigator.onLine;
+      if (this.online && !document.hidden) this.retryNow();
     };
     window.addEventListener('online', nudge);
+    window.addEventListener('offline', nudge);
     document.addEventListener('visibilitychange', nudge);
     return () => {
       window.removeEventListener('online', nudge);
+      window.removeEventListener('offline', nudge);
       document.removeEventListener('visibilitychange', nudge);
     };
   }
 
-  measureRate(nowMs: number): void {
+  /** To be called after each tick of the clock. */
+  settle(): void {
+    const { nowMs, serverNowMs } = this.#clock;
     this.updatesPerSecond = Math.round(this.#rate.perSecond(nowMs));
+    const judgedFromMs = this.#judgement.fromMs(this.isOpen, this.link, this.pipeline, serverNowMs);
+    this.#fleet.settle(nowMs, serverNowMs, judgedFromMs);
   }
 
   #take(message: FromWorker): void {
@@ -108,11 +154,11 @@ export class Connection {
   }
 
   #apply(batch: Batch): void {
-    const nowMs = Date.now();
     this.#clock.offsetMs = batch.clockOffsetMs;
-    this.#rate.add(batch.arrived, nowMs);
+    this.#rate.add(batch.arrived, Date.now());
     if (batch.link !== undefined) this.link = batch.link;
     if (batch.history !== undefined) this.history = batch.history;
+    if (batch.pipeline !== undefined) this.pipeline = batch.pipeline;
     if (batch.serverVersion !== undefined) this.serverVersion = batch.serverVersion;
     const wasKnown = this.#fleet.known;
     this.#fleet.apply(batch);
@@ -121,9 +167,11 @@ export class Connection {
     if (!wasKnown && this.#fleet.known) {
       inFrame(() => {
         this.#clock.tick();
-        this.#fleet.settle(this.#clock.nowMs, this.#clock.serverNowMs);
+        this.settle();
       });
     }
-    this.#port.postMessage({ kind: 'applied' });
+    this.#port?.postMessage({ kind: 'applied' });
   }
 }
+
+export const connection = new Connection(fleet, clock);

@@ -1,122 +1,122 @@
 /**
- * The messages the server sends, as docs/api.md describes them, and the guard at the door.
+ * The messages of the server, as docs/api.md describes them, and the guard at the door.
  *
- * Names are those of the wire. Nothing past this file sees input that was not checked: `parseMessage`
- * builds every value anew from the fields it knows, so unknown fields end here too.
+ * Names are those of the wire; the types are generated from the server's. `parseMessage` builds every
+ * value anew from the fields it knows, so unknown fields end here. Rows and points come by the
+ * thousand: they pass as they are and are checked while the `Mirror` decodes them, in one go.
  */
 
-/** The version of the protocol this page speaks. */
-export const PROTOCOL = 1;
+import { parseDetail, type Detail } from './detail';
+import type { History } from './generated/History';
+import type { HistoryState } from './generated/HistoryState';
+import type { Info } from './generated/Info';
+import type { Level } from './generated/Level';
+import type { Link } from './generated/Link';
+import type { LinkState } from './generated/LinkState';
+import type { Look } from './generated/Look';
+import type { Pipeline } from './generated/Pipeline';
+import type { PipelineState } from './generated/PipelineState';
+import {
+  ContractError,
+  list,
+  listOrNone,
+  number,
+  oneOf,
+  optional,
+  positive,
+  present,
+  record,
+  string,
+} from './guard';
+import { parseLabels } from './labels';
 
-export type Level = 'LOW' | 'MEDIUM' | 'HIGH';
+export type { Detail } from './detail';
+export type { Analysis } from './generated/Analysis';
+export type { History, HistoryState, Info, Level, Link, LinkState, Look, Pipeline, PipelineState };
+export { ContractError };
+
+/** The version of the protocol this page speaks. */
+export const PROTOCOL = 2;
 
 /** Levels, the most urgent first: the order in which the page lists them. */
 export const LEVELS: readonly Level[] = ['HIGH', 'MEDIUM', 'LOW'];
 
-/** Unix time in milliseconds by the host's clock, and CPU in use then, 0–100. */
-export type Point = readonly [timestampMs: number, cpuPercentage: number];
+/** Levels by the number that stands for them in a row. */
+export const LEVEL_BY_NUMBER: readonly Level[] = ['LOW', 'MEDIUM', 'HIGH'];
 
-export interface Memory {
-  readonly total_bytes: number;
-  readonly used_bytes: number;
-}
+/** The most rows and details one `look` may name. */
+export const LOOK_ROWS_AT_MOST = 256;
+export const LOOK_DETAILS_AT_MOST = 8;
 
-export interface Resource {
-  /** `cpu`, `memory`, `swap` or `disk:<mount point>`. */
-  readonly name: string;
-  readonly percentage: number;
-  readonly level: Level;
-}
-
-/** The latest analysis of one host, without its points. */
-export interface Analysis {
-  readonly host: string;
-  /** The highest level of all the host's resources. */
-  readonly level: Level;
-  readonly cpu_result: Level;
-  readonly cpu_percentage: number;
-  readonly memory?: Memory;
-  /** Over 1, 5 and 15 minutes. */
-  readonly load_average?: readonly [number, number, number];
-  readonly resources: readonly Resource[];
-  readonly uptime_seconds?: number;
-  /** When the host sampled, by the host's clock. */
-  readonly timestamp_ms: number;
-  /** When the server received it, by the server's clock. */
-  readonly received_ms: number;
-  /** Time between samples as the tracker promises it. */
-  readonly interval_ms?: number;
-  /** Samples that came after a newer one, since the server first saw the host; none when absent. */
-  readonly late_samples?: number;
-  /** When the last of them came, by the server's clock. */
-  readonly late_ms?: number;
-}
-
-export interface Host extends Analysis {
-  /** Oldest first. */
-  readonly points: readonly Point[];
-}
-
-export type LinkState = 'connecting' | 'up' | 'blocked' | 'down' | 'refused' | 'closed';
-
-/** State of the server's own link to the broker. */
-export interface Link {
-  readonly state: LinkState;
-  readonly since_ms: number;
-  readonly reason?: string;
-}
-
-export type HistoryState = 'off' | 'on' | 'lagging';
-
-/** Whether the server keeps what it shows. */
-export interface History {
-  readonly state: HistoryState;
-  readonly reason?: string;
-}
+/** A host as one message tells it; absent when it did not pass the guard. */
+export type Told = readonly [index: number, info: Info];
 
 interface Stamped {
   readonly server_time_ms: number;
 }
 
-/** Hosts of one message; those that did not pass the guard are named instead of shown. */
+/** Only numbered messages count up; a gap between two means that one was lost. */
+interface Numbered extends Stamped {
+  readonly number: number;
+}
+
+interface Conditions {
+  readonly link: Link;
+  readonly history: History;
+  readonly pipeline: Pipeline;
+}
+
+/** What a message says of hosts. `rejected` has one sentence for each that did not pass. */
 interface Hosts {
-  readonly hosts: readonly Host[];
-  /** One sentence for each host that was left out. */
+  readonly hosts: readonly Told[];
+  /** Not checked yet. */
+  readonly rows: readonly unknown[];
   readonly rejected: readonly string[];
 }
 
-export interface Snapshot extends Stamped, Hosts {
+export interface Snapshot extends Numbered, Conditions, Hosts {
   readonly type: 'snapshot';
+  readonly session: string;
   readonly server_version: string;
-  readonly link: Link;
-  /** Absent from a server that knows no history. */
-  readonly history?: History;
 }
 
-export interface Changes extends Stamped, Hosts {
+export interface Resumed extends Numbered, Conditions {
+  readonly type: 'resumed';
+  readonly session: string;
+}
+
+export interface Changes extends Numbered, Hosts {
   readonly type: 'changes';
+  /** Not checked yet. */
+  readonly points: readonly unknown[];
+  readonly gone: readonly number[];
 }
 
-export interface LinkChange extends Stamped {
-  readonly type: 'link';
-  readonly link: Link;
-}
-
-export interface HistoryChange extends Stamped {
-  readonly type: 'history';
-  readonly history: History;
-}
+export type Condition = Numbered &
+  (
+    | { readonly type: 'link'; readonly link: Link }
+    | { readonly type: 'history'; readonly history: History }
+    | { readonly type: 'pipeline'; readonly pipeline: Pipeline }
+  );
 
 export interface Heartbeat extends Stamped {
   readonly type: 'heartbeat';
 }
 
-export type Message = Snapshot | Changes | LinkChange | HistoryChange | Heartbeat;
-
-/** Input that does not follow the protocol; the text says where and how. */
-export class ContractError extends Error {
-  override readonly name: string = 'ContractError';
+export interface Points extends Stamped {
+  readonly type: 'points';
+  /** Not checked yet. */
+  readonly hosts: readonly unknown[];
 }
+
+export interface DetailTold extends Stamped {
+  readonly type: 'detail';
+  readonly host: string;
+  /** `null` when the server does not know the host. */
+  readonly detail: Detail | null;
+}
+
+export type Message = Snapshot | Resumed | Changes | Condition | Heartbeat | Points | DetailTold;
 
 /** The server speaks another version of the protocol: waiting will not help, a reload may. */
 export class ProtocolError extends ContractError {
@@ -139,54 +139,84 @@ export function parseMessage(text: string): Message | null {
   }
   const message = record(input, 'message');
   const type = string(message.type, 'type');
+  const stamp = () => ({ server_time_ms: number(message.server_time_ms, 'server_time_ms') });
+  const numbered = () => ({ ...stamp(), number: number(message.number, 'number') });
   switch (type) {
-    case 'snapshot': {
-      const protocol = number(message.protocol, 'protocol');
-      if (protocol !== PROTOCOL) {
-        throw new ProtocolError(
-          `the server speaks protocol ${protocol}, this page speaks ${PROTOCOL}`,
-        );
-      }
+    case 'snapshot':
+      refuseOtherProtocol(message.protocol);
       return {
         type,
+        ...numbered(),
+        session: string(message.session, 'session'),
         server_version: string(message.server_version, 'server_version'),
-        server_time_ms: number(message.server_time_ms, 'server_time_ms'),
-        link: parseLink(message.link),
-        ...present('history', optional(message.history, parseHistory)),
+        ...parseConditions(message),
         ...parseHosts(message.hosts),
+        rows: list(message.rows, 'rows'),
       };
-    }
+    case 'resumed':
+      refuseOtherProtocol(message.protocol);
+      return {
+        type,
+        ...numbered(),
+        session: string(message.session, 'session'),
+        ...parseConditions(message),
+      };
     case 'changes':
       return {
         type,
-        server_time_ms: number(message.server_time_ms, 'server_time_ms'),
+        ...numbered(),
         ...parseHosts(message.hosts),
+        rows: listOrNone(message.rows, 'rows'),
+        points: listOrNone(message.points, 'points'),
+        gone: listOrNone(message.gone, 'gone').map((index) => hostIndex(index, 'gone')),
       };
     case 'link':
-      return {
-        type,
-        server_time_ms: number(message.server_time_ms, 'server_time_ms'),
-        link: parseLink(message.link),
-      };
+      return { type, ...numbered(), link: parseLink(message.link) };
     case 'history':
+      return { type, ...numbered(), history: parseHistory(message.history) };
+    case 'pipeline':
+      return { type, ...numbered(), pipeline: parsePipeline(message.pipeline) };
+    case 'heartbeat':
+      return { type, ...stamp() };
+    case 'points':
+      return { type, ...stamp(), hosts: list(message.hosts, 'hosts') };
+    case 'detail':
       return {
         type,
-        server_time_ms: number(message.server_time_ms, 'server_time_ms'),
-        history: parseHistory(message.history),
+        ...stamp(),
+        host: string(message.host, 'host'),
+        detail: message.analysis === null ? null : parseDetail(message),
       };
-    case 'heartbeat':
-      return { type, server_time_ms: number(message.server_time_ms, 'server_time_ms') };
     default:
       return null;
   }
 }
 
-function parseHosts(input: unknown): Hosts {
-  const hosts: Host[] = [];
+/** Indices are small by contract; one that is not would make the columns huge. */
+const INDEX_AT_MOST = 2 ** 20;
+
+export function isHostIndex(input: unknown): input is number {
+  return Number.isInteger(input) && (input as number) >= 0 && (input as number) < INDEX_AT_MOST;
+}
+
+function hostIndex(input: unknown, where: string): number {
+  if (isHostIndex(input)) return input;
+  throw new ContractError(`${where} must hold indices of hosts`);
+}
+
+function refuseOtherProtocol(input: unknown): void {
+  const protocol = number(input, 'protocol');
+  if (protocol === PROTOCOL) return;
+  throw new ProtocolError(`the server speaks protocol ${protocol}, this page speaks ${PROTOCOL}`);
+}
+
+function parseHosts(input: unknown): Pick<Hosts, 'hosts' | 'rejected'> {
+  const hosts: Told[] = [];
   const rejected: string[] = [];
-  for (const one of list(input, 'hosts')) {
+  for (const one of listOrNone(input, 'hosts')) {
     try {
-      hosts.push(parseHost(one));
+      const [index, info] = list(one, 'a host');
+      hosts.push([hostIndex(index, 'hosts'), parseInfo(info)]);
     } catch (error) {
       if (!(error instanceof ContractError)) throw error;
       rejected.push(error.message);
@@ -195,167 +225,86 @@ function parseHosts(input: unknown): Hosts {
   return { hosts, rejected };
 }
 
-function parseHost(input: unknown): Host {
-  const host = record(input, 'host');
-  const name = string(host.host, 'host');
-  if (name === '') throw new ContractError('host must not be empty');
-  const at = (field: string) => `${field} of ${name}`;
+function parseInfo(input: unknown): Info {
+  const info = record(input, 'host');
+  const host = string(info.host, 'host');
+  if (host === '') throw new ContractError('host must not be empty');
+  const numberAt = (field: string) =>
+    optional(info[field], (value) => number(value, `${field} of ${host}`));
+  const positiveAt = (field: string) =>
+    optional(info[field], (value) => positive(value, `${field} of ${host}`));
   return {
-    host: name,
-    level: level(host.level, at('level')),
-    cpu_result: level(host.cpu_result, at('cpu_result')),
-    cpu_percentage: percentage(host.cpu_percentage, at('cpu_percentage')),
-    resources: optional(host.resources, (value) => parseResources(value, at)) ?? [],
-    timestamp_ms: number(host.timestamp_ms, at('timestamp_ms')),
-    received_ms: number(host.received_ms, at('received_ms')),
-    points: optional(host.points, (value) => parsePoints(value, at)) ?? [],
-    ...present(
-      'memory',
-      optional(host.memory, (value) => parseMemory(value, at)),
-    ),
-    ...present(
-      'load_average',
-      optional(host.load_average, (value) => parseLoad(value, at)),
-    ),
-    ...present(
-      'uptime_seconds',
-      optional(host.uptime_seconds, (value) => number(value, at('uptime_seconds'))),
-    ),
-    ...present(
-      'interval_ms',
-      optional(host.interval_ms, (value) => positive(value, at('interval_ms'))),
-    ),
-    ...present(
-      'late_samples',
-      optional(host.late_samples, (value) => number(value, at('late_samples'))),
-    ),
-    ...present(
-      'late_ms',
-      optional(host.late_ms, (value) => number(value, at('late_ms'))),
-    ),
+    host,
+    ...present({
+      interval_ms: positiveAt('interval_ms'),
+      labels: optional(info.labels, (value) => parseLabels(value, `labels of ${host}`)),
+      memory_total_bytes: positiveAt('memory_total_bytes'),
+      booted_ms: numberAt('booted_ms'),
+      causes: optional(info.causes, (value) => strings(value, `causes of ${host}`)),
+      late_samples: numberAt('late_samples'),
+      late_ms: numberAt('late_ms'),
+      dropped_samples: numberAt('dropped_samples'),
+    }),
   };
 }
 
-function parseMemory(input: unknown, at: (field: string) => string): Memory {
-  const memory = record(input, at('memory'));
+function strings(input: unknown, where: string): string[] {
+  return list(input, where).map((one) => string(one, where));
+}
+
+function parseConditions(message: Record<string, unknown>): Conditions {
   return {
-    total_bytes: positive(memory.total_bytes, at('memory.total_bytes')),
-    used_bytes: number(memory.used_bytes, at('memory.used_bytes')),
+    link: parseLink(message.link),
+    history: parseHistory(message.history),
+    pipeline: parsePipeline(message.pipeline),
   };
 }
 
-function parseLoad(input: unknown, at: (field: string) => string): [number, number, number] {
-  const [one, five, fifteen] = list(input, at('load_average'));
-  const where = at('load_average');
-  return [number(one, where), number(five, where), number(fifteen, where)];
-}
-
-function parseResources(input: unknown, at: (field: string) => string): Resource[] {
-  return list(input, at('resources')).map((one) => {
-    const resource = record(one, at('resources'));
-    return {
-      name: string(resource.name, at('resources.name')),
-      percentage: percentage(resource.percentage, at('resources.percentage')),
-      level: level(resource.level, at('resources.level')),
-    };
-  });
-}
-
-function parsePoints(input: unknown, at: (field: string) => string): Point[] {
-  const where = at('points');
-  return list(input, where).map((one) => {
-    const point = list(one, where);
-    return [number(point[0], where), percentage(point[1], where)];
-  });
-}
-
-const LINK_STATES: readonly string[] = [
+const LINK_STATES: readonly LinkState[] = [
   'connecting',
   'up',
   'blocked',
   'down',
   'refused',
   'closed',
-] satisfies LinkState[];
+];
 
 function parseLink(input: unknown): Link {
   const link = record(input, 'link');
-  const state = string(link.state, 'link.state');
-  if (!LINK_STATES.includes(state)) {
-    throw new ContractError(`link.state must not be ${JSON.stringify(state)}`);
-  }
   return {
-    state: state as LinkState,
+    state: oneOf(link.state, LINK_STATES, 'link.state'),
     since_ms: number(link.since_ms, 'link.since_ms'),
-    ...present(
-      'reason',
-      optional(link.reason, (value) => string(value, 'link.reason')),
-    ),
+    ...present({ reason: optional(link.reason, (value) => string(value, 'link.reason')) }),
   };
 }
 
-const HISTORY_STATES: readonly string[] = ['off', 'on', 'lagging'] satisfies HistoryState[];
+const HISTORY_STATES: readonly HistoryState[] = ['off', 'on', 'lagging'];
 
 function parseHistory(input: unknown): History {
   const history = record(input, 'history');
-  const state = string(history.state, 'history.state');
-  if (!HISTORY_STATES.includes(state)) {
-    throw new ContractError(`history.state must not be ${JSON.stringify(state)}`);
-  }
   return {
-    state: state as HistoryState,
-    ...present(
-      'reason',
-      optional(history.reason, (value) => string(value, 'history.reason')),
-    ),
+    state: oneOf(history.state, HISTORY_STATES, 'history.state'),
+    ...present({ reason: optional(history.reason, (value) => string(value, 'history.reason')) }),
   };
 }
 
-function record(input: unknown, where: string): Record<string, unknown> {
-  if (typeof input !== 'object' || input === null || Array.isArray(input)) {
-    throw new ContractError(`${where} must be an object`);
-  }
-  return input as Record<string, unknown>;
-}
+const PIPELINE_STATES: readonly PipelineState[] = [
+  'flowing',
+  'idle',
+  'no_analyzer',
+  'stalled',
+  'unknown',
+];
 
-function list(input: unknown, where: string): readonly unknown[] {
-  if (!Array.isArray(input)) throw new ContractError(`${where} must be a list`);
-  return input;
-}
-
-function string(input: unknown, where: string): string {
-  if (typeof input !== 'string') throw new ContractError(`${where} must be a string`);
-  return input;
-}
-
-function number(input: unknown, where: string): number {
-  if (typeof input !== 'number' || !Number.isFinite(input)) {
-    throw new ContractError(`${where} must be a number`);
-  }
-  return input;
-}
-
-function positive(input: unknown, where: string): number {
-  const value = number(input, where);
-  if (value <= 0) throw new ContractError(`${where} must be above zero`);
-  return value;
-}
-
-/** A figure just outside its range, say 100.0000001, is rounding, not a reason to hide a host. */
-function percentage(input: unknown, where: string): number {
-  return Math.min(100, Math.max(0, number(input, where)));
-}
-
-function level(input: unknown, where: string): Level {
-  if (input === 'LOW' || input === 'MEDIUM' || input === 'HIGH') return input;
-  throw new ContractError(`${where} must be LOW, MEDIUM or HIGH`);
-}
-
-/** An absent field may also be sent as `null`. */
-function optional<T>(input: unknown, parse: (value: unknown) => T): T | undefined {
-  return input === undefined || input === null ? undefined : parse(input);
-}
-
-function present<K extends string, T>(key: K, value: T | undefined): Partial<Record<K, T>> {
-  return value === undefined ? {} : ({ [key]: value } as Record<K, T>);
+function parsePipeline(input: unknown): Pipeline {
+  const pipeline = record(input, 'pipeline');
+  return {
+    state: oneOf(pipeline.state, PIPELINE_STATES, 'pipeline.state'),
+    since_ms: number(pipeline.since_ms, 'pipeline.since_ms'),
+    ...present({
+      waiting_measures: optional(pipeline.waiting_measures, (value) =>
+        number(value, 'pipeline.waiting_measures'),
+      ),
+    }),
+  };
 }

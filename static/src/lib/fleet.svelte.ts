@@ -1,193 +1,174 @@
-/** What is known of every host now, in a shape that updates only what is looked at. */
+/** The reactive face of the store: what lists, counts and titles follow, at a pace that can be read. */
 
 import { untrack } from 'svelte';
-import type { Batch } from './coalesce';
-import type { Analysis, Level } from './contract';
-import { compareNames, select, type Listed, type View } from './filter';
-import { DEFAULT_INTERVAL_MS, Series } from './series';
-
-/** A host without news for this many of its intervals is late. */
-const LATE_INTERVALS = 3;
-
-/** For how long after a sample that came late a host counts as back-filling. */
-const BACK_FILLING_MS = 10_000;
-
-/** Time between two re-orderings of the list: rows that jump more often cannot be read. */
-const REORDER_MS = 500;
-
-/**
- * One host. Figures are one signal, points another, so that a row out of sight costs nothing more
- * than two assignments.
- */
-export class HostEntry implements Listed {
-  readonly name: string;
-  readonly series = new Series();
-  nameRank = 0;
-  /** The snapshot that last held this host. */
-  generation = 0;
-  analysis: Analysis;
-  /** Changes with the points; the series itself is not reactive. */
-  pointsVersion = $state(0);
-  /** Time between samples: as promised, else as seen, else the default. */
-  intervalMs = DEFAULT_INTERVAL_MS;
-
-  constructor(analysis: Analysis) {
-    this.name = analysis.host;
-    this.analysis = $state.raw(analysis);
-  }
-
-  get level(): Level {
-    return this.analysis.level;
-  }
-
-  get cpuPercentage(): number {
-    return this.analysis.cpu_percentage;
-  }
-
-  get memoryPercentage(): number | undefined {
-    const memory = this.analysis.memory;
-    return memory && Math.min(100, (100 * memory.used_bytes) / memory.total_bytes);
-  }
-
-  get load(): number | undefined {
-    return this.analysis.load_average?.[0];
-  }
-
-  get receivedMs(): number {
-    return this.analysis.received_ms;
-  }
-
-  /** Age of the last sample by the server's clock, so that a host's wrong clock does not show here. */
-  ageMs(serverNowMs: number): number {
-    return serverNowMs - this.analysis.received_ms;
-  }
-
-  isLate(serverNowMs: number): boolean {
-    return this.ageMs(serverNowMs) > LATE_INTERVALS * this.intervalMs;
-  }
-
-  /** Whether samples arrive that are older than those already here. */
-  isBackFilling(serverNowMs: number): boolean {
-    const lateMs = this.analysis.late_ms;
-    return lateMs !== undefined && serverNowMs - lateMs <= BACK_FILLING_MS;
-  }
-
-  /** `points` holds timestamp and percentage in turn. */
-  apply(analysis: Analysis, points: Float64Array, replacesPoints: boolean): void {
-    if (replacesPoints) this.series.clear();
-    // Every message tells the latest: the server has decided what is newer.
-    this.analysis = analysis;
-    for (let i = 0; i + 1 < points.length; i += 2) {
-      this.series.insert(points[i] ?? 0, points[i + 1] ?? 0);
-    }
-    // Points of a future that the host's clock has been set back from, old and just come.
-    this.series.dropAfter(analysis.timestamp_ms);
-    if (points.length > 0 || replacesPoints) this.pointsVersion += 1;
-    this.intervalMs =
-      this.analysis.interval_ms ?? this.series.medianIntervalMs() ?? DEFAULT_INTERVAL_MS;
-  }
-}
+import { LEVEL_BY_NUMBER, type Detail, type Level } from './contract';
+import { FIGURES } from './figures';
+import { POINT_NUMBERS, type Batch } from './mirror';
+import { Series } from './series';
+import { HostStore, type Store } from './store';
 
 export type Counts = Readonly<Record<Level, number>>;
 
-export class Fleet {
-  // eslint-disable-next-line svelte/prefer-svelte-reactivity -- the list has a pace of its own
-  readonly #hosts = new Map<string, HostEntry>();
-  readonly #counts: Record<Level, number> = { HIGH: 0, MEDIUM: 0, LOW: 0 };
-  #ranksAreStale = false;
-  #orderIsStale = false;
-  #orderedAtMs = -Infinity;
-  #generation = 0;
+/** Time between two steps of `version`. */
+const SETTLE_MS = 250;
 
-  total = $state(0);
-  counts: Counts = $state.raw({ HIGH: 0, MEDIUM: 0, LOW: 0 });
+export class Fleet {
+  readonly #store = new HostStore();
+  /** A snapshot of which not every host has arrived yet. */
+  #staged: HostStore | undefined;
+  #generation = 0;
+  // eslint-disable-next-line svelte/prefer-svelte-reactivity -- points are drawn, not rendered
+  readonly #series = new Map<number, Series>();
+  // eslint-disable-next-line svelte/prefer-svelte-reactivity -- called, not rendered
+  readonly #listeners = new Set<(indices: Uint32Array) => void>();
+  #changed = false;
+  #settledAtMs = -Infinity;
+
+  /** What is known of each host; not reactive, see `version` and `membership`. */
+  readonly store: Store = this.#store;
   /** Whether a whole snapshot has arrived: only then does "no host" mean that there is none. */
   known = $state(false);
+  total = $state(0);
+  counts: Counts = $state.raw({ HIGH: 0, MEDIUM: 0, LOW: 0 });
   late = $state(0);
-  /** Changes when the list may read differently, at a pace that can be read. */
-  #order = $state(0);
+  silent = $state(0);
+  /** Whether hosts can be called late or silent; otherwise all figures are the last known. */
+  isJudging = $state(false);
+  /** Grows when any figure changed, at most four times a second: lists and sorts follow this. */
+  version = $state(0);
+  /** Grows when hosts come, go or change what is known of them beside figures. */
+  membership = $state(0);
+  /** Details of the hosts looked at, by name. */
+  #details: ReadonlyMap<string, Detail | null> = $state.raw(new Map());
 
-  get(name: string): HostEntry | undefined {
-    return this.#hosts.get(name);
+  /** The snapshot whose indices the store has. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** Runs `listener` with the hosts of every batch that was applied, until the answer is called. */
+  onChange(listener: (indices: Uint32Array) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Recent points of a row that is looked at; it fills as they arrive. */
+  series(index: number): Series | undefined {
+    return this.#series.get(index);
+  }
+
+  /** Reactive; `undefined` while nothing was told, `null` when the server does not know the host. */
+  detail(host: string): Detail | null | undefined {
+    return this.#details.get(host);
+  }
+
+  /** Keeps points of these rows and details of these hosts, and of no others. */
+  lookAt(rows: readonly number[], hosts: readonly string[]): void {
+    // eslint-disable-next-line svelte/prefer-svelte-reactivity -- lives for this call only
+    const wanted = new Set(rows);
+    for (const index of this.#series.keys()) if (!wanted.has(index)) this.#series.delete(index);
+    for (const index of wanted) {
+      if (!this.#series.has(index)) this.#series.set(index, new Series());
+    }
+    untrack(() => {
+      const kept = [...this.#details].filter(([host]) => hosts.includes(host));
+      // eslint-disable-next-line svelte/prefer-svelte-reactivity -- replaced as a whole
+      if (kept.length < this.#details.size) this.#details = new Map(kept);
+    });
   }
 
   apply(batch: Batch): void {
     untrack(() => {
-      let offset = 0;
-      batch.analyses.forEach((analysis, i) => {
-        const end = offset + 2 * (batch.pointCounts[i] ?? 0);
-        const entry = this.#entry(analysis);
-        this.#counts[entry.level] -= 1;
-        const replacesPoints = batch.replacesPoints[i] ?? false;
-        entry.apply(analysis, batch.points.subarray(offset, end), replacesPoints);
-        entry.generation = batch.generation;
-        this.#counts[entry.level] += 1;
-        offset = end;
+      const store = this.#storeFor(batch);
+      for (const index of batch.gone) {
+        store.forget(index);
+        if (store === this.#store) this.#series.delete(index);
+      }
+      for (const [index, info] of batch.hosts) store.tell(index, info);
+      batch.indices.forEach((index, i) => {
+        store.write(index, batch.figures, i * FIGURES);
       });
-      if (batch.analyses.length > 0) this.#orderIsStale = true;
-      if (batch.complete && batch.generation !== this.#generation) {
-        this.#generation = batch.generation;
-        this.#removeUnseen();
-        this.known = true;
-        this.#orderedAtMs = -Infinity;
-        this.#orderIsStale = true;
+      this.#changed ||= batch.indices.length > 0 || batch.gone.length > 0;
+      const membershipChanged = batch.gone.length > 0 || batch.hosts.length > 0;
+      const isSwapped = batch.complete && this.#swap(batch.generation);
+      if (batch.details.length > 0) {
+        // eslint-disable-next-line svelte/prefer-svelte-reactivity -- replaced as a whole
+        this.#details = new Map([...this.#details, ...batch.details]);
       }
-      this.counts = { ...this.#counts };
-      this.total = this.#hosts.size;
+      if (this.#staged !== undefined) return;
+      this.#applyPoints(batch);
+      if (membershipChanged || isSwapped) {
+        this.membership += 1;
+        this.total = this.#store.size;
+      }
+      for (const listener of this.#listeners) listener(batch.indices);
     });
   }
 
-  /** To be called a few times a second: lets the list follow, if it is time and something changed. */
-  settle(nowMs: number, serverNowMs: number): void {
-    if (nowMs - this.#orderedAtMs < REORDER_MS) return;
-    this.#orderedAtMs = nowMs;
+  /** To be called a few times a second: counts anew and lets lists follow, if something changed. */
+  settle(nowMs: number, serverNowMs: number, judgedFromMs: number): void {
     untrack(() => {
-      let late = 0;
-      for (const host of this.#hosts.values()) if (host.isLate(serverNowMs)) late += 1;
-      this.late = late;
-      if (this.#orderIsStale) {
-        this.#orderIsStale = false;
-        this.#order += 1;
-      }
+      this.#store.judgedFromMs = judgedFromMs;
+      this.isJudging = judgedFromMs !== Infinity;
+      if (!this.known || nowMs - this.#settledAtMs < SETTLE_MS - 50) return;
+      this.#settledAtMs = nowMs;
+      this.#count(serverNowMs);
+      if (!this.#changed) return;
+      this.#changed = false;
+      this.version += 1;
     });
   }
 
-  /**
-   * The hosts a view lists. Follows the fleet at the pace of `settle`, and the view at once; empty
-   * until the first `settle`.
-   */
-  list(view: View): HostEntry[] {
-    if (this.#order === 0) return [];
-    return untrack(() => {
-      this.#rankNames();
-      return select(this.#hosts.values(), view);
-    });
+  #storeFor(batch: Batch): HostStore {
+    if (batch.generation === this.#generation) return this.#store;
+    return (this.#staged ??= new HostStore());
   }
 
-  #entry(analysis: Analysis): HostEntry {
-    const known = this.#hosts.get(analysis.host);
-    if (known !== undefined) return known;
-    const entry = new HostEntry(analysis);
-    this.#hosts.set(entry.name, entry);
-    this.#counts[entry.level] += 1;
-    this.#ranksAreStale = true;
-    return entry;
+  /** A snapshot replaces everything at once, so that a list never shows half of one. */
+  #swap(generation: number): boolean {
+    if (this.#staged === undefined) return false;
+    this.#store.replaceBy(this.#staged);
+    this.#staged = undefined;
+    this.#generation = generation;
+    this.#series.clear();
+    this.known = true;
+    this.#changed = true;
+    this.#settledAtMs = -Infinity;
+    return true;
   }
 
-  #removeUnseen(): void {
-    for (const [name, entry] of this.#hosts) {
-      if (entry.generation === this.#generation) continue;
-      this.#hosts.delete(name);
-      this.#counts[entry.level] -= 1;
-      this.#ranksAreStale = true;
+  #applyPoints(batch: Batch): void {
+    const { timestampMs } = this.#store.columns;
+    for (const index of batch.indices) {
+      // Points of a future that the host's clock has been set back from.
+      this.#series.get(index)?.dropAfter(timestampMs[index] ?? Infinity);
+    }
+    const { points } = batch;
+    for (let i = 0; i < points.length; i += POINT_NUMBERS) {
+      const index = points[i] ?? -1;
+      const timeMs = points[i + 1] ?? NaN;
+      if (timeMs > (timestampMs[index] ?? Infinity)) continue;
+      this.#series.get(index)?.insert(timeMs, points[i + 2] ?? NaN);
     }
   }
 
-  /** Comparing names as people do is slow, so it is done only when a host comes or goes. */
-  #rankNames(): void {
-    if (!this.#ranksAreStale) return;
-    this.#ranksAreStale = false;
-    const entries = [...this.#hosts.values()].sort((a, b) => compareNames(a.name, b.name));
-    entries.forEach((entry, rank) => (entry.nameRank = rank));
+  #count(serverNowMs: number): void {
+    const { level } = this.#store.columns;
+    const counts: Record<Level, number> = { HIGH: 0, MEDIUM: 0, LOW: 0 };
+    let late = 0;
+    let silent = 0;
+    for (const index of this.#store.all()) {
+      counts[LEVEL_BY_NUMBER[level[index] ?? 0] ?? 'LOW'] += 1;
+      const freshness = this.#store.freshness(index, serverNowMs);
+      if (freshness === 'late') late += 1;
+      else if (freshness === 'silent') silent += 1;
+    }
+    const before = this.counts;
+    const isNew = LEVEL_BY_NUMBER.some((one) => before[one] !== counts[one]);
+    if (isNew) this.counts = counts;
+    this.late = late;
+    this.silent = silent;
   }
 }
+
+export const fleet = new Fleet();

@@ -43,6 +43,51 @@ export function age(milliseconds: number): string {
   return `${Math.floor(seconds / 86_400)}${SPACE}d`;
 }
 
+/** An interval: `250 ms`, `1 s`, `1.5 s`, `2 min`. */
+export function duration(milliseconds: number): string {
+  if (milliseconds < 1_000) return `${Math.round(milliseconds)}${SPACE}ms`;
+  if (milliseconds < 60_000) return `${Number((milliseconds / 1_000).toFixed(1))}${SPACE}s`;
+  return age(milliseconds);
+}
+
+/** `512 B`, `6.2 GiB` */
+export function bytes(value: number): string {
+  const power = bytePower(value);
+  const figure = value / 1024 ** power;
+  return `${power === 0 ? figure.toFixed(0) : threeDigits(figure)}${SPACE}${unit(power)}`;
+}
+
+const RATE_UNITS = ['B/s', 'kB/s', 'MB/s', 'GB/s', 'TB/s'] as const;
+
+/** Bytes a second in powers of ten, as networks are measured: `840 B/s`, `12.4 MB/s`. */
+export function rate(bytesPerSecond: number): string {
+  let figure = bytesPerSecond;
+  let power = 0;
+  while (figure >= 999.5 && power < RATE_UNITS.length - 1) {
+    figure /= 1_000;
+    power += 1;
+  }
+  const digits = power === 0 ? figure.toFixed(0) : threeDigits(figure);
+  return `${digits}${SPACE}${RATE_UNITS[power] ?? 'B/s'}`;
+}
+
+/** `54 °C` */
+export function temperature(celsius: number): string {
+  return `${Math.round(celsius)}${SPACE}°C`;
+}
+
+const LOCAL = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
+
+/** A moment in the time of this browser, as its language writes it. */
+export function localTime(timeMs: number): string {
+  return LOCAL.format(timeMs);
+}
+
+/** The same moment for everyone: `2026-11-20 19:45:03 UTC`. */
+export function utcTime(timeMs: number): string {
+  return `${new Date(timeMs).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
+}
+
 function bytePower(bytes: number): number {
   let power = 0;
   while (bytes >= 1024 && power < BYTE_UNITS.length - 1) {

@@ -1,6 +1,6 @@
 /** What the page and its worker say to each other. */
 
-import type { Batch } from './coalesce';
+import type { Batch } from './mirror';
 import type { SocketState } from './socket';
 
 export type FromWorker =
@@ -13,4 +13,11 @@ export type FromWorker =
 export type ToWorker =
   | { readonly kind: 'start'; readonly address: string }
   | { readonly kind: 'applied' }
-  | { readonly kind: 'nudge' };
+  | { readonly kind: 'nudge' }
+  | {
+      readonly kind: 'look';
+      /** The snapshot whose indices `rows` are. */
+      readonly generation: number;
+      readonly rows: readonly number[];
+      readonly detail: readonly string[];
+    };

@@ -1,41 +1,61 @@
 /**
- * The part of the page that listens to the server: socket, guard and coalescing, one batch out at
- * a time. It lives in a worker, because reading a snapshot of a large fleet takes longer than a
- * page may stand still.
+ * The part of the page that listens to the server: socket, guard and mirror, one batch out at a
+ * time. It lives in a worker, because reading a snapshot of a large fleet takes longer than a page
+ * may stand still.
  */
 
-import { Coalescer } from './coalesce';
-import { ContractError, parseMessage, ProtocolError } from './contract';
+import {
+  ContractError,
+  LOOK_DETAILS_AT_MOST,
+  LOOK_ROWS_AT_MOST,
+  parseMessage,
+  ProtocolError,
+  type Look,
+  type Message,
+} from './contract';
+import { Mirror } from './mirror';
 import type { FromWorker, ToWorker } from './protocol';
 import { LiveSocket } from './socket';
 
+/** Where to go on after a drop: the last message heard of a run of the server. */
+interface Place {
+  readonly session: string;
+  number: number;
+}
+
 export class Receiver {
   readonly #send: (message: FromWorker, moved: ArrayBuffer[]) => void;
-  readonly #arrived = new Coalescer();
+  readonly #mirror: Mirror;
   #socket: LiveSocket | undefined;
+  #place: Place | undefined;
+  #rows: readonly number[] = [];
+  #detail: readonly string[] = [];
+  /** What the server was told on this connection; it begins with nothing. */
+  #told = '';
   #pageIsBusy = false;
 
   constructor(send: (message: FromWorker, moved: ArrayBuffer[]) => void) {
     this.#send = send;
+    this.#mirror = new Mirror((sentence) => {
+      this.#complain(sentence);
+    });
   }
 
   take(message: ToWorker): void {
     switch (message.kind) {
       case 'start':
-        this.#socket?.stop();
-        this.#socket = new LiveSocket(message.address, {
-          message: (text) => {
-            this.#read(text);
-          },
-          state: (state) => {
-            this.#send({ kind: 'state', state }, []);
-          },
-        });
-        this.#socket.start();
+        this.#start(message.address);
         break;
       case 'applied':
         this.#pageIsBusy = false;
         this.#offer();
+        break;
+      case 'look':
+        // Rows of an older snapshot may be other hosts by now; the page will look again.
+        this.#rows = message.generation === this.#mirror.generation ? message.rows : [];
+        this.#detail = message.detail;
+        this.#mirror.lookAt(this.#rows);
+        this.#look();
         break;
       case 'nudge':
         this.#socket?.nudge();
@@ -43,32 +63,128 @@ export class Receiver {
     }
   }
 
+  #start(address: string): void {
+    this.#socket?.stop();
+    this.#place = undefined;
+    const socket = new LiveSocket(() => this.#resuming(address), {
+      message: (text) => {
+        this.#read(text);
+      },
+      state: (state) => {
+        this.#send({ kind: 'state', state }, []);
+      },
+    });
+    this.#socket = socket;
+    socket.start();
+  }
+
+  #resuming(address: string): string {
+    if (this.#place === undefined) return address;
+    const { session, number } = this.#place;
+    return `${address}?resume=${encodeURIComponent(session)}.${number}`;
+  }
+
   #read(text: string): void {
     const nowMs = Date.now();
     try {
       const message = parseMessage(text);
-      if (message === null) return;
-      this.#arrived.clock(message.server_time_ms, nowMs);
-      if (message.type === 'link') this.#arrived.link(message.link);
-      if (message.type === 'history') this.#arrived.history(message.history);
-      if (message.type === 'snapshot') this.#arrived.snapshot(message);
-      if (message.type === 'changes') this.#arrived.changes(message);
-      if (message.type === 'snapshot' || message.type === 'changes') {
-        for (const sentence of message.rejected) this.#send({ kind: 'problem', sentence }, []);
-      }
+      if (message === null || !this.#follows(message)) return;
+      this.#mirror.clock(message.server_time_ms, nowMs);
+      this.#apply(message);
     } catch (error) {
       if (!(error instanceof ContractError)) throw error;
-      this.#send({ kind: 'problem', sentence: error.message }, []);
+      this.#complain(error.message);
       if (error instanceof ProtocolError) this.#socket?.fail('incompatible');
     }
     this.#offer();
   }
 
+  /** Whether nothing was lost before this message; otherwise the connection is made anew. */
+  #follows(message: Message): boolean {
+    if (!('number' in message)) return true;
+    if ('session' in message) {
+      this.#place = { session: message.session, number: message.number };
+      return true;
+    }
+    if (this.#place === undefined) return false;
+    if (message.number === this.#place.number + 1) {
+      this.#place.number = message.number;
+      return true;
+    }
+    this.#complain(`message ${message.number} came after ${this.#place.number}`);
+    this.#socket?.fail('lost');
+    return false;
+  }
+
+  #apply(message: Message): void {
+    switch (message.type) {
+      case 'snapshot':
+        this.#complainAll(message.rejected);
+        this.#mirror.snapshot(message);
+        // Indices are the server's to give anew.
+        this.#rows = [];
+        this.#mirror.lookAt(this.#rows);
+        this.#beginLooking();
+        break;
+      case 'resumed':
+        this.#mirror.conditions(message);
+        this.#beginLooking();
+        break;
+      case 'changes':
+        this.#complainAll(message.rejected);
+        this.#mirror.changes(message);
+        break;
+      case 'link':
+      case 'history':
+      case 'pipeline':
+        this.#mirror.condition(message);
+        break;
+      case 'points':
+        this.#mirror.points(message);
+        break;
+      case 'detail':
+        this.#mirror.detail(message);
+        break;
+      case 'heartbeat':
+        break;
+    }
+  }
+
+  #beginLooking(): void {
+    this.#told = '';
+    this.#look();
+  }
+
+  /** Tells the server what is on the screen, if it does not know. */
+  #look(): void {
+    const look: Look = {
+      type: 'look',
+      rows: this.#rows.slice(0, LOOK_ROWS_AT_MOST),
+      detail: this.#detail.slice(0, LOOK_DETAILS_AT_MOST),
+    };
+    const text = JSON.stringify(look);
+    const isNothing = look.rows.length === 0 && look.detail.length === 0;
+    if (text === this.#told || (isNothing && this.#told === '')) return;
+    if (this.#socket?.send(text) === true) this.#told = text;
+  }
+
+  #complainAll(sentences: readonly string[]): void {
+    for (const sentence of sentences) this.#complain(sentence);
+  }
+
+  #complain(sentence: string): void {
+    this.#send({ kind: 'problem', sentence }, []);
+  }
+
   #offer(): void {
     if (this.#pageIsBusy) return;
-    const batch = this.#arrived.next();
+    const batch = this.#mirror.next();
     if (batch === null) return;
     this.#pageIsBusy = true;
-    this.#send({ kind: 'batch', batch }, [batch.points.buffer]);
+    const moved = [batch.gone, batch.indices, batch.figures, batch.points];
+    this.#send(
+      { kind: 'batch', batch },
+      moved.map((block) => block.buffer),
+    );
   }
 }

@@ -36,7 +36,7 @@ function setUp() {
   const states: SocketState[] = [];
   const messages: string[] = [];
   const socket = new LiveSocket(
-    'ws://server/ws',
+    () => 'ws://server/ws',
     { message: (text) => messages.push(text), state: (state) => states.push(state) },
     // Always the longest wait that the ceiling allows: 1, 2, 4, 8, 10 s.
     new Backoff(() => 0.999_999),

@@ -1,7 +1,8 @@
 /**
  * One WebSocket that is always being kept or made anew.
  *
- * It knows nothing of the page: text frames come out, its state comes out, and `nudge` goes in.
+ * It knows nothing of the page: text frames go in and come out, its state comes out, and
+ * `nudge` goes in.
  * It runs in the worker, where timers keep their pace when the tab is in the background.
  */
 
@@ -29,7 +30,7 @@ export interface SocketListener {
 }
 
 export class LiveSocket {
-  readonly #address: string;
+  readonly #address: () => string;
   readonly #listener: SocketListener;
   readonly #backoff: Backoff;
   #socket: WebSocket | null = null;
@@ -39,7 +40,8 @@ export class LiveSocket {
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
   #silenceTimer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(address: string, listener: SocketListener, backoff = new Backoff()) {
+  /** `address` is asked for each attempt. */
+  constructor(address: () => string, listener: SocketListener, backoff = new Backoff()) {
     this.#address = address;
     this.#listener = listener;
     this.#backoff = backoff;
@@ -74,6 +76,13 @@ export class LiveSocket {
     this.#enter({ phase: 'waiting', retryAtMs: Date.now() + waitMs, why });
   }
 
+  /** Sends a text frame; whether there was an open connection to send it on. */
+  send(text: string): boolean {
+    if (this.#phase !== 'open' || this.#socket === null) return false;
+    this.#socket.send(text);
+    return true;
+  }
+
   /** Ends the connection for good. */
   stop(): void {
     this.#drop();
@@ -84,7 +93,7 @@ export class LiveSocket {
     clearTimeout(this.#retryTimer);
     this.#enter({ phase: 'connecting' });
     this.#listenForSilence();
-    const socket = new WebSocket(this.#address);
+    const socket = new WebSocket(this.#address());
     this.#socket = socket;
     // Events of a socket already given up must not touch its successor.
     socket.onmessage = (event: MessageEvent<unknown>) => {

@@ -1,9 +1,11 @@
 /** Every sentence that depends on a state, in one place and out of the logic. */
 
-import type { Analysis, History, Level, Link, LinkState } from './contract';
+import type { Column } from './columns';
+import type { History, Info, Level, Link, LinkState, Pipeline } from './contract';
+import { COMPARED, type FilterProblem } from './filter';
 import * as format from './format';
-import type { SortKey } from './filter';
 import type { SocketState } from './socket';
+import type { Freshness } from './store';
 
 export const LEVEL_WORDS: Readonly<Record<Level, string>> = {
   HIGH: 'High',
@@ -11,17 +13,52 @@ export const LEVEL_WORDS: Readonly<Record<Level, string>> = {
   LOW: 'Low',
 };
 
-export const SORT_WORDS: Readonly<Record<SortKey, string>> = {
+/** Headings of the table's columns, short; `COLUMN_EXPLANATIONS` has the long ones. */
+export const COLUMN_WORDS: Readonly<Record<Column, string>> = {
   name: 'Host',
   level: 'Level',
   cpu: 'CPU',
+  chart: 'Recent CPU',
   memory: 'Memory',
+  swap: 'Swap',
+  disk: 'Disk',
   load: 'Load',
+  received: 'Net in',
+  sent: 'Net out',
+  temperature: 'Temp.',
+  uptime: 'Uptime',
   age: 'Age',
+  labels: 'Labels',
+};
+
+export const COLUMN_EXPLANATIONS: Readonly<Record<Column, string>> = {
+  name: 'Name of the host',
+  level: 'The highest level of all its resources',
+  cpu: 'CPU in use, all cores together',
+  chart: 'CPU over the last two minutes',
+  memory: 'Memory in use',
+  swap: 'Swap in use',
+  disk: 'The fullest disk',
+  load: 'Load average over one minute',
+  received: 'Received a second, all interfaces',
+  sent: 'Sent a second, all interfaces',
+  temperature: 'The hottest sensor',
+  uptime: 'Time since the host started',
+  age: 'Time since the last sample was received',
+  labels: 'Labels given to its tracker',
+};
+
+export const FRESHNESS_WORDS: Readonly<Record<Freshness, string>> = {
+  fresh: '',
+  late: 'late',
+  silent: 'silent',
 };
 
 export const START_TRACKER =
   'resources-tracker --host NAME --broker-url amqp://USER:PASSWORD@BROKER:5672/%2f';
+
+export const START_ANALYZER =
+  'resources-analyzer --broker-url amqp://USER:PASSWORD@BROKER:5672/%2f';
 
 export function title(high: number): string {
   return high > 0 ? `(${format.count(high)} HIGH) Resources` : 'Resources';
@@ -69,7 +106,9 @@ export function brokerCondition(link: Link | undefined, pageIsOpen: boolean): Co
   }
 }
 
+/** What is wrong and what comes next, in a sentence each. */
 export interface Notice {
+  readonly mood: Mood;
   /** What happened. */
   readonly happened: string;
   /** Why, or what to look at, where it is known. */
@@ -79,28 +118,44 @@ export interface Notice {
   readonly offers: 'retry' | 'reload' | 'nothing';
 }
 
+/** This browser has no network: nothing can be said about anything behind it. */
+export const OFFLINE: Notice = {
+  mood: 'bad',
+  happened: 'This browser is offline.',
+  next: 'The page goes on by itself when the network is back.',
+  offers: 'retry',
+};
+
 /** What to say about the page's own connection; `null` when all is well, or nothing is known yet. */
 export function pageNotice(state: SocketState, wasOpen: boolean, nowMs: number): Notice | null {
   if (state.phase === 'open') return null;
   if (state.phase === 'connecting') {
     if (!wasOpen) return null;
-    return { happened: 'Connection to the server lost.', next: 'Trying now…', offers: 'nothing' };
+    return {
+      mood: 'bad',
+      happened: 'Connection to the server lost.',
+      next: 'Trying now…',
+      offers: 'nothing',
+    };
   }
   const seconds = Math.max(1, Math.ceil((state.retryAtMs - nowMs) / 1_000));
   const next = `Trying again in ${seconds} s…`;
   if (state.why === 'incompatible') {
     return {
+      mood: 'bad',
       happened: 'The server speaks another version than this page.',
       why: 'Reload to get the page that fits.',
       next,
       offers: 'reload',
     };
   }
-  if (!wasOpen) return { happened: 'The server cannot be reached.', next, offers: 'retry' };
-  if (state.why === 'silent') {
-    return { happened: 'The server has fallen silent.', next, offers: 'retry' };
+  if (!wasOpen) {
+    return { mood: 'bad', happened: 'The server cannot be reached.', next, offers: 'retry' };
   }
-  return { happened: 'Connection to the server lost.', next, offers: 'retry' };
+  if (state.why === 'silent') {
+    return { mood: 'bad', happened: 'The server has fallen silent.', next, offers: 'retry' };
+  }
+  return { mood: 'bad', happened: 'Connection to the server lost.', next, offers: 'retry' };
 }
 
 /** What to say about the link between server and broker; `null` when it is up. */
@@ -118,11 +173,90 @@ export function brokerNotice(link: Link | undefined): Notice | null {
     refused: 'Check its user, password and permissions.',
   };
   return {
+    mood: 'waiting',
     happened: happened[link.state],
     ...(link.reason !== undefined && { why: `Reason: ${link.reason.replace(/\.$/, '')}.` }),
     next: next[link.state] ?? '',
     offers: 'nothing',
   };
+}
+
+/** What to say about the way from trackers to the server; `null` when analyses can arrive. */
+export function pipelineNotice(pipeline: Pipeline | undefined): Notice | null {
+  if (pipeline === undefined) return null;
+  const waiting = pipeline.waiting_measures ?? 0;
+  const measures = `${format.count(waiting)} ${waiting === 1 ? 'measure' : 'measures'}`;
+  switch (pipeline.state) {
+    case 'flowing':
+    case 'idle':
+      return null;
+    case 'no_analyzer':
+      return {
+        mood: 'bad',
+        happened:
+          waiting > 0
+            ? `No analyzer is running, and ${measures} ${waiting === 1 ? 'waits' : 'wait'} for one.`
+            : 'No analyzer is running.',
+        next: `Start one: ${START_ANALYZER}`,
+        offers: 'nothing',
+      };
+    case 'stalled':
+      return {
+        mood: 'bad',
+        happened: `The analyzer has stalled: ${measures} ${waiting === 1 ? 'waits' : 'wait'}, and none is analysed.`,
+        next: 'Look at its log, or start it anew.',
+        offers: 'nothing',
+      };
+    case 'unknown':
+      return {
+        mood: 'waiting',
+        happened: 'The server cannot find out whether measures are analysed.',
+        next: 'It keeps asking the broker.',
+        offers: 'nothing',
+      };
+  }
+}
+
+/** The one sentence about a host that is not fresh; empty when it is. */
+export function hostSilence(freshness: Freshness, silenceMs: number, intervalMs: number): string {
+  if (freshness === 'fresh') return '';
+  const promise = `it should send every ${format.duration(intervalMs)}`;
+  const said = `Nothing was received from this host for ${format.age(silenceMs)}`;
+  return freshness === 'late'
+    ? `${said}; ${promise}.`
+    : `${said}; ${promise}. Look whether it and its tracker run and can reach the broker.`;
+}
+
+/** What to say about the hosts of the fleet that are not fresh; empty when all are. */
+export function silentHosts(late: number, silent: number): string {
+  const parts = [
+    ...(silent > 0 ? [`${hosts(silent)} ${silent === 1 ? 'is' : 'are'} silent`] : []),
+    ...(late > 0 ? [`${hosts(late)} ${late === 1 ? 'is' : 'are'} late`] : []),
+  ];
+  return parts.length === 0 ? '' : `${parts.join(', ')}.`;
+}
+
+/** What the figures are while nothing new can arrive. */
+export function lastKnown(sinceMs: number, nowMs: number): string {
+  return `Figures are the last known, ${format.age(nowMs - sinceMs)} old.`;
+}
+
+/** Why a part of the filter does nothing. */
+export function filterProblem({ term, kind }: FilterProblem): string {
+  switch (kind) {
+    case 'level':
+      return `“${term}”: a level is high, medium or low.`;
+    case 'state':
+      return `“${term}”: a state is fresh, late or silent.`;
+    case 'number':
+      return `“${term}” needs a number, as in cpu>80 or received>10M.`;
+    case 'label':
+      return `“${term}” needs a name, as in label:role=web.`;
+    case 'unknown-figure':
+      return `“${term}”: figures are ${Object.keys(COMPARED).join(', ')}.`;
+    case 'unknown-key':
+      return `“${term}”: before a colon there is level, state or label.`;
+  }
 }
 
 /** What to say about history; `null` when it is as it should be, or switched off. */
@@ -148,12 +282,23 @@ export function backFilling(samples: number | undefined): string {
 
 /** The background part of the page did not start, so nothing can arrive. */
 export const BROKEN: Notice = {
+  mood: 'bad',
   happened: 'This page could not start completely.',
   next: 'Reload it; if that does not help, the browser may be too old.',
   offers: 'reload',
 };
 
 export const LAST_KNOWN = 'Figures below are the last known.';
+
+export const LOADING = { heading: 'Loading this view…', text: '' };
+
+export const NOT_LOADED = {
+  heading: 'This view could not be loaded',
+  text: 'The server may be away, or newer than this page.',
+  action: 'Reload',
+};
+
+export const VIEW_WORDS = { table: 'Table', map: 'Map' } as const;
 
 export const CONNECTING = { heading: 'Connecting to the server…', text: '' };
 
@@ -170,22 +315,11 @@ export const NO_HOST = {
 
 export const NO_MATCH = {
   heading: 'No host matches',
-  text: 'Other hosts are hidden by the search or by the levels chosen above.',
+  text: 'Other hosts are hidden by the filter above.',
   action: 'Show all hosts',
 };
 
-/** Which resources put a host at its level, when the CPU alone does not say: `disk / · 93%`. */
-export function causes(analysis: Analysis): string {
-  if (analysis.level === 'LOW' || analysis.cpu_result === analysis.level) return '';
-  return analysis.resources
-    .filter((resource) => resource.level === analysis.level)
-    .map(
-      (resource) =>
-        `${resource.name.replace(':', ' ')} · ${format.wholePercentage(resource.percentage)}`,
-    )
-    .join(', ');
-}
-
-export function uptime(seconds: number | undefined): string {
-  return seconds === undefined ? '' : `up ${format.age(seconds * 1_000)}`;
+/** Which resources put a host at its level, when the CPU alone does not say: `disk /`. */
+export function causes(info: Info): string {
+  return (info.causes ?? []).map((cause) => cause.replace(':', ' ')).join(', ');
 }

@@ -1,0 +1,4 @@
+import type { HistoryState } from './HistoryState';
+
+/** Whether the server keeps what it shows. */
+export type History = { state: HistoryState; reason?: string };

@@ -1,0 +1,1 @@
+export type HistoryState = 'off' | 'on' | 'lagging';

@@ -1,0 +1,1 @@
+export type Level = 'LOW' | 'MEDIUM' | 'HIGH';

@@ -1,0 +1,1 @@
+export type PipelineState = 'flowing' | 'idle' | 'no_analyzer' | 'stalled' | 'unknown';
