@@ -14,6 +14,7 @@ mod fleet;
 pub mod health;
 pub mod history;
 mod live;
+mod pipeline;
 mod security;
 mod server;
 

@@ -6,7 +6,9 @@ use anyhow::Context as _;
 use futures_util::stream::{self, FuturesUnordered, StreamExt as _, TryStreamExt as _};
 use resources_analyzer::{ThresholdRules, classify};
 use resources_core::bus::{Message, Publisher};
-use resources_core::contract::{HostName, Kind, ReceivedMeasure, RoutingKey, Topic, TraceParent};
+use resources_core::contract::{
+    HostName, Kind, Labels, ReceivedMeasure, RoutingKey, Topic, TraceParent,
+};
 use resources_core::service::now_ms;
 use resources_core::test_support::full_measure;
 use serde::Deserialize;
@@ -15,6 +17,9 @@ use tokio::time::MissedTickBehavior;
 /// Messages on their way at a time when all shall leave at once; the publisher has its own
 /// window below it.
 const AT_ONCE: usize = 1024;
+
+/// As a tracker, a host tells what hardly ever changes with one sample in this many.
+const SYSTEM_EVERY: usize = 60;
 
 /// Names begin with this; the number of the host follows.
 const HOST_PREFIX: &str = "bench-";
@@ -27,6 +32,9 @@ pub(crate) fn messages(kind: Kind, hosts: usize, count: usize) -> anyhow::Result
         let (host, sequence) = (format!("{HOST_PREFIX}{}", number % hosts), number / hosts);
         let topic = Topic::from(RoutingKey::new(HostName::new(&host)?, kind));
         let mut measure = full_measure(&host, sequence.try_into()?);
+        if !sequence.is_multiple_of(SYSTEM_EVERY) {
+            (measure.system, measure.labels) = (None, Labels::default());
+        }
         measure.timestamp_ms = begun_ms + u64::try_from(sequence)? * 1000;
         let timestamp_ms = measure.timestamp_ms;
         let mut message = Message::json(topic, &measure, timestamp_ms, trace)?;

@@ -3,8 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::measure::{Figures, Identity};
-use super::validate::{self, percentage, text};
-use super::{Disk, HostName, Kind, Level, Network, Process, Rejection, System, Temperature, Usage};
+use super::validate::{self, percentage, text, thresholds};
+use super::{
+    Disk, HostName, Kind, Labels, Level, Network, Process, Rejection, System, Temperature,
+    Thresholds, Usage,
+};
 
 /// One measure with its levels, as an analyzer publishes it to `<host>.analysis`.
 ///
@@ -19,6 +22,9 @@ pub struct Analysis {
     /// Each resource with its level: `cpu`, `memory`, `swap`, `disk:<mount point>`.
     #[serde(default)]
     pub resources: Vec<ResourceLevel>,
+    /// The thresholds by which they have their levels; with `system` only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub thresholds: Vec<ResourceThresholds>,
     /// The host read.
     pub host: HostName,
     /// The tracker's run; see [`Measure::run`](super::Measure::run).
@@ -67,6 +73,9 @@ pub struct Analysis {
     /// What hardly ever changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub system: Option<System>,
+    /// All labels of the host; with `system` only, see [`Measure::labels`](super::Measure::labels).
+    #[serde(default, skip_serializing_if = "Labels::is_empty")]
+    pub labels: Labels,
 }
 
 /// What an analyzer adds to a measure.
@@ -78,6 +87,9 @@ pub struct Levels {
     pub level: Level,
     /// Each resource with its level: `cpu`, `memory`, `swap`, `disk:<mount point>`.
     pub resources: Vec<ResourceLevel>,
+    /// The thresholds by which they have their levels, for a measure with `system`; else none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub thresholds: Vec<ResourceThresholds>,
 }
 
 /// One resource and how heavily it is used.
@@ -90,6 +102,28 @@ pub struct ResourceLevel {
     /// Its level by the thresholds that hold for this host.
     pub level: Level,
 }
+
+/// From which percentages one resource counts as MEDIUM and as HIGH.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ResourceThresholds {
+    /// Name of the resource, as in [`ResourceLevel::name`].
+    pub resource: Box<str>,
+    /// Percentage from which it is MEDIUM; at most `high`.
+    pub medium: f64,
+    /// Percentage from which it is HIGH.
+    pub high: f64,
+}
+
+impl ResourceThresholds {
+    /// `thresholds` of the resource called `resource`.
+    #[must_use]
+    pub const fn new(resource: Box<str>, thresholds: Thresholds) -> Self {
+        Self { resource, medium: thresholds.medium(), high: thresholds.high() }
+    }
+}
+
+/// Longest name of a resource, in bytes: that of a disk.
+const MAX_NAME_BYTES: usize = 4200;
 
 impl Analysis {
     /// Reads and checks a message received on routing key `key`.
@@ -119,8 +153,17 @@ impl Analysis {
         .validate()?;
         percentage(self.cpu_percentage, || "cpu_percentage".into())?;
         for (i, resource) in self.resources.iter().enumerate() {
-            text(&resource.name, 4200, "at most 4200 bytes", || format!("resources[{i}].name"))?;
+            text(&resource.name, MAX_NAME_BYTES, "at most 4200 bytes", || {
+                format!("resources[{i}].name")
+            })?;
             percentage(resource.percentage, || format!("resources[{i}].percentage"))?;
+        }
+        for (i, ResourceThresholds { resource, medium, high }) in self.thresholds.iter().enumerate()
+        {
+            text(resource, MAX_NAME_BYTES, "at most 4200 bytes", || {
+                format!("thresholds[{i}].resource")
+            })?;
+            thresholds(*medium, *high, || format!("thresholds[{i}]"))?;
         }
         Figures {
             cores_percentage: &self.cores_percentage,
