@@ -1,39 +1,120 @@
-/** The page of one host. */
+/** The page of one host, fed by this very machine. */
 
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
+import { newestInstants, pixelsAt } from './charts.mjs';
 import { startAll, useStage } from './harness.mjs';
 
-/** Samples there should be before anything is looked at: a chart of one point shows nothing. */
-const SAMPLES = 15;
+const HOST = 'e2e-host';
+const INTERVAL_MS = 250;
 
 describe('the page of a host', () => {
   const stage = useStage();
-  const HOST = 'e2e-host';
   let server;
 
   before(async () => {
-    server = stage.keep(
-      await startAll({ args: ['--host', HOST, '--interval', '250ms', '--cpu-high', '60'] }),
-    );
+    const thresholds = ['--cpu-medium', '0', '--cpu-high', '0', '--processes-above', '0'];
+    const args = ['--host', HOST, '--interval', `${INTERVAL_MS}ms`, ...thresholds];
+    server = stage.keep(await startAll({ args }));
   });
 
   const chart = (id) => stage.page.locator(`[data-chart="${id}"]`);
-  const open = (query = '') => stage.page.goto(`${server.url}#/hosts/${HOST}${query}`);
   const hash = () => stage.page.evaluate(() => location.hash);
+  const range = (name) => stage.page.getByRole('button', { name, exact: true });
 
-  /** The figure beside a chart's line, as text. */
-  const latest = (id) => chart(id).locator('tbody td').first();
+  async function open(query = '', id = 'cpu') {
+    await stage.page.goto(`${server.url}#/hosts/${HOST}${query}`);
+    await chart(id).locator('canvas').waitFor();
+  }
 
-  it('shows charts with history, and goes on live', async () => {
-    await open();
-    await chart('cpu').locator('canvas').first().waitFor();
-    for (const id of ['cpu', 'memory', 'load']) await chart(id).locator('canvas').first().waitFor();
-    await stage.changes(
-      (id) => document.querySelector(`[data-chart="${id}"] tbody td`)?.textContent,
-      'cpu',
-    );
-    assert.match(await latest('cpu').textContent(), /\d+(\.\d+)?\s*%/);
+  const latestFigure = (id) =>
+    document.querySelector(`[data-chart="${id}"] tbody td`)?.textContent ?? '';
+
+  /** Resolves once the chart of the CPU holds so many points. */
+  const holds = (points) =>
+    stage.until(async () => {
+      const instants = await newestInstants(stage.page, 'cpu', points);
+      return new Set(instants).size === points;
+    });
+
+  it('draws what history knows, and goes on live with every sample', async () => {
+    await open('?range=5m');
+    await holds(8);
+    await stage.page.reload();
+    await chart('cpu').locator('canvas').waitFor();
+    await stage.until(async () => /^\d/.test(await stage.page.evaluate(latestFigure, 'cpu')));
+    await stage.changes(latestFigure, 'cpu');
+    const instants = await newestInstants(stage.page, 'cpu', 4);
+    const distances = instants.slice(1).map((instant, i) => instants[i] - instant);
+    for (const distance of distances) assert.ok(distance <= 2 * INTERVAL_MS, `${distances} ms`);
+    const pixels = await pixelsAt(stage.page, 'cpu', instants);
+    assert.ok(Math.max(...pixels) > 0, 'the line is drawn where its samples are');
     await stage.picture('host-live');
+  });
+
+  it('shows what the machine is and does', async () => {
+    await open();
+    const { page } = stage;
+    await page.getByRole('heading', { name: HOST }).waitFor();
+    await page.getByRole('status').filter({ hasText: 'Live' }).waitFor();
+    for (const heading of ['CPU per core', 'Top processes', 'Disks', 'System', 'Tracking']) {
+      await page.getByRole('heading', { name: heading }).first().waitFor();
+    }
+    await page.getByText('in step with the server').waitFor();
+  });
+
+  it('keeps the range in the address, through a reload and back', async () => {
+    await open();
+    await range('Last hour').click();
+    await stage.until(async () => (await hash()).includes('range=1h'));
+    await range('Last 2 years').click();
+    await stage.until(async () => (await hash()).includes('range=2y'));
+    await stage.page.reload();
+    assert.equal(await range('Last 2 years').getAttribute('aria-pressed'), 'true');
+    await stage.page.goBack();
+    await stage.until(
+      async () => (await range('Last hour').getAttribute('aria-pressed')) === 'true',
+    );
+  });
+
+  it('zooms to what is drawn with the pointer, in all charts, and back', async () => {
+    await open('?range=5m');
+    await holds(4);
+    const box = await chart('cpu').locator('.u-over').boundingBox();
+    const { mouse } = stage.page;
+    const y = box.y + box.height / 2;
+    await mouse.move(box.x + box.width * 0.4, y);
+    await mouse.down();
+    await mouse.move(box.x + box.width * 0.9, y, { steps: 5 });
+    await mouse.up();
+    await stage.until(async () => /from=\d+&to=\d+/.test(await hash()));
+    const [, from, to] = /from=(\d+)&to=(\d+)/.exec(await hash());
+    const length = Number(to) - Number(from);
+    assert.ok(Math.abs(length - 150_000) < 5_000, `half of five minutes, not ${length} ms`);
+    for (const id of ['cpu', 'load']) {
+      const plot = chart(id).locator('[data-plot]');
+      await stage.until(async () => (await plot.getAttribute('aria-valuemin')) === from);
+    }
+    await stage.picture('host-zoomed');
+    await stage.page.keyboard.press('Escape');
+    await stage.until(async () => (await hash()).includes('range=5m'));
+  });
+
+  it('says that nobody knows a host', async () => {
+    await stage.page.goto(`${server.url}#/hosts/nobody`);
+    // History has not heard of it either, and says so with a 404.
+    stage.outageIsPlanned = true;
+    await stage.page.getByRole('heading', { name: 'No host is called nobody' }).waitFor();
+    await stage.page.getByRole('link', { name: 'Show all hosts' }).click();
+    await stage.page.locator(`[data-host="${HOST}"]`).waitFor();
+  });
+
+  it('can be printed', async () => {
+    await open('?range=5m');
+    await stage.page.emulateMedia({ media: 'print' });
+    await stage.picture('host-print');
+    const paper = await stage.page.pdf({ format: 'A4' });
+    assert.equal(paper.subarray(0, 5).toString(), '%PDF-');
+    assert.ok(paper.length > 20_000, 'charts are on the paper');
   });
 });
