@@ -21,6 +21,8 @@ use crate::history::{History, ReadError, Reader};
 use crate::live;
 use crate::server::AppState;
 
+pub(crate) use query::Query;
+
 /// What is true now may not be true when it is asked again.
 const NO_STORE: [(HeaderName, &str); 1] = [(CACHE_CONTROL, "no-store")];
 

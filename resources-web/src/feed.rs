@@ -13,7 +13,7 @@ use resources_core::service::{Failure, RejectionLog, now_ms, within};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
-use crate::fleet::{Applied, RECENT_MS};
+use crate::fleet::{Applied, RECENT_MS, Receipt};
 use crate::live::Live;
 use replay::Replay;
 
@@ -166,7 +166,8 @@ impl Feed {
             now_ms
         };
         let age_ms = now_ms.saturating_sub(analysis.timestamp_ms);
-        let applied = self.live.apply(analysis, received_ms);
+        let receipt = Receipt { received_ms, read_ms: Some(now_ms) };
+        let applied = self.live.apply(analysis, delivery.body.clone(), receipt);
         self.note(applied, delivery);
         Ok(age_ms)
     }
@@ -175,8 +176,9 @@ impl Feed {
     fn take_again(&mut self, delivery: &Delivery) {
         // What does not follow the contract was set aside when it came, or stays in the stream.
         if let Ok(analysis) = Analysis::decode(&delivery.topic, &delivery.body) {
-            let received_ms = received_before(&analysis, now_ms());
-            let applied = self.live.apply_again(analysis, received_ms);
+            let receipt =
+                Receipt { received_ms: received_before(&analysis, now_ms()), read_ms: None };
+            let applied = self.live.apply_again(analysis, delivery.body.clone(), receipt);
             self.note(applied, delivery);
         }
     }

@@ -7,6 +7,7 @@
 
 mod api;
 mod assets;
+pub mod client;
 mod config;
 mod error;
 mod feed;
@@ -15,6 +16,7 @@ pub mod health;
 pub mod history;
 mod live;
 mod pipeline;
+pub mod protocol;
 mod security;
 mod server;
 

@@ -1,26 +1,26 @@
 //! Whether measures become analyses and, if they do not, what holds them up.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// `Pipeline` of docs/api.md.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
-pub(crate) struct Pipeline {
-    pub(crate) state: PipelineState,
+pub struct Pipeline {
+    /// What it does.
+    pub state: PipelineState,
     /// Since when: milliseconds since the Unix epoch, UTC, by the server's clock.
-    #[cfg_attr(test, ts(type = "number"))]
-    pub(crate) since_ms: u64,
-    /// How many measures wait in the queue; `None` when that was not asked.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(test, ts(optional, type = "number"))]
-    pub(crate) waiting_measures: Option<u64>,
+    pub since_ms: u64,
+    /// How many measures wait in the queue; absent when that was not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub waiting_measures: Option<u64>,
 }
 
 /// What the way from tracker to dashboard is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(test, derive(ts_rs::TS))]
-pub(crate) enum PipelineState {
+pub enum PipelineState {
     /// Analyses arrive.
     Flowing,
     /// None arrives and no measure waits: no tracker sends.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::middleware::{from_fn_with_state, map_response};
 use resources_core::bus::{Bus, Link};
-use resources_core::service::{Failure, GRACE, within};
+use resources_core::service::{Failure, GRACE, now_ms, within};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -22,6 +22,7 @@ use crate::assets::Page;
 use crate::config::Settings;
 use crate::history::{History, Limits, OpenError, Recording};
 use crate::live::{Live, Pace};
+use crate::pipeline::{Pipeline, PipelineState};
 use crate::security::Guard;
 use crate::{api, assets, feed, security};
 
@@ -57,8 +58,11 @@ impl AppState {
     pub fn new(settings: &Settings, bus: &Bus, history: History) -> Self {
         let link = bus.link();
         let now = link.borrow().clone();
+        let kept = (&*history.state().borrow()).into();
+        let pipeline =
+            Pipeline { state: PipelineState::Unknown, since_ms: now_ms(), waiting_measures: None };
         Self(Arc::new(Shared {
-            live: Arc::new(Live::new(settings.max_hosts, now, (&*history.state().borrow()).into())),
+            live: Arc::new(Live::new(settings.max_hosts, now, kept, pipeline)),
             link,
             history,
             guard: settings.guard.clone(),
@@ -192,8 +196,13 @@ impl Server {
             parts.spawn(recording.run(bus.clone(), closing.clone()));
         }
         parts.spawn(feed::run(bus, Arc::clone(state.live()), closing.clone()));
-        let tell =
-            Arc::clone(state.live()).tell(pace, link, state.history().state(), closing.clone());
+        let (_, pipeline) = watch::channel(Pipeline {
+            state: PipelineState::Unknown,
+            since_ms: now_ms(),
+            waiting_measures: None,
+        });
+        let history = state.history().state();
+        let tell = Arc::clone(state.live()).tell(pace, link, history, pipeline, closing.clone());
         parts.spawn(async move {
             tell.await;
             Ok(())

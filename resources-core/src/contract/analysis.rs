@@ -14,6 +14,7 @@ use super::{
 /// Carries every figure of the measure on, so that whoever shows or judges a host needs to
 /// listen to `#.analysis` only.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(optional_fields))]
 pub struct Analysis {
     /// Level of the CPU.
     pub cpu_result: Level,
@@ -21,6 +22,7 @@ pub struct Analysis {
     pub level: Level,
     /// Each resource with its level: `cpu`, `memory`, `swap`, `disk:<mount point>`.
     #[serde(default)]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<_>", optional))]
     pub resources: Vec<ResourceLevel>,
     /// The thresholds by which they have their levels; with `system` only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -45,6 +47,7 @@ pub struct Analysis {
     pub cpu_percentage: f64,
     /// The same for each core, 0–100.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<_>", optional))]
     pub cores_percentage: Vec<f64>,
     /// Load average over 1, 5 and 15 minutes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -57,18 +60,22 @@ pub struct Analysis {
     pub swap: Option<Usage>,
     /// Mounted file systems.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<_>", optional))]
     pub disks: Vec<Disk>,
     /// Network interfaces.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<_>", optional))]
     pub networks: Vec<Network>,
     /// Temperature sensors.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<_>", optional))]
     pub temperatures: Vec<Temperature>,
     /// Time since the host started, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uptime_seconds: Option<u64>,
     /// The few processes that use most CPU.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<_>", optional))]
     pub processes: Vec<Process>,
     /// What hardly ever changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -94,6 +101,7 @@ pub struct Levels {
 
 /// One resource and how heavily it is used.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct ResourceLevel {
     /// `cpu`, `memory`, `swap` or `disk:<mount point>`.
     pub name: Box<str>,

@@ -70,6 +70,7 @@ pub struct Measure {
 
 /// How much of something countable in bytes is in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct Usage {
     /// All there is, in bytes.
     pub total_bytes: u64,
@@ -87,6 +88,7 @@ impl Usage {
 
 /// One mounted file system.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct Disk {
     /// Where it is mounted.
     pub mount_point: Box<str>,
@@ -116,6 +118,7 @@ fn percentage_of(used: u64, total: u64) -> f64 {
 
 /// Traffic of one network interface.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct Network {
     /// Name of the interface.
     pub interface: Box<str>,
@@ -127,6 +130,7 @@ pub struct Network {
 
 /// One temperature sensor.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct Temperature {
     /// What the sensor calls itself.
     pub label: Box<str>,
@@ -136,6 +140,7 @@ pub struct Temperature {
 
 /// One process.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct Process {
     /// Process id.
     pub pid: u64,
@@ -149,6 +154,7 @@ pub struct Process {
 
 /// What hardly ever changes about a host.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(optional_fields))]
 pub struct System {
     /// Operating system and its version.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -2,9 +2,30 @@ use resources_core::bus::LinkState;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::client::View;
+use crate::protocol::PipelineState;
 
 fn up() -> Link {
     Link { state: LinkState::Up, since_ms: 1 }
+}
+
+fn flowing() -> Pipeline {
+    Pipeline { state: PipelineState::Flowing, since_ms: 1, waiting_measures: None }
+}
+
+fn no_pipeline() -> watch::Receiver<Pipeline> {
+    watch::channel(flowing()).1
+}
+
+fn live(history: HistoryStatus) -> Live {
+    Live::new(10, up(), history, flowing())
+}
+
+impl Live {
+    fn hear(&self, analysis: Analysis, received_ms: u64) {
+        let body = serde_json::to_vec(&analysis).unwrap().into();
+        self.apply(analysis, body, Receipt::at(received_ms));
+    }
 }
 
 fn no_history() -> watch::Receiver<HistoryState> {
@@ -32,12 +53,12 @@ fn message(live: &Live, cursor: u64) -> Value {
 
 #[tokio::test(start_paused = true)]
 async fn a_snapshot_goes_on_where_the_journal_does() {
-    let live = Live::new(10, up(), HistoryStatus::Off);
-    live.apply(analysis("a", 1), 1);
+    let live = live(HistoryStatus::Off);
+    live.hear(analysis("a", 1), 1);
     live.push_changes(2);
     let snapshot = live.snapshot();
     assert_eq!(live.next(snapshot.cursor), Next::NotYet);
-    live.apply(analysis("b", 3), 3);
+    live.hear(analysis("b", 3), 3);
     live.push_changes(4);
     let changes = message(&live, snapshot.cursor);
     assert_eq!((&changes["type"], &changes["server_time_ms"]), (&json!("changes"), &json!(4)));
@@ -53,9 +74,9 @@ async fn a_snapshot_goes_on_where_the_journal_does() {
 
 #[tokio::test(start_paused = true)]
 async fn browsers_that_connect_together_share_one_snapshot() {
-    let live = Live::new(10, up(), HistoryStatus::Off);
+    let live = live(HistoryStatus::Off);
     let first = live.snapshot();
-    live.apply(analysis("a", 1), 1);
+    live.hear(analysis("a", 1), 1);
     live.push_changes(2);
     let second = live.snapshot();
     assert_eq!(second.cursor, first.cursor);
@@ -66,10 +87,10 @@ async fn browsers_that_connect_together_share_one_snapshot() {
 
 #[tokio::test(start_paused = true)]
 async fn a_snapshot_whose_changes_are_gone_is_made_anew() {
-    let live = Live::new(10, up(), HistoryStatus::Off);
+    let live = live(HistoryStatus::Off);
     let first = live.snapshot();
     for timestamp_ms in 1..2_000 {
-        live.apply(analysis("a", timestamp_ms), timestamp_ms);
+        live.hear(analysis("a", timestamp_ms), timestamp_ms);
         live.push_changes(timestamp_ms);
     }
     assert_eq!(live.next(first.cursor), Next::Lost);
@@ -80,9 +101,9 @@ async fn a_snapshot_whose_changes_are_gone_is_made_anew() {
 
 #[tokio::test(start_paused = true)]
 async fn forgetting_a_host_makes_every_browser_start_over() {
-    let live = Live::new(10, up(), HistoryStatus::Off);
-    live.apply(analysis("a", 1), 1);
-    live.apply(analysis("b", 9), 9);
+    let live = live(HistoryStatus::Off);
+    live.hear(analysis("a", 1), 1);
+    live.hear(analysis("b", 9), 9);
     live.push_changes(9);
     let before = live.snapshot();
     live.forget_unseen_since(5);
@@ -96,22 +117,23 @@ async fn forgetting_a_host_makes_every_browser_start_over() {
 
 #[tokio::test(start_paused = true)]
 async fn batches_keep_their_distance_and_the_first_leaves_at_once() {
-    let live = Arc::new(Live::new(10, up(), HistoryStatus::Off));
+    let live = Arc::new(live(HistoryStatus::Off));
     let stop = CancellationToken::new();
     let (_link, link) = watch::channel(up());
     let pace =
         Pace { push_interval: Duration::from_millis(100), forget_after: Duration::from_secs(3600) };
-    let telling = tokio::spawn(Arc::clone(&live).tell(pace, link, no_history(), stop.clone()));
+    let telling =
+        tokio::spawn(Arc::clone(&live).tell(pace, link, no_history(), no_pipeline(), stop.clone()));
     let mut end = live.end();
 
     let started = Instant::now();
     let now = now_ms();
-    live.apply(analysis("a", 1), now);
+    live.hear(analysis("a", 1), now);
     end.changed().await.unwrap();
     assert_eq!(started.elapsed(), Duration::ZERO);
 
     for timestamp_ms in 2..=5 {
-        live.apply(analysis("a", timestamp_ms), now);
+        live.hear(analysis("a", timestamp_ms), now);
         tokio::time::advance(Duration::from_millis(10)).await;
     }
     end.changed().await.unwrap();
@@ -126,15 +148,16 @@ async fn batches_keep_their_distance_and_the_first_leaves_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn without_an_interval_every_change_leaves_at_once() {
-    let live = Arc::new(Live::new(10, up(), HistoryStatus::Off));
+    let live = Arc::new(live(HistoryStatus::Off));
     let stop = CancellationToken::new();
     let (_link, link) = watch::channel(up());
     let pace = Pace { push_interval: Duration::ZERO, forget_after: Duration::from_secs(3600) };
-    let telling = tokio::spawn(Arc::clone(&live).tell(pace, link, no_history(), stop.clone()));
+    let telling =
+        tokio::spawn(Arc::clone(&live).tell(pace, link, no_history(), no_pipeline(), stop.clone()));
     let mut end = live.end();
     let started = Instant::now();
     for timestamp_ms in 1..=3 {
-        live.apply(analysis("a", timestamp_ms), now_ms());
+        live.hear(analysis("a", timestamp_ms), now_ms());
         end.changed().await.unwrap();
     }
     assert_eq!((started.elapsed(), live.next(3)), (Duration::ZERO, Next::NotYet));
@@ -145,11 +168,17 @@ async fn without_an_interval_every_change_leaves_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn the_link_is_told_when_its_state_changes_and_only_then() {
-    let live = Arc::new(Live::new(10, up(), HistoryStatus::Off));
+    let live = Arc::new(live(HistoryStatus::Off));
     let stop = CancellationToken::new();
     let (link, watched) = watch::channel(up());
     let pace = Pace { push_interval: Duration::ZERO, forget_after: Duration::from_secs(3600) };
-    let telling = tokio::spawn(Arc::clone(&live).tell(pace, watched, no_history(), stop.clone()));
+    let telling = tokio::spawn(Arc::clone(&live).tell(
+        pace,
+        watched,
+        no_history(),
+        no_pipeline(),
+        stop.clone(),
+    ));
     let mut end = live.end();
     let down = Link { state: LinkState::Down { reason: "gone".into() }, since_ms: 5 };
     link.send(down).unwrap();
@@ -165,12 +194,13 @@ async fn the_link_is_told_when_its_state_changes_and_only_then() {
 
 #[tokio::test(start_paused = true)]
 async fn history_is_told_when_it_lags_and_when_it_is_well_again() {
-    let live = Arc::new(Live::new(10, up(), HistoryStatus::On));
+    let live = Arc::new(live(HistoryStatus::On));
     let stop = CancellationToken::new();
     let (_link, link) = watch::channel(up());
     let (history, watched) = watch::channel(HistoryState::On);
     let pace = Pace { push_interval: Duration::ZERO, forget_after: Duration::from_secs(3600) };
-    let telling = tokio::spawn(Arc::clone(&live).tell(pace, link, watched, stop.clone()));
+    let telling =
+        tokio::spawn(Arc::clone(&live).tell(pace, link, watched, no_pipeline(), stop.clone()));
     let mut end = live.end();
     history.send(HistoryState::Lagging { reason: "the disk is full".into() }).unwrap();
     end.changed().await.unwrap();

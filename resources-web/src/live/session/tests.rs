@@ -12,7 +12,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::PollSender;
 
 use super::*;
-use crate::live::HistoryStatus;
+use crate::fleet::Receipt;
+use crate::protocol::{HistoryStatus, Pipeline, PipelineState};
 
 /// The server's end: takes messages as fast as the browser reads, one ahead.
 struct Socket {
@@ -61,12 +62,13 @@ impl Sink<Message> for Socket {
 
 fn connect() -> Browser {
     let link = Link { state: LinkState::Up, since_ms: 1 };
-    let live = Arc::new(Live::new(10, link, HistoryStatus::Off));
+    let pipeline = Pipeline { state: PipelineState::Flowing, since_ms: 1, waiting_measures: None };
+    let live = Arc::new(Live::new(10, link, HistoryStatus::Off, pipeline));
     let (to_browser, from_server) = mpsc::channel(1);
     let (to_server, from_browser) = mpsc::channel(1);
     let socket = Socket { to_browser: PollSender::new(to_browser), from_browser };
     let stop = CancellationToken::new();
-    let session = tokio::spawn(run(socket, Arc::clone(&live), stop.clone()));
+    let session = tokio::spawn(run(socket, Arc::clone(&live), None, stop.clone()));
     Browser { from_server, to_server, session, live, stop }
 }
 
@@ -88,7 +90,8 @@ impl Browser {
             "cpu_result": "LOW", "level": "LOW",
         });
         let analysis: Analysis = serde_json::from_value(body).unwrap();
-        self.live.apply(analysis, timestamp_ms);
+        let body = serde_json::to_vec(&analysis).unwrap().into();
+        self.live.apply(analysis, body, Receipt::at(timestamp_ms));
         self.live.push_changes(timestamp_ms);
     }
 }
