@@ -14,9 +14,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use resources_core::contract::{Analysis, HostName, System};
+use resources_core::contract::{Analysis, HostName, Labels, ResourceThresholds, System};
 
-use crate::protocol::{Changes, Info, Labels, ResourceThresholds, Row, Series};
+use crate::protocol::{Changes, Info, Row, Series};
 use entry::Entry;
 pub(crate) use host::Host;
 pub(crate) use recent::{RECENT_MS, Sample, is_kept};

@@ -6,11 +6,10 @@
 mod look;
 mod row;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use resources_core::bus::Link;
-use resources_core::contract::{Analysis, HostName, System};
+use resources_core::contract::{Analysis, HostName, Labels, ResourceThresholds, System};
 use serde::{Deserialize, Serialize};
 
 use crate::history::HistoryState;
@@ -20,9 +19,6 @@ pub use row::{Field, Figures, Row};
 
 /// Version of the protocol; another one when an older page could not read it.
 pub const PROTOCOL: u32 = 2;
-
-/// What a host calls itself besides its name.
-pub type Labels = BTreeMap<Box<str>, Box<str>>;
 
 /// One text frame to a page. `A` is an analysis as it came over the bus.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -224,18 +220,6 @@ pub struct Detail<A = Analysis> {
     /// Samples its tracker had to drop, since the server first heard of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dropped_samples: Option<u64>,
-}
-
-/// From which percentages a resource has which level.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-pub struct ResourceThresholds {
-    /// Name of the resource.
-    pub resource: Box<str>,
-    /// Percentage from which it is MEDIUM.
-    pub medium: f64,
-    /// Percentage from which it is HIGH.
-    pub high: f64,
 }
 
 /// `History` of docs/api.md: whether what is told is kept as well.

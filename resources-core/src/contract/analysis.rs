@@ -26,6 +26,7 @@ pub struct Analysis {
     pub resources: Vec<ResourceLevel>,
     /// The thresholds by which they have their levels; with `system` only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<_>", optional))]
     pub thresholds: Vec<ResourceThresholds>,
     /// The host read.
     pub host: HostName,
@@ -82,6 +83,7 @@ pub struct Analysis {
     pub system: Option<System>,
     /// All labels of the host; with `system` only, see [`Measure::labels`](super::Measure::labels).
     #[serde(default, skip_serializing_if = "Labels::is_empty")]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<_>", optional))]
     pub labels: Labels,
 }
 
@@ -113,6 +115,7 @@ pub struct ResourceLevel {
 
 /// From which percentages one resource counts as MEDIUM and as HIGH.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct ResourceThresholds {
     /// Name of the resource, as in [`ResourceLevel::name`].
     pub resource: Box<str>,

@@ -21,6 +21,8 @@ const MAX_VALUE_CHARACTERS: usize = 128;
 /// 128 characters, none of which is a control character or turns the direction of text.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "BTreeMap<Box<str>, Box<str>>")]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "typescript", ts(type = "{ [name: string]: string }"))]
 pub struct Labels(BTreeMap<Box<str>, Box<str>>);
 
 /// Why something cannot be a label.

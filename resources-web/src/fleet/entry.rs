@@ -96,7 +96,7 @@ impl Entry {
         self.note_dropped(&analysis);
         self.note_boot(&analysis);
         self.note_causes(&analysis);
-        let are_labels_others = self.rare.take(&analysis, &body);
+        let are_labels_others = self.rare.take(&analysis);
         let before = (self.latest.interval_ms, self.latest.memory.map(|memory| memory.total_bytes));
         self.latest.succeed(analysis, receipt.received_ms);
         let after = (self.latest.interval_ms, self.latest.memory.map(|memory| memory.total_bytes));

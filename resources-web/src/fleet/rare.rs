@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use resources_core::contract::{Analysis, System};
-use serde::Deserialize;
-
-use crate::protocol::{Labels, ResourceThresholds};
+use resources_core::contract::{Analysis, Labels, ResourceThresholds, System};
 
 /// The last that was told of what hardly ever changes.
 #[derive(Debug, Clone, Default)]
@@ -16,28 +13,21 @@ pub(super) struct Rare {
 }
 
 impl Rare {
-    /// Takes what `analysis` and the body it came in tell; `true` when the labels are others.
-    pub(super) fn take(&mut self, analysis: &Analysis, body: &[u8]) -> bool {
-        #[derive(Deserialize, Default)]
-        #[serde(default)]
-        struct Told {
-            labels: Labels,
-            thresholds: Vec<ResourceThresholds>,
-        }
-        // They come together.
+    /// Takes what `analysis` tells; `true` when the labels are others.
+    pub(super) fn take(&mut self, analysis: &Analysis) -> bool {
+        // All of it comes together: what is missing beside a system is no more.
         let Some(system) = &analysis.system else { return false };
-        let told: Told = serde_json::from_slice(body).unwrap_or_default();
         if self.system.as_deref() != Some(system) {
             self.system = Some(Arc::new(system.clone()));
         }
-        let thresholds = (!told.thresholds.is_empty()).then_some(told.thresholds);
-        if self.thresholds.as_deref() != thresholds.as_deref() {
+        let thresholds = Some(&*analysis.thresholds).filter(|thresholds| !thresholds.is_empty());
+        if self.thresholds.as_deref() != thresholds {
             self.thresholds = thresholds.map(Into::into);
         }
-        let labels = (!told.labels.is_empty()).then_some(told.labels);
-        let are_others = self.labels.as_deref() != labels.as_ref();
+        let labels = Some(&analysis.labels).filter(|labels| !labels.is_empty());
+        let are_others = self.labels.as_deref() != labels;
         if are_others {
-            self.labels = labels.map(Arc::new);
+            self.labels = labels.cloned().map(Arc::new);
         }
         are_others
     }

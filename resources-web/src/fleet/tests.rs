@@ -25,9 +25,6 @@ fn sample(run: &str, sequence: u64, timestamp_ms: u64) -> Analysis {
 /// A late sample that is told.
 const LATE: Applied = Applied::Late { is_to_tell: true };
 
-/// One of which the next to be told tells.
-const UNTOLD: Applied = Applied::Late { is_to_tell: false };
-
 impl Fleet {
     fn hear(&mut self, analysis: Analysis, received_ms: u64) -> Applied {
         let body = serde_json::to_vec(&analysis).unwrap().into();
@@ -275,7 +272,7 @@ fn a_host_is_introduced_with_what_hardly_ever_changes() {
     hear(&mut fleet, &body);
     assert_eq!(fleet.tell().get("hosts"), None);
     let known = fleet.known("a", None).unwrap().unwrap();
-    assert_eq!(known.labels.unwrap()["role"], "web".into());
+    assert_eq!(json_of(known.labels), json!({"role": "web"}));
     assert_eq!(known.system.unwrap().os.as_deref(), Some("An OS"));
     assert_eq!(known.thresholds.unwrap()[0].high, 75.0);
     assert_eq!((known.clock_offset_ms, known.dropped_samples), (Some(5_000), 3));

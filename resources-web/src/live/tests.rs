@@ -2,7 +2,6 @@ use resources_core::bus::LinkState;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::client::View;
 use crate::protocol::PipelineState;
 
 fn up() -> Link {
@@ -51,25 +50,31 @@ fn message(live: &Live, cursor: u64) -> Value {
     }
 }
 
+/// The hosts of a message by name.
+fn names(message: &Value) -> Vec<&str> {
+    let hosts = message["hosts"].as_array().unwrap();
+    hosts.iter().map(|host| host[1]["host"].as_str().unwrap()).collect()
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_snapshot_goes_on_where_the_journal_does() {
     let live = live(HistoryStatus::Off);
     live.hear(analysis("a", 1), 1);
     live.push_changes(2);
+    live.hear(analysis("b", 3), 3);
     let snapshot = live.snapshot();
     assert_eq!(live.next(snapshot.cursor), Next::NotYet);
-    live.hear(analysis("b", 3), 3);
     live.push_changes(4);
     let changes = message(&live, snapshot.cursor);
     assert_eq!((&changes["type"], &changes["server_time_ms"]), (&json!("changes"), &json!(4)));
-    assert_eq!(changes["hosts"][0]["host"], "b");
-    assert_eq!(changes["hosts"].as_array().unwrap().len(), 1);
+    assert_eq!((names(&changes), &changes["number"]), (vec!["b"], &json!(2)));
 
     let snapshot = read(&snapshot.text);
     assert_eq!(snapshot["type"], "snapshot");
-    assert_eq!(snapshot["protocol"], 1);
+    assert_eq!((&snapshot["protocol"], &snapshot["number"]), (&json!(2), &json!(1)));
     assert_eq!(snapshot["link"], json!({"state": "up", "since_ms": 1}));
-    assert_eq!(snapshot["hosts"][0]["points"], json!([[1, 1.0]]));
+    assert_eq!(snapshot["pipeline"], json!({"state": "flowing", "since_ms": 1}));
+    assert_eq!(names(&snapshot), ["a"], "the other comes with the changes");
 }
 
 #[tokio::test(start_paused = true)]
@@ -80,7 +85,7 @@ async fn browsers_that_connect_together_share_one_snapshot() {
     live.push_changes(2);
     let second = live.snapshot();
     assert_eq!(second.cursor, first.cursor);
-    assert_eq!(message(&live, second.cursor)["hosts"][0]["host"], "a", "the journal has the rest");
+    assert_eq!(names(&message(&live, second.cursor)), ["a"], "the journal has the rest");
     tokio::time::advance(SNAPSHOT_MAX_AGE + Duration::from_millis(1)).await;
     assert_eq!(live.snapshot().cursor, first.cursor + 1);
 }
@@ -96,23 +101,59 @@ async fn a_snapshot_whose_changes_are_gone_is_made_anew() {
     assert_eq!(live.next(first.cursor), Next::Lost);
     let second = live.snapshot();
     assert_eq!(live.next(second.cursor), Next::NotYet);
-    assert_eq!(read(&second.text)["hosts"][0]["timestamp_ms"], 1_999);
+    assert_eq!(read(&second.text)["rows"][0][2], 1_999);
 }
 
 #[tokio::test(start_paused = true)]
-async fn forgetting_a_host_makes_every_browser_start_over() {
+async fn a_host_that_is_forgotten_is_named_and_nobody_starts_over() {
     let live = live(HistoryStatus::Off);
     live.hear(analysis("a", 1), 1);
     live.hear(analysis("b", 9), 9);
     live.push_changes(9);
     let before = live.snapshot();
     live.forget_unseen_since(5);
-    assert_eq!(live.next(before.cursor), Next::Lost);
-    let after = live.snapshot();
-    assert_eq!(read(&after.text)["hosts"].as_array().unwrap().len(), 1);
-    assert_eq!(live.next(after.cursor), Next::NotYet);
+    live.push_changes(10);
+    assert_eq!(message(&live, before.cursor)["gone"], json!([0]));
     live.forget_unseen_since(5);
-    assert_eq!(live.next(after.cursor), Next::NotYet, "nothing to forget, nothing to tell");
+    live.push_changes(11);
+    assert_eq!(live.next(before.cursor + 1), Next::NotYet, "nothing to forget, nothing to tell");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_browser_resumes_where_it_was_as_long_as_the_journal_reaches() {
+    let live = live(HistoryStatus::Off);
+    live.hear(analysis("a", 1), 1);
+    live.push_changes(1);
+    let session = read(&live.snapshot().text)["session"].as_str().unwrap().to_owned();
+    let at = |number: u64| format!("{session}.{number}").parse::<Resume>().unwrap();
+    let begin = live.resume(&at(0)).unwrap();
+    assert_eq!(begin.cursor, 0);
+    let resumed = read(&begin.text);
+    assert_eq!((&resumed["type"], &resumed["number"]), (&json!("resumed"), &json!(0)));
+    assert_eq!(resumed["session"], json!(session));
+    assert_eq!(live.resume(&at(1)).unwrap().cursor, 1);
+    assert!(live.resume(&at(2)).is_none(), "of a message that never was");
+    assert!(live.resume(&"another.1".parse().unwrap()).is_none(), "of another server");
+    for timestamp_ms in 2..2_000 {
+        live.hear(analysis("a", timestamp_ms), timestamp_ms);
+        live.push_changes(timestamp_ms);
+    }
+    assert!(live.resume(&at(1)).is_none(), "the journal does not reach back so far");
+    assert_eq!(live.resume(&at(1_990)).unwrap().cursor, 1_990);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whether_analyses_come_can_be_asked_and_waited_for() {
+    let live = live(HistoryStatus::Off);
+    assert_eq!(live.last_heard(), None);
+    tokio::time::advance(Duration::from_secs(7)).await;
+    live.hear(analysis("a", 1), 1);
+    live.hear(analysis("a", 1), 1);
+    assert_eq!(live.last_heard(), Some(Instant::now()));
+    live.heard().await;
+    let again = tokio::time::timeout(Duration::from_secs(1), live.heard()).await;
+    assert!(again.is_err(), "none came since");
+    assert_eq!(live.last_heard().unwrap().elapsed().as_secs(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -139,7 +180,8 @@ async fn batches_keep_their_distance_and_the_first_leaves_at_once() {
     end.changed().await.unwrap();
     assert_eq!(started.elapsed(), Duration::from_millis(100));
     let batch = message(&live, 1);
-    assert_eq!(batch["hosts"][0]["points"], json!([[2, 1.0], [3, 1.0], [4, 1.0], [5, 1.0]]));
+    assert_eq!(batch["points"], json!([[0, 2, 10], [0, 3, 10], [0, 4, 10]]));
+    assert_eq!(batch["rows"].as_array().unwrap().len(), 1, "the newest");
     assert_eq!(live.next(2), Next::NotYet);
 
     stop.cancel();
@@ -161,7 +203,7 @@ async fn without_an_interval_every_change_leaves_at_once() {
         end.changed().await.unwrap();
     }
     assert_eq!((started.elapsed(), live.next(3)), (Duration::ZERO, Next::NotYet));
-    assert_eq!(message(&live, 2)["hosts"][0]["timestamp_ms"], 3);
+    assert_eq!(message(&live, 2)["rows"], json!([[0, 1, 1]]));
     stop.cancel();
     telling.await.unwrap();
 }
@@ -211,6 +253,28 @@ async fn history_is_told_when_it_lags_and_when_it_is_well_again() {
     history.send(HistoryState::On).unwrap();
     end.changed().await.unwrap();
     assert_eq!(message(&live, 1)["history"], json!({"state": "on"}));
+    stop.cancel();
+    telling.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_pipeline_is_told_when_it_does_otherwise() {
+    let live = Arc::new(live(HistoryStatus::Off));
+    let stop = CancellationToken::new();
+    let (_link, link) = watch::channel(up());
+    let (pipeline, watched) = watch::channel(flowing());
+    let pace = Pace { push_interval: Duration::ZERO, forget_after: Duration::from_secs(3600) };
+    let telling =
+        tokio::spawn(Arc::clone(&live).tell(pace, link, no_history(), watched, stop.clone()));
+    let mut end = live.end();
+    let stalled =
+        Pipeline { state: PipelineState::Stalled, since_ms: 5, waiting_measures: Some(30) };
+    pipeline.send(stalled).unwrap();
+    end.changed().await.unwrap();
+    let told = message(&live, 0);
+    let expected = json!({"state": "stalled", "since_ms": 5, "waiting_measures": 30});
+    assert_eq!((&told["type"], &told["pipeline"]), (&json!("pipeline"), &expected));
+    assert_eq!(read(&live.snapshot().text)["pipeline"], expected);
     stop.cancel();
     telling.await.unwrap();
 }

@@ -1,10 +1,12 @@
 // Written by `UPDATE_TYPES=1 cargo test -p resources-web types`; do not edit.
 import type { Disk } from "./Disk";
 import type { HostName } from "./HostName";
+import type { Labels } from "./Labels";
 import type { Level } from "./Level";
 import type { Network } from "./Network";
 import type { Process } from "./Process";
 import type { ResourceLevel } from "./ResourceLevel";
+import type { ResourceThresholds } from "./ResourceThresholds";
 import type { System } from "./System";
 import type { Temperature } from "./Temperature";
 import type { Usage } from "./Usage";
@@ -28,6 +30,10 @@ level: Level,
  * Each resource with its level: `cpu`, `memory`, `swap`, `disk:<mount point>`.
  */
 resources?: Array<ResourceLevel>, 
+/**
+ * The thresholds by which they have their levels; with `system` only.
+ */
+thresholds?: Array<ResourceThresholds>, 
 /**
  * The host read.
  */
@@ -95,4 +101,8 @@ processes?: Array<Process>,
 /**
  * What hardly ever changes.
  */
-system?: System, };
+system?: System, 
+/**
+ * All labels of the host; with `system` only, see [`Measure::labels`](super::Measure::labels).
+ */
+labels?: Labels, };

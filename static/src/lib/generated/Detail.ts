@@ -1,5 +1,6 @@
 // Written by `UPDATE_TYPES=1 cargo test -p resources-web types`; do not edit.
 import type { Analysis } from "./Analysis";
+import type { Labels } from "./Labels";
 import type { ResourceThresholds } from "./ResourceThresholds";
 import type { System } from "./System";
 
@@ -31,7 +32,7 @@ system?: System,
 /**
  * The last it told.
  */
-labels?: { [key in string]: string }, 
+labels?: Labels, 
 /**
  * The last its analyzer told.
  */

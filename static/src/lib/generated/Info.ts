@@ -1,5 +1,6 @@
 // Written by `UPDATE_TYPES=1 cargo test -p resources-web types`; do not edit.
 import type { HostName } from "./HostName";
+import type { Labels } from "./Labels";
 
 /**
  * What hardly ever changes of a host on a page.
@@ -16,7 +17,7 @@ interval_ms?: number,
 /**
  * What it calls itself besides.
  */
-labels?: { [key in string]: string }, 
+labels?: Labels, 
 /**
  * Main memory, in bytes.
  */

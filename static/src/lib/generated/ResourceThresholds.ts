@@ -1,14 +1,14 @@
 // Written by `UPDATE_TYPES=1 cargo test -p resources-web types`; do not edit.
 /**
- * From which percentages a resource has which level.
+ * From which percentages one resource counts as MEDIUM and as HIGH.
  */
 export type ResourceThresholds = { 
 /**
- * Name of the resource.
+ * Name of the resource, as in [`ResourceLevel::name`].
  */
 resource: string, 
 /**
- * Percentage from which it is MEDIUM.
+ * Percentage from which it is MEDIUM; at most `high`.
  */
 medium: number, 
 /**
