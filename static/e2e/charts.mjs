@@ -16,7 +16,9 @@ export function pixelsAt(page, id, instantsMs) {
         Number(plot.getAttribute(name)),
       );
       const colour = colourOf(getComputedStyle(plot).getPropertyValue('--line-1'));
-      const context = canvas.getContext('2d');
+      // A copy, as the browser minds one that is drawn on being read.
+      const context = readable(canvas.width, canvas.height);
+      context.drawImage(canvas, 0, 0);
       return instantsMs.map((instantMs) => {
         const share = (instantMs - fromMs) / (toMs - fromMs);
         const x = Math.round((area.left - whole.left + share * area.width) * scale);
@@ -30,9 +32,14 @@ export function pixelsAt(page, id, instantsMs) {
         return count;
       });
 
+      function readable(width, height) {
+        const options = { willReadFrequently: true };
+        return new OffscreenCanvas(width, height).getContext('2d', options);
+      }
+
       /** Red, green and blue of any colour of a style sheet. */
       function colourOf(text) {
-        const probe = new OffscreenCanvas(1, 1).getContext('2d');
+        const probe = readable(1, 1);
         probe.fillStyle = text.trim();
         probe.fillRect(0, 0, 1, 1);
         return [...probe.getImageData(0, 0, 1, 1).data].slice(0, 3);
