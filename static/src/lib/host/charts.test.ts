@@ -1,0 +1,56 @@
+import { describe, expect, it } from 'vitest';
+import { CHART_WORDS } from '../words/host';
+import { chartsOf, interfaceChartsOf, resourcesOf, thresholdLines } from './charts';
+
+const chartsFrom = (...series: string[]) => chartsOf(series, CHART_WORDS);
+const headings = (...series: string[]) => chartsFrom(...series).map((chart) => chart.heading);
+
+describe('the charts of a host', () => {
+  it('are those of what it sends', () => {
+    expect(headings('cpu')).toEqual(['CPU']);
+    expect(
+      headings('cpu', 'memory', 'disk:/', 'load_1m', 'network:eth0:received', 'temperature:Core 0'),
+    ).toEqual(['CPU', 'Memory', 'Load, 1 min', 'Network', 'Disks', 'Temperatures']);
+    expect(headings('memory', 'swap')).toEqual(['Memory and swap']);
+  });
+
+  it('add interfaces up, and show each when there are several', () => {
+    const series = ['eth0', 'wlan:0'].flatMap((name) => [
+      `network:${name}:received`,
+      `network:${name}:transmitted`,
+    ]);
+    const [network] = chartsFrom(...series);
+    expect(network?.lines[0]?.parts).toEqual(['network:eth0:received', 'network:wlan:0:received']);
+    const each = interfaceChartsOf(series, CHART_WORDS);
+    expect(each.map((chart) => chart.heading)).toEqual(['Network eth0', 'Network wlan:0']);
+    expect(interfaceChartsOf(series.slice(0, 2), CHART_WORDS)).toEqual([]);
+  });
+
+  it('have no more lines than can be told apart, in an order people expect', () => {
+    const series = Array.from({ length: 14 }, (_, i) => `temperature:Core ${i}`).reverse();
+    const charts = chartsFrom(...series);
+    expect(charts.map((chart) => chart.lines.length)).toEqual([5, 5, 4]);
+    expect(charts.flatMap(resourcesOf)).toEqual(series.reverse());
+    expect(new Set(charts.map((chart) => chart.id)).size).toBe(3);
+  });
+
+  it('leave out what history cannot be asked for', () => {
+    expect(chartsFrom('cpu', 'disk:/a,b').flatMap(resourcesOf)).toEqual(['cpu']);
+  });
+});
+
+describe('thresholds', () => {
+  it('are those of the lines, each once', () => {
+    const [disks] = chartsFrom('disk:/', 'disk:/var');
+    const thresholds = [
+      { resource: 'cpu', medium: 25, high: 75 },
+      { resource: 'disk:/', medium: 80, high: 90 },
+      { resource: 'disk:/var', medium: 80, high: 95 },
+    ];
+    expect(disks && thresholdLines(disks, thresholds)).toEqual([
+      { level: 'MEDIUM', percentage: 80 },
+      { level: 'HIGH', percentage: 90 },
+      { level: 'HIGH', percentage: 95 },
+    ]);
+  });
+});
