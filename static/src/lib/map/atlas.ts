@@ -1,0 +1,114 @@
+/**
+ * Every look a cell can have, drawn once: a cell is then a copy of a small rectangle, whatever is in
+ * it. The more urgent a level, the more of the cell it takes, and each has a mark of its own, so that
+ * the map can be read without its colours.
+ */
+
+import { decode, LOOKS, STEPS } from './look';
+import type { Palette } from './palette';
+import { drawShape, drawStripes } from './shapes';
+
+/** Opacity for each step of CPU, by level. Levels overlap in brightness, never in hue and mark. */
+const OPACITY: readonly (readonly number[])[] = [
+  [0.4, 0.58, 0.78, 1],
+  [0.74, 0.84, 0.92, 1],
+  [0.82, 0.9, 0.95, 1],
+];
+
+/** Width from which a cell has room for a level's shape, in pixels of the style sheet. */
+const ROOM_FOR_SHAPE = 13;
+
+export interface CellSize {
+  /** Device pixels, the gap after the cell included. */
+  readonly pitch: number;
+  readonly gap: number;
+  /** Device pixels of one rem. */
+  readonly rem: number;
+}
+
+/** An image of all looks side by side, each `pitch` wide and high. */
+export function drawAtlas(size: CellSize, palette: Palette): HTMLCanvasElement {
+  const image = document.createElement('canvas');
+  image.width = LOOKS * size.pitch;
+  image.height = size.pitch;
+  const context = image.getContext('2d', { alpha: false });
+  if (context === null) return image;
+  context.fillStyle = palette.ground;
+  context.fillRect(0, 0, image.width, image.height);
+  for (let look = 0; look < LOOKS; look += 1) {
+    drawCell(context, look * size.pitch, 0, look, size, palette);
+  }
+  return image;
+}
+
+/** Draws one look; also what the legend shows. */
+export function drawCell(
+  context: CanvasRenderingContext2D,
+  x: number,
+  y: number,
+  look: number,
+  { pitch, gap, rem }: CellSize,
+  palette: Palette,
+): void {
+  const { level, step, freshness } = decode(look);
+  const side = pitch - gap;
+  const hasRoom = side >= (ROOM_FOR_SHAPE * rem) / 16;
+  const shape = Math.round(side * 0.5);
+  const shapeAt = Math.round((side - shape) / 2);
+
+  if (freshness === 'silent') {
+    const line = Math.max(1, Math.round(side * 0.09));
+    const inset = Math.max(1, Math.round(side * 0.08));
+    context.strokeStyle = palette.inkSoft;
+    context.lineWidth = line;
+    const [at, length] = [inset + line / 2, side - 2 * inset - line];
+    context.strokeRect(x + at, y + at, length, length);
+    if (hasRoom && level > 0) {
+      drawShape(context, level, x + shapeAt, y + shapeAt, shape, palette.inkSoft);
+    }
+    return;
+  }
+
+  const inset = level === 0 ? Math.max(1, Math.round(side * 0.1)) : 0;
+  context.globalAlpha = palette.isStrong ? 1 : (OPACITY[level]?.[Math.min(step, STEPS - 1)] ?? 1);
+  context.fillStyle = palette.levels[level] ?? palette.ink;
+  context.fillRect(x + inset, y + inset, side - 2 * inset, side - 2 * inset);
+  context.globalAlpha = 1;
+  if (freshness === 'late') {
+    drawStripes(context, x, y, side, side, Math.max(1, side * 0.13), palette.ground);
+  }
+  if (level === 0) return;
+  if (hasRoom) drawShape(context, level, x + shapeAt, y + shapeAt, shape, palette.mark);
+  else if (level === 2) drawDot(context, x, y, side, palette.mark);
+  else cutCorner(context, x, y, side, palette.ground);
+}
+
+function drawDot(
+  context: CanvasRenderingContext2D,
+  x: number,
+  y: number,
+  side: number,
+  colour: string,
+): void {
+  // As odd or even as the side, so that the dot is in the middle.
+  const dot = 2 * Math.max(1, Math.round(side / 6)) + (side % 2);
+  context.fillStyle = colour;
+  context.fillRect(x + (side - dot) / 2, y + (side - dot) / 2, dot, dot);
+}
+
+function cutCorner(
+  context: CanvasRenderingContext2D,
+  x: number,
+  y: number,
+  side: number,
+  colour: string,
+): void {
+  const leg = Math.round(side * 0.55);
+  context.beginPath();
+  context.moveTo(x + side - leg, y);
+  context.lineTo(x + side, y);
+  context.lineTo(x + side, y + leg);
+  context.closePath();
+  context.fillStyle = colour;
+  context.fill();
+}
