@@ -37,6 +37,9 @@ const BATCHES_PER_SECOND = 10;
 const JOURNAL_MESSAGES = 600;
 const ROWS_AT_MOST = 256;
 
+/** For how long it seems to run: silent hosts are then known to be silent. */
+const UP_MS = 3_600_000;
+
 /** What can be wrong, by the name it has on the command line. */
 export const FAULTS = {
   none: {},
@@ -142,7 +145,7 @@ class MockServer {
       throw new Error(`no fault "${fault}"; there are ${Object.keys(FAULTS).join(', ')}`);
     }
     this.#quiet = wrong.quiet === true;
-    const since = { since_ms: fault === 'none' ? this.#startedMs : Date.now() };
+    const since = { since_ms: fault === 'none' ? this.#startedMs - UP_MS : Date.now() };
     const state = this.#fleet.length === 0 ? 'idle' : 'flowing';
     return {
       link: { state: 'up', ...since, ...wrong.link },

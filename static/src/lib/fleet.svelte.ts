@@ -9,8 +9,8 @@ import { HostStore, type Store } from './store';
 
 export type Counts = Readonly<Record<Level, number>>;
 
-/** Time between two steps of `version`. */
-const SETTLE_MS = 250;
+/** Time between two steps of `version`: rows that jump more often cannot be read. */
+const SETTLE_MS = 500;
 
 export class Fleet {
   readonly #store = new HostStore();
@@ -34,7 +34,7 @@ export class Fleet {
   silent = $state(0);
   /** Whether hosts can be called late or silent; otherwise all figures are the last known. */
   isJudging = $state(false);
-  /** Grows when any figure changed, at most four times a second: lists and sorts follow this. */
+  /** Grows when any figure changed, at most twice a second: lists and sorts follow this. */
   version = $state(0);
   /** Grows when hosts come, go or change what is known of them beside figures. */
   membership = $state(0);

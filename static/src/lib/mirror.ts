@@ -25,6 +25,7 @@ import {
 } from './contract';
 import { FIGURE, FIGURES } from './figures';
 import { ContractError } from './guard';
+import { sortByName } from './names';
 import { readPoint, readPointList, readRow } from './rows';
 import { POINTS_KEPT } from './series';
 
@@ -106,7 +107,8 @@ export class Mirror {
     for (const points of this.#points.values()) points.length = 0;
     this.#serverVersion = snapshot.server_version;
     this.conditions(snapshot);
-    this.#hosts(snapshot.hosts);
+    // In the order of names, so that the page has little left to do to list them.
+    this.#hosts(sortByName(snapshot.hosts, ([, info]) => info.host));
     this.#rows(snapshot.rows, snapshot.server_time_ms);
     this.#snapshotLeft = this.#changed.size;
   }

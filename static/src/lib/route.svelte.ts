@@ -9,8 +9,16 @@ export function link(target: Target, query: Query = {}): string {
   return formatHash(target, query);
 }
 
+type QueryChange = { readonly [K in keyof Query]?: string | undefined };
+
+/** How long the address may be behind what is shown. */
+const WRITE_AFTER_MS = 200;
+
 export class Route {
   #place: Place = $state.raw({ view: 'table', host: undefined, query: {} });
+  /** The hash of this place, while the address does not show it yet. */
+  #unwritten: string | undefined;
+  #writing: ReturnType<typeof setTimeout> | undefined;
 
   get view(): View {
     return this.#place.view;
@@ -28,6 +36,9 @@ export class Route {
   /** Follows the address, until the answer is called. */
   start(): () => void {
     const read = () => {
+      // Someone went elsewhere: what was to be written belonged to the place before.
+      clearTimeout(this.#writing);
+      this.#unwritten = undefined;
       this.#place = parseHash(location.hash);
     };
     read();
@@ -41,26 +52,39 @@ export class Route {
 
   /** Goes to a view; the back button leads back. */
   go(target: Target, query: Query = {}): void {
+    this.#write();
     history.pushState(null, '', formatHash(target, query));
     this.#place = parseHash(location.hash);
   }
 
   /**
    * Changes some of the state of this view; `undefined` takes a part out. With `replace` the back
-   * button does not stop here: for what changes with every key.
+   * button does not stop here: for what changes with every key. Browsers allow such changes a few
+   * times a second only, so the address follows a moment later.
    */
-  change(
-    changes: { readonly [K in keyof Query]?: string | undefined },
-    how: 'push' | 'replace' = 'push',
-  ): void {
-    const query = Object.fromEntries(
-      Object.entries({ ...this.query, ...changes }).filter(([, value]) => value !== undefined),
-    );
+  change(changes: QueryChange, how: 'push' | 'replace' = 'push'): void {
+    const merged = Object.entries({ ...this.query, ...changes });
+    const query = Object.fromEntries(merged.filter(([, value]) => value !== undefined));
     const hash = formatHash(this.#target, query);
-    if (hash === location.hash) return;
-    if (how === 'push') history.pushState(null, '', hash);
-    else history.replaceState(null, '', hash);
     this.#place = parseHash(hash);
+    if (how === 'push') {
+      this.#write();
+      if (hash !== location.hash) history.pushState(null, '', hash);
+      return;
+    }
+    clearTimeout(this.#writing);
+    this.#unwritten = hash;
+    this.#writing = setTimeout(() => {
+      this.#write();
+    }, WRITE_AFTER_MS);
+  }
+
+  /** Brings the address up to date at once, before something else changes it. */
+  #write(): void {
+    clearTimeout(this.#writing);
+    if (this.#unwritten === undefined) return;
+    history.replaceState(null, '', this.#unwritten);
+    this.#unwritten = undefined;
   }
 
   get #target(): Target {

@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { isolated, POINTS_KEPT, Series } from './series';
 
+const points = (series: Series) => {
+  const found: [number, number][] = [];
+  series.forEach((timeMs, percentage) => found.push([timeMs, percentage]));
+  return found;
+};
+
 function seriesOf(...points: [number, number][]): Series {
   const series = new Series();
   for (const [time, value] of points) series.insert(time, value);
@@ -10,17 +16,18 @@ function seriesOf(...points: [number, number][]): Series {
 describe('a series', () => {
   it('keeps points in order, whatever order they come in', () => {
     const series = seriesOf([3_000, 3], [1_000, 1], [2_000, 2]);
-    expect(series.columns(1_000)).toEqual([
-      [1_000, 2_000, 3_000],
-      [1, 2, 3],
+    expect(points(series)).toEqual([
+      [1_000, 1],
+      [2_000, 2],
+      [3_000, 3],
     ]);
   });
 
   it('has one point for one instant, the last that came', () => {
     const series = seriesOf([1_000, 1], [2_000, 2], [1_000, 9]);
-    expect(series.columns(1_000)).toEqual([
-      [1_000, 2_000],
-      [9, 2],
+    expect(points(series)).toEqual([
+      [1_000, 9],
+      [2_000, 2],
     ]);
   });
 
@@ -28,7 +35,7 @@ describe('a series', () => {
     const series = new Series();
     for (let i = 0; i < POINTS_KEPT + 5; i += 1) series.insert(i, 0);
     expect(series.length).toBe(POINTS_KEPT);
-    expect(series.columns(1)[0][0]).toBe(5);
+    expect(points(series)[0]?.[0]).toBe(5);
     expect(series.newestMs).toBe(POINTS_KEPT + 4);
   });
 
@@ -37,31 +44,7 @@ describe('a series', () => {
     for (let i = 0; i < POINTS_KEPT; i += 1) series.insert(1_000 + i, 0);
     series.insert(1, 50);
     expect(series.length).toBe(POINTS_KEPT);
-    expect(series.columns(1)[0][0]).toBe(1_000);
-  });
-
-  it('knows its usual interval in spite of a gap', () => {
-    const series = seriesOf([0, 1], [1_000, 1], [2_000, 1], [60_000, 1], [61_000, 1]);
-    expect(series.medianIntervalMs()).toBe(1_000);
-    expect(seriesOf([0, 1]).medianIntervalMs()).toBeUndefined();
-  });
-});
-
-describe('columns', () => {
-  it('have a gap between points further apart than 1.5 intervals', () => {
-    const series = seriesOf([0, 1], [1_000, 2], [2_501, 3]);
-    expect(series.columns(1_000)).toEqual([
-      [0, 1_000, 1_750.5, 2_501],
-      [1, 2, null, 3],
-    ]);
-  });
-
-  it('have none at exactly 1.5 intervals', () => {
-    expect(seriesOf([0, 1], [1_500, 2]).columns(1_000)[1]).toEqual([1, 2]);
-  });
-
-  it('are empty for an empty series', () => {
-    expect(new Series().columns(1_000)).toEqual([[], []]);
+    expect(points(series)[0]?.[0]).toBe(1_000);
   });
 });
 

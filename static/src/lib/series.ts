@@ -1,16 +1,9 @@
-/** Recent CPU of one host: kept short and in order, and shaped into the columns a chart wants. */
+/** Recent CPU of one host: kept short and in order. */
+
+export { DEFAULT_INTERVAL_MS } from './figures';
 
 /** Points kept of each host. */
 export const POINTS_KEPT = 120;
-
-/** Interval assumed of a host of which neither a promise nor two points are known. */
-export const DEFAULT_INTERVAL_MS = 1_000;
-
-/** Two points further apart than this many intervals have a gap between them. */
-const GAP_INTERVALS = 1.5;
-
-/** Columns of a chart: ascending times, and values of which `null` breaks the line. */
-export type Columns = [timesMs: number[], percentages: (number | null)[]];
 
 /** The last points of one host, in ascending time, one per instant. */
 export class Series {
@@ -26,9 +19,16 @@ export class Series {
     return this.#timesMs.at(-1);
   }
 
-  clear(): void {
-    this.#timesMs.length = 0;
-    this.#percentages.length = 0;
+  /** The newest percentage; `undefined` when there is none. */
+  get newest(): number | undefined {
+    return this.#percentages.at(-1);
+  }
+
+  /** Calls `take` with each point, the oldest first. */
+  forEach(take: (timestampMs: number, percentage: number) => void): void {
+    this.#timesMs.forEach((timeMs, i) => {
+      take(timeMs, this.#percentages[i] ?? NaN);
+    });
   }
 
   /**
@@ -57,30 +57,6 @@ export class Series {
       this.#timesMs.pop();
       this.#percentages.pop();
     }
-  }
-
-  /** The usual distance between points: their median, which a few gaps do not move. */
-  medianIntervalMs(): number | undefined {
-    if (this.#timesMs.length < 2) return undefined;
-    const distances = this.#timesMs.slice(1).map((time, i) => time - (this.#timesMs[i] ?? time));
-    distances.sort((a, b) => a - b);
-    return distances[distances.length >> 1];
-  }
-
-  columns(intervalMs: number): Columns {
-    const times: number[] = [];
-    const values: (number | null)[] = [];
-    let before: number | undefined;
-    this.#timesMs.forEach((time, i) => {
-      if (before !== undefined && time - before > GAP_INTERVALS * intervalMs) {
-        times.push((before + time) / 2);
-        values.push(null);
-      }
-      times.push(time);
-      values.push(this.#percentages[i] ?? null);
-      before = time;
-    });
-    return [times, values];
   }
 }
 

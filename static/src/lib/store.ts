@@ -89,10 +89,9 @@ export class HostStore implements Store {
     return this.#byName.get(host);
   }
 
-  *all(): Iterable<number> {
-    for (let index = 0; index < this.#infos.length; index += 1) {
-      if (this.#infos[index] !== undefined) yield index;
-    }
+  /** In the order in which hosts were told, which for a snapshot is that of their names. */
+  all(): Iterable<number> {
+    return this.#byName.values();
   }
 
   /** For how long the host may be blamed for being silent. */

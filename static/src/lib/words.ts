@@ -54,6 +54,64 @@ export const FRESHNESS_WORDS: Readonly<Record<Freshness, string>> = {
   silent: 'silent',
 };
 
+export const STATE_WORDS = { late: 'Late', silent: 'Silent' } as const;
+
+export const STATE_EXPLANATIONS = {
+  late: 'Hosts that missed three samples',
+  silent: 'Hosts that missed ten samples, and sent nothing for 15 s at least',
+} as const;
+
+export const ALL = 'All';
+export const COUNTS_LABEL = 'Show hosts by level or by silence';
+export const CHART_LABEL = 'Chart of recent CPU';
+export const NOT_SENT = 'not sent';
+
+export const FILTER = {
+  label: 'Filter hosts',
+  placeholder: 'Filter: web level:high cpu>80',
+  help: 'What can be typed here',
+  examples: [
+    ['web', 'part of the name'],
+    ['web-*', 'names that begin so'],
+    ['level:high,medium', 'either level'],
+    ['state:silent', 'or late, or fresh'],
+    ['cpu>80', 'also >=, <, <= and ='],
+    ['received>10M', 'bytes a second; also k and G'],
+    ['label:role=web', 'a label of the tracker'],
+    ['"web 1"', 'quoted: as it is'],
+  ] as readonly (readonly [example: string, meaning: string])[],
+  figures: (names: readonly string[]) =>
+    `Figures to compare: ${names.join(', ')}. All terms must hold.`,
+} as const;
+
+export const COLUMN_MENU = {
+  label: 'Choose columns',
+  usual: 'Usual columns',
+  hidden: (names: readonly string[]) => `Not shown for want of room: ${names.join(', ')}.`,
+} as const;
+
+export const SORT = {
+  label: 'Sort by',
+  turnRound: (direction: string) => `Turn the order round; now ${direction}`,
+} as const;
+
+export const TABLE_LABEL = 'Hosts';
+export const TABLE_KEYS = 'Arrow keys choose a host, Enter opens it, / filters.';
+
+export function listed(count: number, total: number): string {
+  return count === total ? hosts(total) : `${format.count(count)} of ${hosts(total)}`;
+}
+
+/** When a sample was taken and received, here and in UTC. */
+export function sampleTimes(timestampMs: number, receivedMs: number): string {
+  const at = (timeMs: number) => `${format.localTime(timeMs)} (${format.utcTime(timeMs)})`;
+  return `Sampled ${at(timestampMs)}\nReceived ${at(receivedMs)}`;
+}
+
+export function upSince(bootedMs: number): string {
+  return `Started ${format.localTime(bootedMs)} (${format.utcTime(bootedMs)})`;
+}
+
 export const START_TRACKER =
   'resources-tracker --host NAME --broker-url amqp://USER:PASSWORD@BROKER:5672/%2f';
 
@@ -322,4 +380,15 @@ export const NO_MATCH = {
 /** Which resources put a host at its level, when the CPU alone does not say: `disk /`. */
 export function causes(info: Info): string {
   return (info.causes ?? []).map((cause) => cause.replace(':', ' ')).join(', ');
+}
+
+/** `of 16 GiB` */
+export function ofBytes(totalBytes: number): string {
+  return `of ${format.bytes(totalBytes)}`;
+}
+
+/** The heading of a column, for ears: what it is, and how the list is sorted by it now. */
+export function sortBy(column: Column, direction: string | undefined): string {
+  const name = `${COLUMN_EXPLANATIONS[column]}: sort by it`;
+  return direction === undefined ? name : `${name}, now ${direction}`;
 }
