@@ -1,7 +1,7 @@
 /**
  * Every look a cell can have, drawn once: a cell is then a copy of a small rectangle, whatever is in
- * it. The more urgent a level, the more of the cell it takes, and each has a mark of its own, so that
- * the map can be read without its colours.
+ * it. The more urgent a level, the more of the cell it takes – low stands back from the edges, medium
+ * lacks a corner – and where there is room each has its shape: the map can be read without colours.
  */
 
 import { decode, LOOKS, STEPS } from './look';
@@ -10,9 +10,9 @@ import { drawShape, drawStripes } from './shapes';
 
 /** Opacity for each step of CPU, by level. Levels overlap in brightness, never in hue and mark. */
 const OPACITY: readonly (readonly number[])[] = [
-  [0.4, 0.58, 0.78, 1],
-  [0.74, 0.84, 0.92, 1],
-  [0.82, 0.9, 0.95, 1],
+  [0.46, 0.62, 0.8, 1],
+  [0.62, 0.74, 0.86, 1],
+  [0.86, 0.92, 0.96, 1],
 ];
 
 /** Width from which a cell has room for a level's shape, in pixels of the style sheet. */
@@ -76,24 +76,18 @@ export function drawCell(
   context.globalAlpha = 1;
   if (freshness === 'late') {
     drawStripes(context, x, y, side, side, Math.max(1, side * 0.13), palette.ground);
+    if (hasRoom && level > 0) {
+      // The shape keeps a ground of its own, or the stripes would take it apart.
+      const margin = Math.round(side * 0.08);
+      const box = shape + 2 * margin;
+      context.fillRect(x + shapeAt - margin, y + shapeAt - margin, box, box);
+    }
   }
-  if (level === 0) return;
-  if (hasRoom) drawShape(context, level, x + shapeAt, y + shapeAt, shape, palette.mark);
-  else if (level === 2) drawDot(context, x, y, side, palette.mark);
-  else cutCorner(context, x, y, side, palette.ground);
-}
-
-function drawDot(
-  context: CanvasRenderingContext2D,
-  x: number,
-  y: number,
-  side: number,
-  colour: string,
-): void {
-  // As odd or even as the side, so that the dot is in the middle.
-  const dot = 2 * Math.max(1, Math.round(side / 6)) + (side % 2);
-  context.fillStyle = colour;
-  context.fillRect(x + (side - dot) / 2, y + (side - dot) / 2, dot, dot);
+  if (hasRoom && level > 0) {
+    drawShape(context, level, x + shapeAt, y + shapeAt, shape, palette.mark);
+  } else if (level === 1) {
+    cutCorner(context, x, y, side, palette.ground);
+  }
 }
 
 function cutCorner(
@@ -103,7 +97,7 @@ function cutCorner(
   side: number,
   colour: string,
 ): void {
-  const leg = Math.round(side * 0.55);
+  const leg = Math.round(side * 0.45);
   context.beginPath();
   context.moveTo(x + side - leg, y);
   context.lineTo(x + side, y);
