@@ -22,7 +22,7 @@ use crate::assets::Page;
 use crate::config::Settings;
 use crate::history::{History, Limits, OpenError, Recording};
 use crate::live::{Live, Pace};
-use crate::pipeline::{Pipeline, PipelineState};
+use crate::pipeline::{Pipeline, PipelineState, PipelineWatch};
 use crate::security::Guard;
 use crate::{api, assets, feed, security};
 
@@ -195,11 +195,13 @@ impl Server {
         if let Some(recording) = recording {
             parts.spawn(recording.run(bus.clone(), closing.clone()));
         }
-        parts.spawn(feed::run(bus, Arc::clone(state.live()), closing.clone()));
-        let (_, pipeline) = watch::channel(Pipeline {
-            state: PipelineState::Unknown,
-            since_ms: now_ms(),
-            waiting_measures: None,
+        let pipeline_watch = PipelineWatch::new(bus.clone());
+        let (arrivals, pipeline) = (pipeline_watch.arrivals(), pipeline_watch.pipeline());
+        parts.spawn(feed::run(bus, Arc::clone(state.live()), arrivals, closing.clone()));
+        let watching = pipeline_watch.run(closing.clone());
+        parts.spawn(async move {
+            watching.await;
+            Ok(())
         });
         let history = state.history().state();
         let tell = Arc::clone(state.live()).tell(pace, link, history, pipeline, closing.clone());
