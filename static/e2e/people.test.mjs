@@ -23,7 +23,7 @@ describe('the page for everybody', () => {
     await page.context().close();
     views = {
       table: { route: '#/', whole: '[data-host] canvas' },
-      map: { route: '#/map', whole: '[data-map] canvas' },
+      map: { route: '#/map', whole: '[role="listbox"] canvas' },
       host: { route: `#/hosts/${encodeURIComponent(host)}`, whole: '[data-chart] canvas' },
     };
   });
