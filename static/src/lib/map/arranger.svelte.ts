@@ -3,8 +3,8 @@
 import { untrack } from 'svelte';
 import { isEmpty, matcher, type Filter } from '../filter';
 import type { Fleet } from '../fleet.svelte';
+import { NameRanks } from '../names';
 import { arrange, isSameArrangement, type Arrangement, type Grouping } from './grouping';
-import { NameOrder } from './order';
 
 /** What someone wants to see; the same object as long as they want the same. */
 export interface Wish {
@@ -22,7 +22,7 @@ const NOTHING: Arrangement = { order: new Uint32Array(0), groups: [] };
 
 export class Arranger {
   readonly #fleet: Fleet;
-  readonly #names = new NameOrder();
+  readonly #names = new NameRanks();
   #done: { wish: Wish; membership: number; version: number; atMs: number } | undefined;
 
   /** A new one only when something stands elsewhere. */
@@ -42,12 +42,21 @@ export class Arranger {
       const { membership, version, store } = this.#fleet;
       this.#done = { wish, membership, version, atMs: nowMs };
       const describe = (index: number) => store.info(index);
-      let hosts = this.#names.of(store.all(), describe);
+      let hosts = this.#byName();
       if (!isEmpty(wish.filter)) hosts = hosts.filter(matcher(wish.filter, store, serverNowMs));
       const { level } = store.columns;
       const next = arrange(hosts, wish.grouping, describe, (index) => level[index] ?? 0);
       if (!isSameArrangement(next, this.current)) this.current = next;
     });
+  }
+
+  /** All hosts in the order of their names. */
+  #byName(): Uint32Array {
+    const { store } = this.#fleet;
+    const ranks = this.#names.of(store);
+    const hosts = new Uint32Array(store.size);
+    for (const index of store.all()) hosts[ranks[index] ?? 0] = index;
+    return hosts;
   }
 
   #isDue(wish: Wish, nowMs: number, isHeld: boolean): boolean {

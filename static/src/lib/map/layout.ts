@@ -120,7 +120,7 @@ function tiles(wish: Wish, space: Space): Layout | undefined {
 
 function cells(wish: Wish, space: Space): Layout {
   const { rem } = space;
-  const least = Math.ceil((space.isCoarse ? MIN_COARSE_PITCH : MIN_PITCH) * rem);
+  const least = Math.round((space.isCoarse ? MIN_COARSE_PITCH : MIN_PITCH) * rem);
   const lanesThere = mostLanes(wish, space);
   const sized = (pitch: number, lanes: number): Layout => {
     const gap = Math.max(1, Math.round(Math.min(pitch * GAP_SHARE, MAX_GAP * rem)));

@@ -23,8 +23,16 @@ export interface Palette {
   readonly isStrong: boolean;
 }
 
-/** Reads the colours that a theme has inside `element`. */
-export function readPalette(element: HTMLElement, theme: Theme, isStrong: boolean): Palette {
+/**
+ * Reads the colours that a theme has inside `element`. Of figures that are the last known, levels are
+ * told by shape and strength alone.
+ */
+export function readPalette(
+  element: HTMLElement,
+  theme: Theme,
+  isStrong: boolean,
+  isStale: boolean,
+): Palette {
   const probe = element.appendChild(document.createElement('span'));
   probe.style.colorScheme = theme;
   const style = getComputedStyle(probe);
@@ -32,6 +40,10 @@ export function readPalette(element: HTMLElement, theme: Theme, isStrong: boolea
     probe.style.color = `var(--${token})`;
     return style.color;
   };
+  const levels = (...tokens: readonly [string, string, string]): Palette['levels'] =>
+    isStale
+      ? [colour('ink-soft'), colour('ink-soft'), colour('ink-soft')]
+      : [colour(tokens[0]), colour(tokens[1]), colour(tokens[2])];
   const palette: Palette = {
     ground: colour('ground'),
     surface: colour('surface'),
@@ -39,11 +51,11 @@ export function readPalette(element: HTMLElement, theme: Theme, isStrong: boolea
     ink: colour('ink'),
     inkSoft: colour('ink-soft'),
     track: colour('track'),
-    levels: [colour('chart-low'), colour('chart-medium'), colour('chart-high')],
-    words: [colour('low'), colour('medium'), colour('high')],
-    mediumSoft: colour('medium-soft'),
-    high: colour('high'),
-    mark: colour('high-ink'),
+    levels: levels('chart-low', 'chart-medium', 'chart-high'),
+    words: levels('low', 'medium', 'high'),
+    mediumSoft: colour(isStale ? 'surface' : 'medium-soft'),
+    high: colour(isStale ? 'ink-soft' : 'high'),
+    mark: colour(isStale ? 'surface' : 'high-ink'),
     fontFamily: style.fontFamily,
     isStrong,
   };
