@@ -267,46 +267,10 @@ export class SimulatedHost {
       },
       labels: { role: this.role, place: this.place },
       thresholds: Object.entries(THRESHOLDS).map(([name, [medium, high]]) => ({
-        resource: name,
+        resource: name === 'disk' ? 'disk:/' : name,
         medium,
         high,
       })),
-    };
-  }
-
-  /** As docs/api.md describes it: columns for a range, made up as a wave around the typical load. */
-  history(parameters) {
-    const toMs = Number(parameters.get('to') ?? Date.now());
-    const fromMs = Number(parameters.get('from') ?? toMs - 3_600_000);
-    const points = Number(parameters.get('points') ?? 1_000);
-    const names = (parameters.get('resource') ?? 'cpu,memory,swap').split(',');
-    const rawMs = Math.max(1_000, Math.ceil((toMs - fromMs) / points / 1_000) * 1_000);
-    const stepMs = rawMs < 10_000 ? rawMs : Math.ceil(rawMs / 10_000) * 10_000;
-    const firstMs = Math.floor(fromMs / stepMs) * stepMs;
-    const times = [];
-    for (let timeMs = firstMs; timeMs < toMs; timeMs += stepMs) times.push(timeMs);
-    const isGap = (timeMs) => Math.floor(timeMs / stepMs) % 97 < 4;
-    const at = (timeMs, i) =>
-      Math.max(0, this.typical * (1 + 0.4 * Math.sin(timeMs / stepMs / 17 + i)));
-    return {
-      host: this.name,
-      from_ms: fromMs,
-      to_ms: toMs,
-      step_ms: stepMs,
-      tier: stepMs < 10_000 ? 'raw' : stepMs < 60_000 ? '10s' : stepMs < 3_600_000 ? '1m' : '1h',
-      timestamps_ms: times,
-      series: names.map((resource, i) => {
-        const scale = resource.startsWith('network:') ? 1e5 : resource === 'load_1m' ? 0.05 : 1;
-        const figure = (timeMs, factor) =>
-          isGap(timeMs) ? null : Number((at(timeMs, i) * factor * scale).toFixed(2));
-        return {
-          resource,
-          minimum: times.map((timeMs) => figure(timeMs, 0.7)),
-          average: times.map((timeMs) => figure(timeMs, 1)),
-          maximum: times.map((timeMs) => figure(timeMs, 1.25)),
-          samples: times.map((timeMs) => (isGap(timeMs) ? 0 : stepMs / 1_000)),
-        };
-      }),
     };
   }
 }

@@ -14,6 +14,7 @@ import { extname, join, normalize, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { WebSocketServer } from 'ws';
+import { historyOf } from './mock-history.mjs';
 import { SimulatedHost } from './mock-host.mjs';
 
 const DIST = fileURLToPath(new URL('../dist', import.meta.url));
@@ -252,7 +253,7 @@ class MockServer {
     const history = /^\/api\/v1\/hosts\/([^/]+)\/history$/.exec(pathname)?.[1];
     if (history !== undefined) {
       const host = this.#fleet.find((one) => one.name === decodeURIComponent(history));
-      return host ? json(host.history(searchParams)) : json({ error: 'no such host' }, 404);
+      return host ? json(historyOf(host, searchParams)) : json({ error: 'no such host' }, 404);
     }
     const file = normalize(join(DIST, pathname === '/' ? 'index.html' : pathname));
     const known = file.startsWith(DIST + sep) && (await stat(file).catch(() => null))?.isFile();

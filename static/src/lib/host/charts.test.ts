@@ -40,17 +40,26 @@ describe('the charts of a host', () => {
 });
 
 describe('thresholds', () => {
-  it('are those of the lines, each once', () => {
+  const CPU = { resource: 'cpu', medium: 25, high: 75 };
+  const ROOT = { resource: 'disk:/', medium: 80, high: 90 };
+
+  it('are told once where all lines share them', () => {
     const [disks] = chartsFrom('disk:/', 'disk:/var');
-    const thresholds = [
-      { resource: 'cpu', medium: 25, high: 75 },
-      { resource: 'disk:/', medium: 80, high: 90 },
-      { resource: 'disk:/var', medium: 80, high: 95 },
-    ];
+    const thresholds = [CPU, ROOT, { ...ROOT, resource: 'disk:/var' }];
     expect(disks && thresholdLines(disks, thresholds)).toEqual([
       { level: 'MEDIUM', percentage: 80 },
       { level: 'HIGH', percentage: 90 },
-      { level: 'HIGH', percentage: 95 },
+    ]);
+  });
+
+  it('say which line they are for where they differ', () => {
+    const [disks] = chartsFrom('disk:/', 'disk:/var');
+    const thresholds = [ROOT, { resource: 'disk:/var', medium: 80, high: 95 }];
+    expect(disks && thresholdLines(disks, thresholds)).toEqual([
+      { name: '/', level: 'MEDIUM', percentage: 80 },
+      { name: '/', level: 'HIGH', percentage: 90 },
+      { name: '/var', level: 'MEDIUM', percentage: 80 },
+      { name: '/var', level: 'HIGH', percentage: 95 },
     ]);
   });
 });

@@ -134,19 +134,29 @@ export interface Threshold {
 
 /** A line across a chart. */
 export interface ThresholdLine {
+  /** The line it is for, where it is not for all of the chart. */
+  readonly name: string | undefined;
   readonly level: 'MEDIUM' | 'HIGH';
   readonly percentage: number;
 }
 
-/** Thresholds of the lines of a chart; those that several lines share once. */
+/** Thresholds of the lines of a chart; one for all where they are the same for all. */
 export function thresholdLines(chart: Chart, thresholds: readonly Threshold[]): ThresholdLine[] {
   if (chart.unit !== 'percentage') return [];
-  const resources = resourcesOf(chart);
-  const lines = new Map<string, ThresholdLine>();
-  for (const { resource, medium, high } of thresholds) {
-    if (!resources.includes(resource)) continue;
-    lines.set(`MEDIUM ${medium}`, { level: 'MEDIUM', percentage: medium });
-    lines.set(`HIGH ${high}`, { level: 'HIGH', percentage: high });
-  }
-  return [...lines.values()];
+  const known = chart.lines.flatMap((line) =>
+    thresholds
+      .filter(({ resource }) => line.parts.includes(resource))
+      .map(({ medium, high }) => ({ name: line.name, medium, high })),
+  );
+  const [first] = known;
+  const isShared = known.every(
+    ({ medium, high }) => medium === first?.medium && high === first.high,
+  );
+  return (isShared ? known.slice(0, 1) : known).flatMap(({ name, medium, high }) => {
+    const common = { name: isShared ? undefined : name };
+    return [
+      { ...common, level: 'MEDIUM' as const, percentage: medium },
+      { ...common, level: 'HIGH' as const, percentage: high },
+    ];
+  });
 }

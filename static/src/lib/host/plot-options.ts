@@ -56,7 +56,7 @@ export function plotOptions(
     ...size,
     ms: 1,
     legend: { show: false },
-    padding: [8, 12, 0, 0],
+    padding: [8, 26, 0, 0],
     scales: {
       x: {
         time: true,
@@ -70,7 +70,8 @@ export function plotOptions(
         grid,
         ticks: { show: false },
         font: picture().palette.font,
-        size: 40,
+        size: (_, labels: readonly string[] | null) =>
+          labels?.some((label) => label.includes('\n')) === true ? 40 : 24,
         gap: 6,
         space: 84,
         values: (_, splits, _axis, _space, stepMs) => axisLabels(splits, stepMs),
@@ -188,15 +189,14 @@ export function valueRange(
   }
 }
 
-function drawThresholds(plot: uPlot, { thresholds, palette }: Picture): void {
+function drawThresholds(plot: uPlot, { thresholds, palette, chart }: Picture): void {
   const { ctx, bbox } = plot;
   const ratio = window.devicePixelRatio;
   ctx.save();
   ctx.font = palette.font.replace('12px', `${Math.round(11 * ratio)}px`);
-  ctx.textAlign = 'right';
   ctx.lineWidth = ratio;
   ctx.setLineDash([4 * ratio, 4 * ratio]);
-  for (const { level, percentage, words } of thresholds) {
+  for (const { level, percentage, name, words } of thresholds) {
     const y = Math.round(plot.valToPos(percentage, 'y', true)) + 0.5;
     const colour = level === 'HIGH' ? palette.high : palette.medium;
     ctx.strokeStyle = faded(colour, 0.75);
@@ -205,8 +205,14 @@ function drawThresholds(plot: uPlot, { thresholds, palette }: Picture): void {
     ctx.lineTo(bbox.left + bbox.width, y);
     ctx.stroke();
     ctx.fillStyle = colour;
-    ctx.textBaseline = percentage > 92 ? 'top' : 'bottom';
-    ctx.fillText(words, bbox.left + bbox.width - 4 * ratio, y - (percentage > 92 ? -2 : 2) * ratio);
+    // Those of one line stand at the right, those of the next at the left: they may lie close.
+    const line = chart.lines.findIndex((one) => one.name === name);
+    const isLeft = line > 0 && line % 2 === 1;
+    ctx.textAlign = isLeft ? 'left' : 'right';
+    const x = isLeft ? bbox.left + 4 * ratio : bbox.left + bbox.width - 4 * ratio;
+    const isAtTop = percentage > 92;
+    ctx.textBaseline = isAtTop ? 'top' : 'bottom';
+    ctx.fillText(words, x, y + (isAtTop ? 2 : -2) * ratio);
   }
   ctx.restore();
 }

@@ -132,8 +132,11 @@ export const LOADING = 'Loading…';
 export const DRAWING_FAILED = 'The drawing part of the page could not be loaded.';
 export const TRY_AGAIN = 'Try again';
 
-/** Level a line across a chart stands for. */
-export const THRESHOLD_WORDS = { MEDIUM: 'medium', HIGH: 'high' } as const;
+/** What a line across a chart stands for: `high 90%`, `swap high 80%`. */
+export function threshold(level: 'MEDIUM' | 'HIGH', percentage: number, name?: string): string {
+  const words = `${level === 'HIGH' ? 'high' : 'medium'} ${percentage}%`;
+  return name === undefined ? words : `${name} ${words}`;
+}
 
 /** What a point of the charts stands for. */
 export function resolution(stepMs: number, isRaw: boolean): string {
