@@ -6,9 +6,13 @@
 import assert from 'node:assert/strict';
 import { before, beforeEach, describe, it } from 'node:test';
 import { Broker } from './broker.mjs';
-import { startAnalyzer, startSimulation, startWeb, useStage } from './harness.mjs';
+import { newestInstants, pixelsAt } from './charts.mjs';
+import { startAnalyzer, startSimulation, startWeb, UNREACHABLE, useStage } from './harness.mjs';
 
 const LONE_HOST = 'lone-0001';
+
+/** From when on a host that samples each second is late. */
+const AWAY_MS = 3_000;
 
 /** What the page says of each fault. */
 const SENTENCES = {
@@ -26,7 +30,6 @@ describe('the page in trouble', () => {
   let broker;
   let web;
   let analyzer;
-  let fleet;
   let lone;
 
   const startLone = () => startSimulation(broker.url, { hosts: 1, prefix: 'lone-' });
@@ -35,7 +38,7 @@ describe('the page in trouble', () => {
     broker = stage.keep(await Broker.start());
     web = stage.keep(await startWeb(broker.url));
     analyzer = stage.keep(startAnalyzer(broker.url));
-    fleet = stage.keep(startSimulation(broker.url, { hosts: 10 }));
+    stage.keep(startSimulation(broker.url, { hosts: 10 }));
     lone = stage.keep(startLone());
   });
 
@@ -62,7 +65,7 @@ describe('the page in trouble', () => {
   }
 
   it('says when this browser is offline', async () => {
-    stage.outageIsPlanned = true;
+    stage.expect(UNREACHABLE);
     await stage.page.context().setOffline(true);
     await appears(SENTENCES.offline);
     await stage.picture('fault-offline');
@@ -71,7 +74,7 @@ describe('the page in trouble', () => {
   });
 
   it('says when the web server is away, and keeps what it knew', async () => {
-    stage.outageIsPlanned = true;
+    stage.expect(UNREACHABLE);
     await web.stop();
     await appears(SENTENCES.serverAway);
     assert.equal(await row(LONE_HOST).count(), 1);
@@ -119,5 +122,31 @@ describe('the page in trouble', () => {
     await stage.picture('fault-silent');
     lone = stage.keep(startLone());
     await allIsWell();
+  });
+
+  it('leaves a gap in the chart where a host was away, live and from history', async () => {
+    const { page } = stage;
+    const freshness = (state) => page.locator(`[data-freshness="${state}"]`).waitFor();
+    const points = (count) => newestInstants(page, 'cpu', count);
+    await page.goto(`${web.url}#/hosts/${LONE_HOST}?range=5m`);
+    await freshness('fresh');
+    await page.locator('[data-chart="cpu"] canvas').waitFor();
+    const [, before] = await points(2);
+    await lone.stop();
+    const [last] = await points(1);
+    await freshness('late');
+    lone = stage.keep(startLone());
+    await freshness('fresh');
+    await stage.until(async () => (await points(3))[2] > last + AWAY_MS);
+    const isGap = async () => {
+      const [, first] = (await points(8)).toReversed().filter((instant) => instant > last);
+      const [drawn, gone] = await pixelsAt(page, 'cpu', [before, (last + first) / 2]);
+      return drawn > 0 && gone === 0;
+    };
+    await stage.until(isGap);
+    await stage.picture('host-gap');
+    await page.reload();
+    await page.locator('[data-chart="cpu"] canvas').waitFor();
+    await stage.until(isGap);
   });
 });

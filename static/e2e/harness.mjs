@@ -17,14 +17,14 @@ export * from './programs.mjs';
 const SCREENSHOTS = fileURLToPath(new URL('./screenshots', import.meta.url));
 
 /** What a browser says when it cannot reach a server. */
-const UNREACHABLE = /ERR_|WebSocket connection to .* failed|NetworkError/;
+export const UNREACHABLE = /ERR_|WebSocket connection to .* failed|NetworkError/;
 
 export class Stage {
   browser;
   page;
   problems = [];
-  /** Whether the server may be away: attempts to reach it then fail, and may say so. */
-  outageIsPlanned = false;
+  /** What the browser may say in this test, because it is led into it on purpose. */
+  #expected = [];
   #forAll = [];
   #forOne = [];
 
@@ -52,7 +52,7 @@ export class Stage {
 
   async begin() {
     this.problems = [];
-    this.outageIsPlanned = false;
+    this.#expected = [];
     this.page = await this.newPage();
   }
 
@@ -66,6 +66,11 @@ export class Stage {
     }
   }
 
+  /** Lets the browser say what matches, for the rest of this test. */
+  expect(pattern) {
+    this.#expected.push(pattern);
+  }
+
   /** A page of a browser that knows nothing yet. Closed by whoever asked for it. */
   async newPage({ width = 1280, height = 800, theme = 'light' } = {}) {
     const context = await this.browser.newContext({
@@ -77,7 +82,7 @@ export class Stage {
     page.setDefaultTimeout(PATIENCE_MS);
     page.on('console', (message) => {
       if (!['error', 'warning'].includes(message.type())) return;
-      if (this.outageIsPlanned && UNREACHABLE.test(message.text())) return;
+      if (this.#expected.some((pattern) => pattern.test(message.text()))) return;
       this.problems.push(`console: ${message.text()}`);
     });
     page.on('pageerror', (error) => this.problems.push(`uncaught: ${error}`));

@@ -104,9 +104,9 @@ describe('the page of a host', () => {
   });
 
   it('says that nobody knows a host', async () => {
+    // History has not heard of it either, which a browser reports.
+    stage.expect(/status of 404/);
     await stage.page.goto(`${server.url}#/hosts/nobody`);
-    // History has not heard of it either, and says so with a 404.
-    stage.outageIsPlanned = true;
     await stage.page.getByRole('heading', { name: 'No host is called nobody' }).waitFor();
     await stage.page.getByRole('link', { name: 'Show all hosts' }).click();
     await stage.page.locator(`[data-host="${HOST}"]`).waitFor();

@@ -18,7 +18,7 @@ describe('the map', () => {
   });
 
   const cells = () => stage.page.getByRole('listbox', { name: 'Map of hosts' });
-  const focused = () => cells().getByRole('option');
+  const focused = () => cells().locator('[role="option"]');
   const tooltip = () => stage.page.locator('.tip');
   const groups = () => stage.page.locator('.frame h2');
   const hash = () => stage.page.evaluate(() => decodeURIComponent(location.hash));
