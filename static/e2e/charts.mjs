@@ -23,7 +23,8 @@ export function pixelsAt(page, id, instantsMs) {
         const share = (instantMs - fromMs) / (toMs - fromMs);
         const x = Math.round((area.left - whole.left + share * area.width) * scale);
         const y = Math.round((area.top - whole.top) * scale);
-        const { data } = context.getImageData(x, y, 1, Math.round(area.height * scale));
+        // A line is as wide as its stroke.
+        const { data } = context.getImageData(x - 1, y, 3, Math.round(area.height * scale));
         let count = 0;
         for (let i = 0; i < data.length; i += 4) {
           const near = colour.every((part, channel) => Math.abs(part - data[i + channel]) < 60);

@@ -126,27 +126,37 @@ describe('the page in trouble', () => {
 
   it('leaves a gap in the chart where a host was away, live and from history', async () => {
     const { page } = stage;
+    const chart = page.locator('[data-chart="cpu"] canvas');
     const freshness = (state) => page.locator(`[data-freshness="${state}"]`).waitFor();
-    const points = (count) => newestInstants(page, 'cpu', count);
     await page.goto(`${web.url}#/hosts/${LONE_HOST}?range=5m`);
-    await freshness('fresh');
-    await page.locator('[data-chart="cpu"] canvas').waitFor();
-    const [, before] = await points(2);
+    await chart.waitFor();
+    await stage.until(async () => new Set(await newestInstants(page, 'cpu', 4)).size === 4);
     await lone.stop();
-    const [last] = await points(1);
     await freshness('late');
+    const [last, before] = await newestInstants(page, 'cpu', 2);
     lone = stage.keep(startLone());
-    await freshness('fresh');
-    await stage.until(async () => (await points(3))[2] > last + AWAY_MS);
-    const isGap = async () => {
-      const [, first] = (await points(8)).toReversed().filter((instant) => instant > last);
-      const [drawn, gone] = await pixelsAt(page, 'cpu', [before, (last + first) / 2]);
-      return drawn > 0 && gone === 0;
+    let after;
+    await stage.until(async () => {
+      after = await newestInstants(page, 'cpu', 3);
+      return after[2] >= last + AWAY_MS;
+    });
+    const isDrawn = async () => {
+      const [drawn, gone, again] = await pixelsAt(page, 'cpu', [
+        before,
+        (last + after[2]) / 2,
+        after[1],
+      ]);
+      return drawn > 0 && gone === 0 && again > 0;
     };
-    await stage.until(isGap);
-    await stage.picture('host-gap');
+    await stage.until(isDrawn);
+    await stage.picture('host-gap-live');
+
+    await page.goto(
+      `${web.url}#/hosts/${LONE_HOST}?from=${before - 2 * AWAY_MS}&to=${after[0] + AWAY_MS}`,
+    );
     await page.reload();
-    await page.locator('[data-chart="cpu"] canvas').waitFor();
-    await stage.until(isGap);
+    await chart.waitFor();
+    await stage.until(isDrawn);
+    await stage.picture('host-gap-history');
   });
 });

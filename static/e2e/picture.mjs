@@ -11,10 +11,16 @@ const PICTURE = fileURLToPath(new URL('../../docs/fleet.png', import.meta.url));
 
 const HOSTS = 200;
 
+/** Memory and disks are meant to be used. */
+const THRESHOLDS = ['memory', 'disk'].flatMap((resource) => [
+  ...[`--${resource}-medium`, '80'],
+  ...[`--${resource}-high`, '92'],
+]);
+
 /** As long as the charts of the table reach back. */
 const HISTORY_MS = 125_000;
 
-const server = await startAll({ hosts: HOSTS });
+const server = await startAll({ hosts: HOSTS, args: THRESHOLDS });
 const browser = await launchBrowser();
 try {
   console.error(`${HOSTS} hosts have begun; the picture is taken in ${HISTORY_MS / 1_000} s`);
