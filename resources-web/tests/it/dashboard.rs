@@ -217,6 +217,11 @@ pub(crate) struct Browser {
 }
 
 impl Browser {
+    /// One that has read nothing yet.
+    pub(crate) fn new(socket: WebSocketStream<TcpStream>) -> Self {
+        Self { socket, view: View::default() }
+    }
+
     /// The next frame of any kind; `None` once the connection has ended.
     pub(crate) async fn frame(&mut self) -> Option<Message> {
         in_time("a frame", self.socket.next()).await.and_then(Result::ok)

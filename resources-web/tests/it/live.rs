@@ -16,7 +16,7 @@ async fn a_browser_gets_a_snapshot_and_then_the_changes() {
     let mut browser = dashboard.connect().await;
     let snapshot = browser.next().await;
     assert_eq!((&snapshot["type"], &snapshot["hosts"]), (&json!("snapshot"), &json!([])));
-    assert_eq!((&snapshot["protocol"], &snapshot["number"]), (&json!(2), &json!(0)));
+    assert_eq!((&snapshot["protocol"], snapshot["number"].is_u64()), (&json!(2), true));
     assert_eq!(snapshot["server_version"], env!("CARGO_PKG_VERSION"));
     assert_eq!(snapshot["link"]["state"], "up");
 

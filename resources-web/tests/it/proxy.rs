@@ -133,7 +133,7 @@ async fn connect(address: SocketAddr) -> Result<Browser, tungstenite::Error> {
     for (name, value) in [("host", NAME.to_owned()), ("origin", format!("https://{NAME}"))] {
         request.headers_mut().insert(name, value.parse().unwrap());
     }
-    Ok(Browser(tokio_tungstenite::client_async(request, stream).await?.0))
+    Ok(Browser::new(tokio_tungstenite::client_async(request, stream).await?.0))
 }
 
 /// Everything a browser needs, through whatever is at the dashboard's address.

@@ -39,6 +39,7 @@ export class Fleet {
   /** Grows when hosts come, go or change what is known of them beside figures. */
   membership = $state(0);
   /** Details of the hosts looked at, by name. */
+  // eslint-disable-next-line svelte/prefer-svelte-reactivity -- replaced as a whole
   #details: ReadonlyMap<string, Detail | null> = $state.raw(new Map());
 
   /** The snapshot whose indices the store has. */
