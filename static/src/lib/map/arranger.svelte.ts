@@ -20,15 +20,18 @@ const FIGURES_MS = 2_000;
 
 const NOTHING: Arrangement = { order: new Uint32Array(0), groups: [] };
 
+/** What is followed of the fleet. */
+export type Followed = Pick<Fleet, 'known' | 'membership' | 'version' | 'store'>;
+
 export class Arranger {
-  readonly #fleet: Fleet;
+  readonly #fleet: Followed;
   readonly #names = new NameRanks();
   #done: { wish: Wish; membership: number; version: number; atMs: number } | undefined;
 
   /** A new one only when something stands elsewhere. */
   current: Arrangement = $state.raw(NOTHING);
 
-  constructor(fleet: Fleet) {
+  constructor(fleet: Followed) {
     this.#fleet = fleet;
   }
 

@@ -90,6 +90,12 @@ export class Painter {
     inFrame(this.#paint);
   }
 
+  /** Draws all of it now, whatever it takes: paper does not wait for frames. */
+  finish(): void {
+    this.#cursor = { block: 0, within: 0 };
+    this.#draw(Infinity);
+  }
+
   stop(): void {
     notInFrame(this.#paint);
   }
@@ -106,8 +112,11 @@ export class Painter {
   }
 
   readonly #paint = (): void => {
+    this.#draw(performance.now() + BUDGET_MS);
+  };
+
+  #draw(endMs: number): void {
     if (this.#scene === undefined || this.#context === null) return;
-    const endMs = performance.now() + BUDGET_MS;
     if (this.#cursor.block === 0 && this.#cursor.within === 0) this.#isBehind = false;
     const { blocks } = this.#scene.layout;
     let untilLook = CELLS_PER_LOOK;
@@ -128,7 +137,7 @@ export class Painter {
     }
     this.#cursor = { block: 0, within: 0 };
     if (this.#isBehind) inFrame(this.#paint);
-  };
+  }
 
   #drawIfChanged(
     { layout, order, palette, rem }: Scene,

@@ -1,0 +1,167 @@
+/** The fleet map in a browser: pointing, keys, addresses and what is drawn. */
+
+import assert from 'node:assert/strict';
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
+import { launchBrowser } from './browser.mjs';
+import { startMockServer } from './mock-server.mjs';
+
+const HOSTS = 300;
+
+describe('the fleet map', () => {
+  let browser;
+  let server;
+  let page;
+  let problems;
+
+  before(async () => {
+    browser = await launchBrowser();
+    server = await startMockServer({ hosts: HOSTS });
+  });
+
+  after(async () => {
+    await browser?.close();
+    await server?.stop();
+  });
+
+  beforeEach(async () => {
+    problems = [];
+    page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+    page.on('console', (message) => {
+      if (['error', 'warning'].includes(message.type())) problems.push(message.text());
+    });
+    page.on('pageerror', (error) => problems.push(String(error)));
+  });
+
+  afterEach(async () => {
+    await page.close();
+    assert.deepEqual(problems, []);
+  });
+
+  const cells = () => page.locator('[role=listbox]');
+  const focused = () => page.locator('[role=option]');
+  const tip = () => page.locator('.tip .name');
+
+  async function open(query = '') {
+    await page.goto(`${server.url}#/map${query}`);
+    await focused().waitFor({ state: 'attached' });
+  }
+
+  /** Where the focused cell is, in pixels of the window. */
+  async function place() {
+    return focused().evaluate((element) => {
+      const { x, y, width, height } = element.getBoundingClientRect();
+      return { x: x + width / 2, y: y + height / 2 };
+    });
+  }
+
+  const nameOfFocused = () => focused().evaluate((element) => element.id.replace('map-', ''));
+
+  it('leads by keys from host to host and opens one', async () => {
+    await open('?group=label:role');
+    await cells().focus();
+    const first = await nameOfFocused();
+    await page.keyboard.press('ArrowRight');
+    const second = await nameOfFocused();
+    assert.notEqual(second, first);
+    assert.equal(await tip().textContent(), second);
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('ArrowUp');
+    assert.equal(await nameOfFocused(), second);
+    await page.keyboard.press('PageDown');
+    const next = await nameOfFocused();
+    assert.notEqual(next.split('-')[0], second.split('-')[0]);
+    await page.waitForURL(`**selected=${next}`);
+
+    await page.keyboard.press('Enter');
+    await page.waitForURL(`**/#/hosts/${next}`);
+    await page.goBack();
+    await focused().waitFor({ state: 'attached' });
+    assert.equal(await nameOfFocused(), next);
+  });
+
+  it('says each host in words, level included', async () => {
+    await open();
+    assert.match(
+      await focused().getAttribute('aria-label'),
+      /^\S+, (High|Medium|Low), .*CPU \d+\.\d%, Memory \d+\.\d%, .*Age /,
+    );
+    assert.equal(await focused().getAttribute('aria-setsize'), String(HOSTS));
+  });
+
+  it('has a real link under the pointer', async () => {
+    await open('?selected=web-3.sin.example.com');
+    const { x, y } = await place();
+    await page.mouse.move(x, y);
+    assert.equal(await tip().textContent(), 'web-3.sin.example.com');
+
+    const [tab] = await Promise.all([
+      page.context().waitForEvent('page'),
+      page.mouse.click(x, y, { button: 'middle' }),
+    ]);
+    assert.match(tab.url(), /#\/hosts\/web-3\.sin\.example\.com$/);
+    await tab.close();
+
+    await page.mouse.click(x, y);
+    await page.waitForURL('**/#/hosts/web-3.sin.example.com');
+  });
+
+  it('shows only what the filter lets through, and says when nothing is left', async () => {
+    await open('?q=label:role=web');
+    assert.equal(await focused().getAttribute('aria-setsize'), '29');
+    await page.getByRole('searchbox').fill('nobody');
+    await page.getByRole('heading', { name: 'No host matches' }).waitFor();
+    await page.getByRole('button', { name: 'Show all hosts' }).click();
+    await focused().waitFor({ state: 'attached' });
+    assert.equal(await focused().getAttribute('aria-setsize'), String(HOSTS));
+  });
+
+  it('groups by what is chosen, and keeps it in the address', async () => {
+    await open();
+    await page.getByLabel('Group by').selectOption('label:place');
+    await page.getByRole('heading', { name: 'fra', exact: true }).waitFor();
+    await page.waitForURL('**/#/map?group=label:place');
+    await page.reload();
+    await page.getByRole('heading', { name: 'fra', exact: true }).waitFor();
+  });
+
+  it('draws each cell in the colour of its level', async () => {
+    await open('?q=level:high&group=level');
+    await page.waitForFunction(() => {
+      const canvas = document.querySelector('[role=listbox] canvas');
+      const scale = canvas.width / canvas.clientWidth;
+      const ring = document.querySelector('[role=option]').getBoundingClientRect();
+      const { left, top } = canvas.getBoundingClientRect();
+      const at = (value) => Math.round(value * scale) + 2;
+      const pixel = canvas
+        .getContext('2d')
+        .getImageData(at(ring.left - left), at(ring.top - top), 1, 1);
+      const [red, green, blue] = pixel.data;
+      return red > 150 && green < 110 && blue < 110;
+    });
+  });
+
+  it('is crisp and whole on a telephone with three pixels for one', async () => {
+    const context = await browser.newContext({
+      viewport: { width: 360, height: 740 },
+      deviceScaleFactor: 3,
+      hasTouch: true,
+      isMobile: true,
+    });
+    const phone = await context.newPage();
+    await phone.goto(`${server.url}#/map?group=name`);
+    await phone.locator('[role=option]').waitFor({ state: 'attached' });
+    const sizes = await phone.evaluate(() => {
+      const canvas = document.querySelector('[role=listbox] canvas');
+      return { device: canvas.width, page: canvas.clientWidth, body: document.body.scrollWidth };
+    });
+    assert.ok(Math.abs(sizes.device - 3 * sizes.page) <= 3, JSON.stringify(sizes));
+    assert.ok(sizes.body <= 360, JSON.stringify(sizes));
+
+    const ring = await phone.locator('[role=option]').boundingBox();
+    await phone.touchscreen.tap(ring.x + ring.width / 2, ring.y + ring.height / 2);
+    const opens = phone.getByRole('link', { name: 'Open this host' });
+    await opens.tap();
+    await phone.waitForURL('**/#/hosts/**');
+    await context.close();
+  });
+});
