@@ -236,6 +236,24 @@ describe('the page of a host', () => {
     await page.getByText('History is behind').waitFor({ state: 'detached' });
   });
 
+  it('asks for what it missed while it was cut off', async () => {
+    const own = await startMockServer({ hosts: 3 });
+    let asked = 0;
+    page.on('request', (request) => {
+      if (request.url().includes('/history?')) asked += 1;
+    });
+    page.removeAllListeners('console');
+    await page.goto(`${own.url}#/hosts/${FULL}?range=1h`);
+    await hasAverage('temperatures-0');
+    await own.stop();
+    await page.locator('[data-freshness="unknown"]', { hasText: 'Last known' }).waitFor();
+    const before = asked;
+    const again = await startMockServer({ hosts: 3, port: Number(new URL(own.url).port) });
+    await page.locator('[data-freshness="fresh"]').waitFor();
+    while (asked === before) await page.waitForRequest('**/history?*');
+    await again.stop();
+  });
+
   it('fits every screen, in both themes', async () => {
     for (const [width, colorScheme] of [
       [360, 'dark'],
@@ -262,7 +280,10 @@ describe('the page of a host', () => {
       chart('cpu')
         .locator('canvas')
         .evaluate((canvas) => {
-          const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+          const { width, height } = canvas;
+          const copy = new OffscreenCanvas(width, height).getContext('2d');
+          copy.drawImage(canvas, 0, 0);
+          const { data } = copy.getImageData(0, 0, width, height);
           let [sum, seen] = [0, 0];
           for (let i = 0; i < data.length; i += 4) {
             if ((data[i + 3] ?? 0) < 200) continue;
@@ -273,20 +294,21 @@ describe('the page of a host', () => {
         });
     const light = await lightness();
     await page.emulateMedia({ colorScheme: 'dark' });
-    await page.waitForFunction(
-      () =>
-        getComputedStyle(document.body).colorScheme !== '' &&
-        matchMedia('(prefers-color-scheme: dark)').matches,
-    );
-    await page.waitForTimeout(500);
-    const dark = await lightness();
+    // Drawn anew in one of the next frames.
+    let dark = light;
+    const untilMs = Date.now() + PATIENCE_MS;
+    while (dark === light && Date.now() < untilMs) dark = await lightness();
     await page.evaluate(() => window.dispatchEvent(new Event('beforeprint')));
     const paper = await lightness();
     assert.ok(
       Math.abs(paper - light) < Math.abs(paper - dark),
       `light ${light}, dark ${dark}, paper ${paper}`,
     );
+    await page.emulateMedia({ media: 'print', colorScheme: 'dark' });
+    await page.setViewportSize({ width: 718, height: 1000 });
+    await picture('paper');
     await page.evaluate(() => window.dispatchEvent(new Event('afterprint')));
+    await page.emulateMedia({ media: 'screen' });
     await page.pdf({ path: `${SCREENSHOTS}/host.pdf`, format: 'A4' });
   });
 });

@@ -7,7 +7,7 @@ import { inFrame, notInFrame } from '../frames';
 import { alignedData, plotOptions, type Gestures, type Picture } from './plot-options';
 
 /** Pixels a chart has on paper, whatever the window has. */
-const PAPER = { width: 660, height: 170 };
+const PAPER = { width: 640, height: 170 };
 
 /** Columns that cannot be told apart any more on the widest screen. */
 const COLUMNS_AT_MOST = 1_200;
