@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
+import { SCRIPT_LIMIT_BYTES, scriptBytes } from './script-size.js';
 
 /** Where `npm run dev` finds the API: any running server, or the mock one. */
 const apiHost = process.env.API_HOST ?? 'http://127.0.0.1:8888';
@@ -27,10 +28,31 @@ function emptyOutputButIgnoreFile(): Plugin {
   };
 }
 
+/** Fails a build whose scripts take more than the page may: nobody waits for what they do not need. */
+function keepScriptsSmall(): Plugin {
+  let folder = '';
+  return {
+    name: 'keep-scripts-small',
+    apply: 'build',
+    configResolved(config) {
+      folder = resolve(config.root, config.build.outDir);
+    },
+    async closeBundle() {
+      const bytes = await scriptBytes(folder);
+      const kibibytes = (count: number) => `${(count / 1024).toFixed(1)} KiB`;
+      const said = `all scripts take ${kibibytes(bytes)} gzipped`;
+      if (bytes > SCRIPT_LIMIT_BYTES) {
+        this.error(`${said}; the page may take ${kibibytes(SCRIPT_LIMIT_BYTES)}`);
+      }
+      this.info(said);
+    },
+  };
+}
+
 export default defineConfig({
   // Relative addresses, so that the same bundle works under any base path behind a proxy.
   base: './',
-  plugins: [svelte(), emptyOutputButIgnoreFile()],
+  plugins: [svelte(), emptyOutputButIgnoreFile(), keepScriptsSmall()],
   build: {
     target: 'es2022',
     emptyOutDir: false,

@@ -1,160 +1,156 @@
 /**
- * How much of the main thread the page takes, as JSON on standard output.
+ * What the page takes, as JSON on standard output. Each needs a server that runs already:
  *
- * npm run bench:page [-- URL]        against a running server
- * BENCH_HOSTS=1000 npm run bench:page   against the mock server, each host at 1 Hz
+ * npm run bench:page -- paint URL     how soon the fleet is seen, opened anew each time
+ * npm run bench:page -- watch URL     the main thread and memory, while figures change
+ * npm run bench:page -- pixels URL --prefix NAME     when figures of the hosts NAME… were painted
  *
- * BENCH_SECONDS (60) is how long to watch. The machine's other work shows in the figures: compare
- * medians of several runs.
+ * URL may name a view: http://localhost:8888/#/map. `--seconds` is how long to watch, `--traced`
+ * for how much of it every task is noted, `--rounds` how often to open.
  */
 
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { scriptBytes } from '../script-size.js';
 import { launchBrowser } from './browser.mjs';
-import { startMockServer } from './mock-server.mjs';
+import { Debugger, round } from './debugger.mjs';
 
-const url = process.argv[2] ?? process.env.BENCH_URL;
-const seconds = Number(process.env.BENCH_SECONDS ?? 60);
-const hosts = Number(process.env.BENCH_HOSTS ?? 1_000);
+const DIST = fileURLToPath(new URL('../dist', import.meta.url));
 
-const LONG_MS = 50;
+const VIEWPORT = { width: 1280, height: 800 };
 
-/** Runs in the page, before its first script. */
-function watch() {
-  const gaps = [];
-  globalThis.__frameGaps = gaps;
-  let before;
-  const frame = (now) => {
-    if (before !== undefined) gaps.push(now - before);
-    before = now;
-    requestAnimationFrame(frame);
-  };
-  requestAnimationFrame(frame);
+/** Until what happens once is over: the first batches, code compiled. */
+const SETTLE_MS = 10_000;
+
+/** How often memory is looked at. */
+const HEAP_EVERY_MS = 30_000;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    seconds: { type: 'string', default: '60' },
+    traced: { type: 'string', default: '60' },
+    rounds: { type: 'string', default: '5' },
+    prefix: { type: 'string', default: '' },
+  },
+});
+const [what, url] = positionals;
+const measures = { paint, watch, pixels };
+if (!Object.hasOwn(measures, what ?? '') || url === undefined) {
+  console.error('usage: bench-page.mjs paint|watch|pixels URL [--seconds 60] …');
+  process.exit(2);
 }
 
-/** Has the browser note every task of every thread until the function given back is called. */
-async function traceTasks(browser) {
-  const session = await browser.newBrowserCDPSession();
-  const events = [];
-  session.on('Tracing.dataCollected', ({ value }) => events.push(...value));
-  const included = ['devtools.timeline', 'disabled-by-default-devtools.timeline'];
-  await session.send('Tracing.start', {
-    transferMode: 'ReportEvents',
-    traceConfig: { recordMode: 'recordAsMuchAsPossible', includedCategories: included },
-  });
-  return async () => {
-    const complete = new Promise((resolve) => session.once('Tracing.tracingComplete', resolve));
-    await session.send('Tracing.end');
-    await complete;
-    return events;
-  };
-}
-
-/**
- * Tasks of the main thread of the page's frame: how long each took on the clock, and how much of
- * that the thread had a core. The browser's own interface has renderers too; they are left out.
- */
-function mainThreadTasks(events, frame) {
-  const ofPage = events.find((event) => event.args?.data?.frame === frame && event.ph === 'X');
-  const tasks = events.filter(
-    (event) =>
-      event.ph === 'X' &&
-      event.name === 'RunTask' &&
-      event.pid === ofPage?.pid &&
-      event.tid === ofPage?.tid,
-  );
-  if (tasks.length === 0) throw new Error('the browser noted no task of the main thread');
-  return tasks.map(({ dur, tdur }) => ({
-    durationMs: dur / 1_000,
-    cpuMs: (tdur ?? dur) / 1_000,
-  }));
-}
-
-function describe(tasks) {
-  const long = tasks.filter((task) => task.durationMs > LONG_MS);
-  return {
-    tasks: tasks.length,
-    over_50_ms: long.length,
-    over_50_ms_of_cpu: tasks.filter((task) => task.cpuMs > LONG_MS).length,
-    longest_ms: round(Math.max(...tasks.map((task) => task.durationMs))),
-    longest_cpu_ms: round(Math.max(...tasks.map((task) => task.cpuMs))),
-    long: long.map(({ durationMs, cpuMs }) => ({ ms: round(durationMs), cpu_ms: round(cpuMs) })),
-  };
-}
-
-async function metrics(session) {
-  const { metrics: list } = await session.send('Performance.getMetrics');
-  return Object.fromEntries(list.map(({ name, value }) => [name, value]));
-}
-
-async function heapMegabytes(session) {
-  await session.send('HeapProfiler.collectGarbage');
-  return (await metrics(session)).JSHeapUsedSize / 1e6;
-}
-
-const round = (value, digits = 1) => Number(value.toFixed(digits));
-
-const server = url ? null : await startMockServer({ hosts });
+const problems = [];
 const browser = await launchBrowser();
 try {
-  const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
-  const problems = [];
+  const measured = await measures[what](Number(values.seconds));
+  console.log(JSON.stringify({ ...measured, problems }));
+  if (problems.length > 0) process.exitCode = 1;
+} finally {
+  await browser.close();
+}
+
+/** A page of a browser with nothing in its cache. */
+async function newPage() {
+  const context = await browser.newContext({ viewport: VIEWPORT });
+  const page = await context.newPage();
   page.on('console', (message) => {
     if (['error', 'warning'].includes(message.type())) problems.push(message.text());
   });
   page.on('pageerror', (error) => problems.push(String(error)));
-  await page.addInitScript(watch);
-  const session = await page.context().newCDPSession(page);
-  await session.send('Performance.enable');
-  await session.send('HeapProfiler.enable');
+  return page;
+}
 
-  const frame = (await session.send('Page.getFrameTree')).frameTree.frame.id;
-  const stopTrace = await traceTasks(browser);
-  const openedMs = performance.now();
-  await page.goto(url ?? server.url);
-  await page.locator('[data-host] canvas').first().waitFor();
-  const firstChartMs = performance.now() - openedMs;
-  await page.waitForTimeout(5_000);
-  const loading = mainThreadTasks(await stopTrace(), frame);
+/** From the start of the navigation to the frame with the first hosts in it. */
+async function paint() {
+  const rounds = [];
+  for (let i = 0; i < Number(values.rounds); i += 1) {
+    const page = await newPage();
+    const tools = await Debugger.attach(browser, page);
+    await page.addInitScript(notePaints, '');
+    const stopTrace = await tools.traceTasks();
+    await page.goto(url);
+    await page.waitForFunction(() => globalThis.__paints.length > 0);
+    const { atMs } = await page.evaluate(() => globalThis.__paints[0]);
+    await page.waitForTimeout(SETTLE_MS / 2);
+    rounds.push({ first_paint_ms: round(atMs), ...(await stopTrace()) });
+    await page.context().close();
+  }
+  return { rounds, script_bytes: await scriptBytes(DIST) };
+}
 
-  // Not traced, as collecting garbage is a long task of its own.
-  const heapStart = await heapMegabytes(session);
-  const before = await metrics(session);
-  await page.evaluate(() => globalThis.__frameGaps.splice(0));
-  const stopSecondTrace = await traceTasks(browser);
+/** How busy the page is kept, and whether its memory grows. */
+async function watch(seconds) {
+  const page = await newPage();
+  const tools = await Debugger.attach(browser, page);
+  await page.goto(url);
+  await page.waitForSelector('[data-host], canvas');
+  await page.waitForTimeout(SETTLE_MS);
+
+  const stopTrace = await tools.traceTasks();
+  await page.waitForTimeout(Number(values.traced) * 1_000);
+  const tasks = await stopTrace();
+
+  // Not traced: collecting garbage is a long task of its own, and noting tasks takes time, too.
+  const heap = [await tools.heapMegabytes()];
+  let busySeconds = 0;
+  const begunMs = performance.now();
+  let watchedMs = 0;
+  while (performance.now() - begunMs < seconds * 1_000) {
+    const [beforeMs, before] = [performance.now(), await tools.mainThreadSeconds()];
+    const leftMs = seconds * 1_000 - (beforeMs - begunMs);
+    await page.waitForTimeout(Math.min(HEAP_EVERY_MS, leftMs));
+    busySeconds += (await tools.mainThreadSeconds()) - before;
+    watchedMs += performance.now() - beforeMs;
+    heap.push(await tools.heapMegabytes());
+  }
+  return {
+    ...tasks,
+    busy_share: round(busySeconds / (watchedMs / 1_000), 3),
+    page_heap_mb: heap.map((at) => at.page),
+    worker_heap_mb: heap.map((at) => at.worker),
+  };
+}
+
+/** Which figure of which host was in a frame, and when, by the clock of the machine. */
+async function pixels(seconds) {
+  const page = await newPage();
+  await page.addInitScript(notePaints, values.prefix);
+  await page.goto(url);
+  await page.waitForFunction(() => globalThis.__paints.length > 0);
+  await page.waitForTimeout(SETTLE_MS);
+  const begunMs = Date.now();
   await page.waitForTimeout(seconds * 1_000);
-  const steady = mainThreadTasks(await stopSecondTrace(), frame);
-  const gaps = (await page.evaluate(() => globalThis.__frameGaps)).toSorted((a, b) => a - b);
-  const after = await metrics(session);
-  const heapEnd = await heapMegabytes(session);
+  const paints = await page.evaluate(() => globalThis.__paints);
+  const counted = paints.filter(({ paintedMs }) => paintedMs >= begunMs);
+  return { paints: counted.map(({ host, figure, paintedMs }) => [host, figure, paintedMs]) };
+}
 
-  console.log(
-    JSON.stringify(
-      {
-        url: url ?? 'mock',
-        hosts: await page.locator('[data-count=total]').textContent(),
-        seconds,
-        first_chart_ms: Math.round(firstChartMs),
-        loading: describe(loading),
-        steady: describe(steady),
-        busy_share: round(
-          (after.TaskDuration - before.TaskDuration) / (after.Timestamp - before.Timestamp),
-          3,
-        ),
-        script_share: round(
-          (after.ScriptDuration - before.ScriptDuration) / (after.Timestamp - before.Timestamp),
-          3,
-        ),
-        frame_gap_p99_ms: round(gaps[Math.floor(gaps.length * 0.99)] ?? 0),
-        longest_frame_gap_ms: round(gaps.at(-1) ?? 0),
-        heap_start_mb: round(heapStart),
-        heap_end_mb: round(heapEnd),
-        problems,
-      },
-      null,
-      2,
-    ),
-  );
-  if (problems.length > 0) process.exitCode = 1;
-} finally {
-  await browser.close();
-  await server?.stop();
+/**
+ * Runs in the page, before its first script: notes each new CPU figure of hosts whose name begins
+ * with `prefix` once a frame with it was painted.
+ */
+function notePaints(prefix) {
+  const paints = [];
+  const shown = new Map();
+  globalThis.__paints = paints;
+  // A message that is sent in a frame is received once that frame is on its way to the screen.
+  const { port1, port2 } = new MessageChannel();
+  port1.onmessage = ({ data }) => {
+    const [atMs, paintedMs] = [performance.now(), Date.now()];
+    for (const [host, figure] of data) paints.push({ host, figure, atMs, paintedMs });
+  };
+  const observer = new MutationObserver(() => {
+    const changed = [];
+    for (const row of document.querySelectorAll('[data-host]')) {
+      const host = row.getAttribute('data-host');
+      const figure = row.querySelector('[data-cell="cpu"] .figure')?.textContent;
+      if (!host.startsWith(prefix) || figure === undefined || shown.get(host) === figure) continue;
+      shown.set(host, figure);
+      changed.push([host, figure]);
+    }
+    if (changed.length > 0) requestAnimationFrame(() => port2.postMessage(changed));
+  });
+  observer.observe(document, { childList: true, subtree: true, characterData: true });
 }

@@ -67,7 +67,7 @@ enum Figure {
     Latency,
     /// Many browsers at a time.
     FanOut,
-    /// A thousand hosts on one page.
+    /// A thousand hosts on one page, and ten thousand.
     Page,
 }
 

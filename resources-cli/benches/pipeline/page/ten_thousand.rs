@@ -1,0 +1,118 @@
+//! Ten thousand hosts, each a sample a second, from one process: what they cost the page and the
+//! wire.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::time::{sleep, timeout};
+
+use super::browser::{Browser, Watched};
+use super::wire::Wire;
+use crate::context::{Context, PATIENCE};
+use crate::process::Program;
+use crate::report::{Report, Row};
+
+const HOSTS: &str = "10000";
+
+/// Until every host has sent, and the last of them twice.
+const WARM_UP: Duration = Duration::from_secs(10);
+
+/// Bytes a host and update, cores of the main thread.
+const WIRE_TARGET: f64 = 60.0;
+const BUSY_TARGET: f64 = 0.4;
+
+/// Memory that ends this much higher than it began, or more, grows.
+const FLAT: f64 = 1.1;
+
+pub(super) async fn measure(
+    context: &Context,
+    browser: &Browser,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    // The exchange is inside the process.
+    let mut command = context.program("resources", "resources");
+    command.args(["up", "--simulate-hosts", HOSTS, "--listen", "127.0.0.1:0"]);
+    command.args(["--history", "off"]);
+    let mut program = Program::start("resources up", command)?;
+    let mut line = String::new();
+    let mut output = BufReader::new(program.output()?);
+    timeout(PATIENCE, output.read_line(&mut line)).await.context("no address")??;
+    let address = line.trim().trim_start_matches("Open http://").trim_end_matches('/');
+    let address: SocketAddr = address.parse().context("the server's address")?;
+    sleep(WARM_UP).await;
+
+    let wire = Wire::listen(address, Duration::from_secs(context.seconds(30, 5))).await?;
+    report.add(Row {
+        figure: format!("wire, {HOSTS} hosts at 1 Hz: bytes a host and update"),
+        ours: format!(
+            "{:.1} ({} updates; a snapshot of all takes {} KiB)",
+            wire.bytes_a_row(),
+            wire.rows,
+            wire.snapshot_bytes / 1024,
+        ),
+        target: Some(("≤ 60", wire.bytes_a_row() <= WIRE_TARGET)),
+        ..Row::default()
+    });
+    for (view, route) in [("table", "#/"), ("map", "#/map")] {
+        let url = format!("http://{address}/{route}");
+        add_view(context, browser, view, &url, report).await?;
+    }
+    program.end().await
+}
+
+async fn add_view(
+    context: &Context,
+    browser: &Browser,
+    view: &str,
+    url: &str,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    let (seconds, traced) = (context.seconds(600, 10), context.seconds(60, 5));
+    let told = [seconds.to_string(), traced.to_string()];
+    let arguments = ["--seconds", &told[0], "--traced", &told[1]];
+    let seen: Watched = browser.measure("watch", url, seconds + traced, &arguments).await?;
+    report.add(Row {
+        figure: format!("{view}, {HOSTS} hosts at 1 Hz: main thread busy"),
+        ours: format!("{:.0} % of one core over {seconds} s", seen.busy_share * 100.0),
+        target: Some(("≤ 40 %", seen.busy_share <= BUSY_TARGET)),
+        ..Row::default()
+    });
+    report.add(Row {
+        figure: format!("{view}, {HOSTS} hosts at 1 Hz for {traced} s: tasks over 50 ms of CPU"),
+        ours: seen.tasks.describe(),
+        target: Some(("none", seen.tasks.over_50_ms_of_cpu == 0)),
+        ..Row::default()
+    });
+    let (page, worker) = (Heap::of(&seen.page_heap_mb), Heap::of(&seen.worker_heap_mb));
+    report.add(Row {
+        figure: format!("{view}, {HOSTS} hosts at 1 Hz for {seconds} s: JavaScript's memory"),
+        ours: format!("page {}; worker {}", page.describe(), worker.describe()),
+        target: Some(("flat (within 10 %)", page.is_flat() && worker.is_flat())),
+        ..Row::default()
+    });
+    Ok(())
+}
+
+/// Memory in megabytes in the first and in the last fifth of the time.
+struct Heap {
+    first: f64,
+    last: f64,
+}
+
+impl Heap {
+    fn of(megabytes: &[f64]) -> Self {
+        let fifth = megabytes.len().div_ceil(5);
+        let mean = |part: &[f64]| part.iter().sum::<f64>() / crate::statistics::number(part.len());
+        Self { first: mean(&megabytes[..fifth]), last: mean(&megabytes[megabytes.len() - fifth..]) }
+    }
+
+    fn is_flat(&self) -> bool {
+        self.last <= self.first * FLAT
+    }
+
+    fn describe(&self) -> String {
+        format!("{:.1} to {:.1} MB", self.first, self.last)
+    }
+}

@@ -1,0 +1,162 @@
+/**
+ * Everything that can break on the way from a host to the page: each fault has a sentence of its
+ * own, which goes away again once it is repaired.
+ */
+
+import assert from 'node:assert/strict';
+import { before, beforeEach, describe, it } from 'node:test';
+import { Broker } from './broker.mjs';
+import { newestInstants, pixelsAt } from './charts.mjs';
+import { startAnalyzer, startSimulation, startWeb, UNREACHABLE, useStage } from './harness.mjs';
+
+const LONE_HOST = 'lone-0001';
+
+/** From when on a host that samples each second is late. */
+const AWAY_MS = 3_000;
+
+/** What the page says of each fault. */
+const SENTENCES = {
+  offline: 'This browser is offline.',
+  serverAway: 'Connection to the server lost.',
+  brokerAway: 'The server has lost its link to the broker.',
+  noAnalyzer: /No analyzer is running, and \d+ measures? waits? for one\./,
+  stalled: /The analyzer has stalled: \d+ measures? waits?, and none is analysed\./,
+  late: /\d+ hosts? (is|are) late/,
+  silent: /\d+ hosts? (is|are) silent/,
+};
+
+describe('the page in trouble', () => {
+  const stage = useStage();
+  let broker;
+  let web;
+  let analyzer;
+  let lone;
+
+  const startLone = () => startSimulation(broker.url, { hosts: 1, prefix: 'lone-' });
+
+  before(async () => {
+    broker = stage.keep(await Broker.start());
+    web = stage.keep(await startWeb(broker.url));
+    analyzer = stage.keep(startAnalyzer(broker.url));
+    stage.keep(startSimulation(broker.url, { hosts: 10 }));
+    lone = stage.keep(startLone());
+  });
+
+  beforeEach(async () => {
+    await stage.page.goto(web.url);
+    await allIsWell();
+  });
+
+  const sentence = (text) => stage.page.getByRole('status').filter({ hasText: text });
+  const appears = (text) => sentence(text).first().waitFor();
+  const row = (host) => stage.page.locator(`[data-host="${host}"]`);
+
+  const figures = () => {
+    const cells = document.querySelectorAll('[data-cell="cpu"] .figure');
+    return Array.from(cells, (cell) => cell.textContent).join(' ');
+  };
+
+  /** No sentence is there, and figures change. */
+  async function allIsWell() {
+    for (const text of Object.values(SENTENCES)) {
+      await stage.until(async () => (await sentence(text).count()) === 0);
+    }
+    await stage.changes(figures);
+  }
+
+  it('says when this browser is offline', async () => {
+    stage.expect(UNREACHABLE);
+    await stage.page.context().setOffline(true);
+    await appears(SENTENCES.offline);
+    await stage.picture('fault-offline');
+    await stage.page.context().setOffline(false);
+    await allIsWell();
+  });
+
+  it('says when the web server is away, and keeps what it knew', async () => {
+    stage.expect(UNREACHABLE);
+    await web.stop();
+    await appears(SENTENCES.serverAway);
+    assert.equal(await row(LONE_HOST).count(), 1);
+    await stage.picture('fault-server');
+    web = stage.keep(await startWeb(broker.url, { listen: web.listen }));
+    await allIsWell();
+  });
+
+  it('says when the broker is away', async () => {
+    broker.settle();
+    broker.kill();
+    await appears(SENTENCES.brokerAway);
+    await stage.picture('fault-broker');
+    await broker.startAgain();
+    await allIsWell();
+  });
+
+  it('says when measures wait and nobody analyses them', async () => {
+    await analyzer.stop();
+    await appears(SENTENCES.noAnalyzer);
+    await stage.picture('fault-no-analyzer');
+    analyzer = stage.keep(startAnalyzer(broker.url));
+    await allIsWell();
+  });
+
+  it('says when an analyzer takes measures and does nothing with them', async () => {
+    await analyzer.stop();
+    // One that holds few at a time, so that the others are seen to wait.
+    analyzer = stage.keep(startAnalyzer(broker.url, ['--prefetch', '1']));
+    await allIsWell();
+    analyzer.freeze();
+    await appears(SENTENCES.stalled);
+    await stage.picture('fault-stalled');
+    analyzer.thaw();
+    await allIsWell();
+  });
+
+  it('says when one host is late, and later that it is silent', async () => {
+    await lone.stop();
+    await appears(SENTENCES.late);
+    await row(LONE_HOST).getByText('late').waitFor();
+    await stage.picture('fault-late');
+    await appears(SENTENCES.silent);
+    await row(LONE_HOST).getByText('silent').waitFor();
+    await stage.picture('fault-silent');
+    lone = stage.keep(startLone());
+    await allIsWell();
+  });
+
+  it('leaves a gap in the chart where a host was away, live and from history', async () => {
+    const { page } = stage;
+    const chart = page.locator('[data-chart="cpu"] canvas');
+    const freshness = (state) => page.locator(`[data-freshness="${state}"]`).waitFor();
+    await page.goto(`${web.url}#/hosts/${LONE_HOST}?range=5m`);
+    await chart.waitFor();
+    await stage.until(async () => new Set(await newestInstants(page, 'cpu', 4)).size === 4);
+    await lone.stop();
+    await freshness('late');
+    const [last, before] = await newestInstants(page, 'cpu', 2);
+    lone = stage.keep(startLone());
+    let after;
+    await stage.until(async () => {
+      after = await newestInstants(page, 'cpu', 3);
+      return after[2] >= last + AWAY_MS;
+    });
+    const isDrawn = async () => {
+      const [drawn, gone, again] = await pixelsAt(page, 'cpu', [
+        before,
+        (last + after[2]) / 2,
+        after[1],
+      ]);
+      return drawn > 0 && gone === 0 && again > 0;
+    };
+    await stage.until(isDrawn);
+    await stage.picture('host-gap-live');
+
+    await page.goto(
+      `${web.url}#/hosts/${LONE_HOST}?from=${before - 2 * AWAY_MS}&to=${after[0] + AWAY_MS}`,
+    );
+    await page.reload();
+    await chart.waitFor();
+    await stage.until(isDrawn);
+    await stage.picture('host-gap-history');
+  });
+});
