@@ -7,7 +7,7 @@ import ts from 'typescript-eslint';
 import svelteConfig from './svelte.config.js';
 
 export default defineConfig(
-  globalIgnores(['dist/', 'node_modules/', 'e2e/screenshots/']),
+  globalIgnores(['dist/', 'node_modules/', 'e2e/screenshots/', 'src/lib/generated/']),
   js.configs.recommended,
   {
     files: ['**/*.ts', '**/*.svelte'],

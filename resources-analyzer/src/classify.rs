@@ -1,30 +1,36 @@
 //! The pure part: a measure and thresholds in, levels out.
 
-use resources_core::contract::{Level, Levels, Measure, ResourceLevel};
+use resources_core::contract::{Level, Levels, Measure, ResourceLevel, ResourceThresholds};
 
 use crate::thresholds::{HostThresholds, Resource, ThresholdRules};
 
 /// Gives every resource of `measure` its level by the thresholds that hold for its host.
 ///
-/// A level is judged by the exact percentage; `resources` shows it rounded to 2 decimals.
+/// A level is judged by the exact percentage; `resources` shows it rounded to 2 decimals. The
+/// thresholds are told with a measure that tells what hardly ever changes, and only then.
 #[must_use]
 pub fn classify(measure: &Measure, thresholds: &ThresholdRules) -> Levels {
     let thresholds = thresholds.for_host(&measure.host);
-    let cpu = judge(Resource::Cpu, measure.cpu_percentage, &thresholds);
-    let cpu_result = cpu.level;
-    let mut resources = Vec::with_capacity(3 + measure.disks.len());
-    resources.push(cpu);
-    if let Some(memory) = &measure.memory {
-        resources.push(judge(Resource::Memory, memory.percentage(), &thresholds));
-    }
-    if let Some(swap) = &measure.swap {
-        resources.push(judge(Resource::Swap, swap.percentage(), &thresholds));
-    }
-    for disk in &measure.disks {
-        resources.push(judge(Resource::Disk(&disk.mount_point), disk.percentage(), &thresholds));
-    }
+    let judge = |(resource, percentage)| judge(resource, percentage, &thresholds);
+    let resources: Vec<_> = used(measure).map(judge).collect();
+    // The CPU is always the first.
+    let cpu_result = resources.first().map_or(Level::Low, |cpu| cpu.level);
     let level = resources.iter().map(|resource| resource.level).max().unwrap_or(cpu_result);
-    Levels { cpu_result, level, resources }
+    let told = |(resource, _): (Resource<'_>, f64)| {
+        ResourceThresholds::new(resource.name(), thresholds.of(resource))
+    };
+    let thresholds =
+        if measure.system.is_some() { used(measure).map(told).collect() } else { Vec::new() };
+    Levels { cpu_result, level, resources, thresholds }
+}
+
+/// Every resource of `measure` with its exact percentage, the CPU first.
+fn used(measure: &Measure) -> impl Iterator<Item = (Resource<'_>, f64)> {
+    let memory = measure.memory.iter().map(|memory| (Resource::Memory, memory.percentage()));
+    let swap = measure.swap.iter().map(|swap| (Resource::Swap, swap.percentage()));
+    let disks =
+        measure.disks.iter().map(|disk| (Resource::Disk(&disk.mount_point), disk.percentage()));
+    std::iter::once((Resource::Cpu, measure.cpu_percentage)).chain(memory).chain(swap).chain(disks)
 }
 
 fn judge(
@@ -32,7 +38,7 @@ fn judge(
     percentage: f64,
     thresholds: &HostThresholds<'_>,
 ) -> ResourceLevel {
-    let level: Level = thresholds.of(resource).level(percentage);
+    let level = thresholds.of(resource).level(percentage);
     ResourceLevel { name: resource.name(), percentage: (percentage * 100.0).round() / 100.0, level }
 }
 
@@ -40,7 +46,7 @@ fn judge(
 mod tests {
     use proptest::prelude::*;
     use resources_core::contract::{
-        Analysis, Disk, HostName, ReceivedMeasure, Rejection, Thresholds, Usage,
+        Analysis, Disk, HostName, ReceivedMeasure, Rejection, System, Thresholds, Usage,
     };
 
     use super::*;
@@ -91,6 +97,26 @@ mod tests {
     }
 
     #[test]
+    fn thresholds_are_told_of_each_resource_with_what_hardly_ever_changes() {
+        let rules = ThresholdRules::uniform(Table {
+            memory: Some(Thresholds::new(60.0, 90.0).unwrap()),
+            mount_points: vec![("/".into(), Thresholds::new(1.0, 2.0).unwrap())],
+            ..Table::default()
+        });
+        let without = Measure {
+            memory: Some(Usage { total_bytes: 3, used_bytes: 1 }),
+            disks: vec![Disk { mount_point: "/".into(), total_bytes: 100, used_bytes: 75 }],
+            ..measure(5.0)
+        };
+        assert_eq!(classify(&without, &rules).thresholds, []);
+        let with = Measure { system: Some(System::default()), ..without };
+        let levels = classify(&with, &rules);
+        let told: Vec<_> =
+            levels.thresholds.iter().map(|t| (&*t.resource, t.medium, t.high)).collect();
+        assert_eq!(told, [("cpu", 25.0, 75.0), ("memory", 60.0, 90.0), ("disk:/", 1.0, 2.0)]);
+    }
+
+    #[test]
     fn the_golden_measure_gives_the_golden_analysis() {
         for (key, measure, analysis) in [
             (
@@ -127,13 +153,14 @@ mod tests {
             r#""cpu_result":null"#,
             r#""resources":[{"name":"cpu"}],"level":{"a":[1]}"#,
             r#""l\u0065vel":"LOW""#,
+            r#""thresholds":[{"resource":"cpu","medium":99,"high":100}]"#,
         ] {
             let body = format!(r#"{{{claimed},"cpu_percentage":80,"kept":true}}"#);
             let given = analysed("web.measure", &body, &ThresholdRules::default()).unwrap();
             let analysis = Analysis::decode("web.analysis", given.as_bytes()).unwrap();
             assert_eq!((analysis.level, analysis.resources.len()), (Level::High, 1), "{given}");
             assert_eq!(given.matches("level").count(), 2, "{given}");
-            assert!(given.contains("kept"), "{given}");
+            assert!(given.contains("kept") && !given.contains("thresholds"), "{given}");
         }
     }
 

@@ -6,6 +6,7 @@
 mod alert;
 mod analysis;
 mod host;
+mod labels;
 mod level;
 mod measure;
 mod rejection;
@@ -14,8 +15,9 @@ mod trace;
 mod validate;
 
 pub use alert::{Alert, AlertKind, AlertState};
-pub use analysis::{Analysis, Levels, ResourceLevel};
+pub use analysis::{Analysis, Levels, ResourceLevel, ResourceThresholds};
 pub use host::{HostName, HostNameError};
+pub use labels::{LabelError, Labels};
 pub use level::{Level, Thresholds, ThresholdsError};
 pub use measure::{Disk, Measure, Network, Process, ReceivedMeasure, System, Temperature, Usage};
 pub use rejection::Rejection;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use resources_core::contract::HostName;
+use resources_core::contract::{HostName, Labels};
 use resources_core::service::{Failure, parse_duration};
 
 use crate::collect::{CollectSettings, ProcessSettings};
@@ -28,6 +28,13 @@ pub struct TrackerArgs {
     /// In a container the system's name is the container's id: set it there.
     #[arg(long, value_name = "NAME", env = "RESOURCES_HOST")]
     pub host: Option<String>,
+
+    /// What this machine is, for grouping and finding hosts, such as `role=web`; may be given
+    /// several times, or as a list with commas, for at most 16 labels.
+    ///
+    /// A name has 1–63 letters, digits, `-`, `_`, `.` and `/`; a value at most 128 characters.
+    #[arg(long, value_name = "NAME=VALUE", env = "RESOURCES_LABELS", value_delimiter = ',')]
+    pub label: Vec<String>,
 
     /// Time between two samples, from 100ms to 1h.
     ///
@@ -138,6 +145,7 @@ pub struct TrackerArgs {
 #[derive(Debug, Clone)]
 pub struct Settings {
     pub(crate) host: HostName,
+    pub(crate) labels: Labels,
     pub(crate) interval: Interval,
     pub(crate) buffer: usize,
     pub(crate) replay_rate: NonZeroU32,
@@ -210,6 +218,7 @@ impl TrackerArgs {
         })?;
         Ok(Settings {
             host: self.host_name()?,
+            labels: self.labels()?,
             interval,
             buffer: usize::try_from(self.buffer).map_err(Failure::settings)?,
             replay_rate: self.replay_rate,
@@ -219,6 +228,12 @@ impl TrackerArgs {
                 .map(|folder| SpoolSettings { folder, limit_bytes: self.spool_bytes }),
             collect: self.collect_settings()?,
         })
+    }
+
+    fn labels(&self) -> Result<Labels, Failure> {
+        // An empty variable, or a comma at the end of a list, is no label.
+        let given = self.label.iter().map(|label| label.trim()).filter(|label| !label.is_empty());
+        Labels::parse(given).map_err(|error| Failure::settings(format!("--label: {error}")))
     }
 
     fn host_name(&self) -> Result<HostName, Failure> {
@@ -354,6 +369,15 @@ mod tests {
     }
 
     #[test]
+    fn labels_may_be_repeated_or_separated_by_commas() {
+        let labels =
+            settings("--host me --label role=web,zone=eu-1, --label rack=").unwrap().labels;
+        let seen: Vec<_> = labels.iter().collect();
+        assert_eq!(seen, [("rack", ""), ("role", "web"), ("zone", "eu-1")]);
+        assert!(settings("--host me").unwrap().labels.is_empty());
+    }
+
+    #[test]
     fn samples_are_kept_in_memory_unless_a_folder_is_given() {
         let outbox = settings("--host me").unwrap().outbox();
         assert_eq!((outbox.capacity, outbox.replay_rate.get(), outbox.spool), (3600, 10, None));
@@ -375,6 +399,9 @@ mod tests {
             ("--host me --interval 2h", "--interval 7200s", "100ms to 1h"),
             ("--host me --interval 0.1005", "--interval", "whole milliseconds"),
             ("--host a*b", "--host", "letters, digits"),
+            ("--host me --label web", "--label", "name=value"),
+            ("--host me --label rôle=web", "--label", "allowed are letters"),
+            ("--host me --label a=1,a=2", "--label", "twice"),
             ("--host me --buffer 5", "--buffer", "128"),
             ("--host me --replay-rate 0", "--replay-rate", "1–10000"),
             ("--host me --replay-rate 10001", "--replay-rate", "1–10000"),

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use resources_core::bus::{Link, Message};
 use resources_core::contract::{
-    HostName, Kind, MAX_BODY_BYTES, Measure, RoutingKey, Topic, TraceParent,
+    HostName, Kind, Labels, MAX_BODY_BYTES, Measure, RoutingKey, Topic, TraceParent,
 };
 use resources_core::service::now_ms;
 use tokio::sync::watch;
@@ -79,6 +79,7 @@ struct Identity {
     topic: Topic,
     run: Box<str>,
     interval: Interval,
+    labels: Labels,
 }
 
 impl Identity {
@@ -86,7 +87,7 @@ impl Identity {
         let host = settings.host.clone();
         let topic = RoutingKey::new(host.clone(), Kind::Measure).into();
         let run = format!("{:016x}", fastrand::u64(..)).into();
-        Self { host, topic, run, interval: settings.interval }
+        Self { host, topic, run, interval: settings.interval, labels: settings.labels.clone() }
     }
 }
 
@@ -136,6 +137,7 @@ impl Sampler {
         measure.dropped = (dropped > 0).then_some(dropped);
         if self.system_due() {
             measure.system = Some(self.collector.system());
+            measure.labels = self.identity.labels.clone();
         }
         let message = encode(&self.identity.topic, measure)?;
         self.sequence += 1;
@@ -212,6 +214,7 @@ pub fn measure_once(settings: &Settings) -> Option<Measure> {
     measure.sequence = Some(0);
     measure.interval_ms = Some(identity.interval.as_ms());
     measure.system = Some(collector.system());
+    measure.labels = identity.labels;
     Some(measure)
 }
 
@@ -321,6 +324,7 @@ mod tests {
     async fn a_sample_tells_how_many_were_dropped_before_it() {
         let settings = Settings {
             host: HostName::new("me").unwrap(),
+            labels: Labels::parse(["role=web"]).unwrap(),
             interval: Interval::new(Duration::from_millis(100)).unwrap(),
             buffer: 128,
             replay_rate: OutboxSettings::REPLAY_RATE,
@@ -338,6 +342,10 @@ mod tests {
             };
             let measure = Measure::decode("me.measure", &sample.message.body, 0).unwrap();
             assert_eq!((measure.sequence, measure.dropped), (Some(sequence), told));
+            // With what hardly ever changes, which is due in the first sample only.
+            let role = (sequence == 0).then_some("web");
+            assert_eq!(measure.labels.get("role"), role);
+            assert_eq!(measure.system.is_some(), role.is_some());
             assert_eq!(sample.dropped, dropped);
         }
     }

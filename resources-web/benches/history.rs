@@ -129,6 +129,7 @@ impl Analysis {
                 resource("disk:/", 80.0),
                 resource("disk:/var", 20.0),
             ],
+            thresholds: Vec::new(),
         };
         let body = serde_json::to_vec(&measure).expect("JSON");
         let received = ReceivedMeasure::decode(&format!("{host}.measure"), &body, 0);

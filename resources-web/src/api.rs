@@ -21,6 +21,8 @@ use crate::history::{History, ReadError, Reader};
 use crate::live;
 use crate::server::AppState;
 
+pub(crate) use query::Query;
+
 /// What is true now may not be true when it is asked again.
 const NO_STORE: [(HeaderName, &str); 1] = [(CACHE_CONTROL, "no-store")];
 
@@ -36,6 +38,13 @@ fn routes() -> [(&'static str, MethodRouter<AppState>); 8] {
         ("/api/v1/export", get(export::export)),
         ("/api/v1/history", get(status::status)),
     ]
+}
+
+/// Serves what a service manager or a container asks for, wherever the rest is.
+pub(crate) fn health_router() -> Router<AppState> {
+    Router::new()
+        .route("/healthz", get(readiness::healthz))
+        .route("/readyz", get(readiness::readyz))
 }
 
 /// Serves every address.

@@ -13,8 +13,9 @@ use resources_core::service::{Failure, RejectionLog, now_ms, within};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
-use crate::fleet::{Applied, RECENT_MS};
+use crate::fleet::{Applied, RECENT_MS, Receipt};
 use crate::live::Live;
+use crate::pipeline::Arrivals;
 use replay::Replay;
 
 /// How far back to begin. Hosts with a longer interval come with the replay: a stream that is
@@ -50,13 +51,19 @@ const SUMMARY_EVERY: Duration = Duration::from_secs(60);
 ///
 /// # Errors
 /// When the bus is closed before that.
-pub(crate) async fn run(bus: Bus, live: Arc<Live>, stop: CancellationToken) -> Result<(), Failure> {
+pub(crate) async fn run(
+    bus: Bus,
+    live: Arc<Live>,
+    arrivals: Arc<Arrivals>,
+    stop: CancellationToken,
+) -> Result<(), Failure> {
     let mut analyses = bus.subscribe(Source::Analyses(Start::Ago(BEGIN_AGO)), PREFETCH);
     let mut replay = Replay::new(&bus);
     let mut link = bus.link();
     let mut down_since: Option<Instant> = None;
     let mut feed = Feed {
         live,
+        arrivals,
         begin_offset: None,
         catches_up_until_ms: 0,
         rejections: RejectionLog::default(),
@@ -140,6 +147,7 @@ fn was_away(down_since: Option<Instant>) -> bool {
 
 struct Feed {
     live: Arc<Live>,
+    arrivals: Arc<Arrivals>,
     /// Place in the stream of the first analysis that was read live.
     begin_offset: Option<u64>,
     /// Until when what comes may be from before the start.
@@ -160,13 +168,15 @@ impl Feed {
             self.catches_up_until_ms = now_ms + CATCH_UP_MS;
         }
         let analysis = Analysis::decode(&delivery.topic, &delivery.body)?;
+        self.arrivals.note(analysis.interval_ms);
         let received_ms = if now_ms < self.catches_up_until_ms {
             received_before(&analysis, now_ms)
         } else {
             now_ms
         };
         let age_ms = now_ms.saturating_sub(analysis.timestamp_ms);
-        let applied = self.live.apply(analysis, received_ms);
+        let receipt = Receipt { received_ms, read_ms: Some(now_ms) };
+        let applied = self.live.apply(analysis, delivery.body.clone(), receipt);
         self.note(applied, delivery);
         Ok(age_ms)
     }
@@ -175,8 +185,9 @@ impl Feed {
     fn take_again(&mut self, delivery: &Delivery) {
         // What does not follow the contract was set aside when it came, or stays in the stream.
         if let Ok(analysis) = Analysis::decode(&delivery.topic, &delivery.body) {
-            let received_ms = received_before(&analysis, now_ms());
-            let applied = self.live.apply_again(analysis, received_ms);
+            let receipt =
+                Receipt { received_ms: received_before(&analysis, now_ms()), read_ms: None };
+            let applied = self.live.apply_again(analysis, delivery.body.clone(), receipt);
             self.note(applied, delivery);
         }
     }

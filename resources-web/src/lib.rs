@@ -7,6 +7,8 @@
 
 mod api;
 mod assets;
+mod base_path;
+pub mod client;
 mod config;
 mod error;
 mod feed;
@@ -14,6 +16,8 @@ mod fleet;
 pub mod health;
 pub mod history;
 mod live;
+mod pipeline;
+pub mod protocol;
 mod security;
 mod server;
 
@@ -21,6 +25,7 @@ use resources_core::bus::Bus;
 use resources_core::service::Failure;
 use tokio_util::sync::CancellationToken;
 
+pub use base_path::BasePath;
 pub use config::{HistoryArgs, HistoryPlace, Settings, WebArgs};
 pub use security::{HostRule, OriginRule};
 pub use server::{AppState, Server, router};

@@ -3,10 +3,13 @@
 //! One task turns changes into batches and puts each, serialised once, into a bounded journal;
 //! every browser reads the journal at its own pace. One that falls behind the journal's end is
 //! not waited for: it is given a new snapshot, made at most once a second for all of them. So
-//! neither a slow browser nor a thousand that connect at once hold up the others.
+//! neither a slow browser nor a thousand that connect at once hold up the others. What a browser
+//! alone asks for, by what it looks at, its own session makes.
 
 mod journal;
+mod looking;
 mod message;
+mod resume;
 mod session;
 mod socket;
 
@@ -15,6 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::extract::ws::Utf8Bytes;
+use bytes::Bytes;
 use resources_core::bus::Link;
 use resources_core::contract::Analysis;
 use resources_core::service::now_ms;
@@ -22,12 +26,15 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
-use crate::fleet::{AllHosts, Applied, ChangedHosts, Fleet, HostsWithPoints, RecentSamples};
+use crate::fleet::{AllHosts, Applied, Fleet, Known, Receipt, RecentSamples};
 use crate::history::HistoryState;
+use crate::protocol::{HistoryStatus, Message, PROTOCOL, Pipeline, Resumed, Series, Snapshot};
 use journal::Journal;
 pub(crate) use journal::Next;
-pub(crate) use message::HistoryStatus;
-use message::ServerMessage;
+use message::{ServerMessage, text};
+pub(crate) use resume::Resume;
+#[cfg(test)]
+pub(crate) use socket::PARAMETERS;
 pub(crate) use socket::socket;
 
 /// A snapshot this old is not given to another browser. Half the least time between two for one
@@ -41,6 +48,8 @@ const FORGET_EVERY: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(crate) struct Live {
     state: Mutex<State>,
+    /// Names this run of the server to those who resume.
+    session: Box<str>,
     /// Rung when the fleet has changes to tell.
     changed: Notify,
     /// The end of the journal, for browsers that have read all of it.
@@ -54,16 +63,16 @@ struct State {
     fleet: Fleet,
     link: Link,
     history: HistoryStatus,
+    pipeline: Pipeline,
     journal: Journal,
-    snapshot: Option<Snapshot>,
+    snapshot: Option<(Begin, Instant)>,
 }
 
-/// All that is known, and where in the journal it goes on.
+/// The first message to a browser, and where in the journal it goes on.
 #[derive(Debug, Clone)]
-pub(crate) struct Snapshot {
+pub(crate) struct Begin {
     pub(crate) text: Utf8Bytes,
     pub(crate) cursor: u64,
-    made_at: Instant,
 }
 
 /// When changes are told, and hosts forgotten.
@@ -76,38 +85,44 @@ pub(crate) struct Pace {
 }
 
 impl Live {
-    /// Nothing known yet but the state of the link and of history.
-    pub(crate) fn new(max_hosts: usize, link: Link, history: HistoryStatus) -> Self {
+    /// Nothing known yet but the state of the link, of history and of the pipeline.
+    pub(crate) fn new(
+        max_hosts: usize,
+        link: Link,
+        history: HistoryStatus,
+        pipeline: Pipeline,
+    ) -> Self {
         let state = State {
             fleet: Fleet::new(max_hosts),
             link,
             history,
+            pipeline,
             journal: Journal::default(),
             snapshot: None,
         };
         Self {
             state: Mutex::new(state),
+            session: format!("{:016x}", fastrand::u64(..)).into(),
             changed: Notify::new(),
             end: watch::Sender::new(0),
             recent_whole_since_ms: AtomicU64::new(now_ms()),
         }
     }
 
-    /// Takes in one analysis, received at `received_ms`.
-    pub(crate) fn apply(&self, analysis: Analysis, received_ms: u64) -> Applied {
-        let applied = self.state().fleet.apply(analysis, received_ms);
+    /// Takes in one analysis and the body it was read from.
+    pub(crate) fn apply(&self, analysis: Analysis, body: Bytes, receipt: Receipt) -> Applied {
+        let applied = self.state().fleet.apply(analysis, body, receipt);
         self.ring_for(applied)
     }
 
-    /// Takes in one analysis that another process received at `received_ms`: it may be known,
-    /// and is not late.
-    pub(crate) fn apply_again(&self, analysis: Analysis, received_ms: u64) -> Applied {
-        let applied = self.state().fleet.apply_again(analysis, received_ms);
+    /// Takes in one analysis that another process received: it may be known, and is not late.
+    pub(crate) fn apply_again(&self, analysis: Analysis, body: Bytes, receipt: Receipt) -> Applied {
+        let applied = self.state().fleet.apply_again(analysis, body, receipt);
         self.ring_for(applied)
     }
 
     fn ring_for(&self, applied: Applied) -> Applied {
-        if matches!(applied, Applied::Newest | Applied::Late) {
+        if matches!(applied, Applied::Newest | Applied::Late { is_to_tell: true }) {
             self.changed.notify_one();
         }
         applied
@@ -119,10 +134,9 @@ impl Live {
         if !state.fleet.has_changes() {
             return;
         }
-        let hosts = ChangedHosts(&state.fleet);
-        let batch = ServerMessage::Changes { server_time_ms, hosts }.to_text();
-        state.fleet.clear_changes();
-        self.push(state, batch);
+        let number = state.journal.next_number();
+        let changes = state.fleet.take_changes(number, server_time_ms);
+        self.push(state, &Message::Changes(changes));
     }
 
     /// Tells every browser the state of the link, if it is another.
@@ -131,9 +145,9 @@ impl Live {
         if state.link == link {
             return;
         }
-        let message = ServerMessage::Link { server_time_ms, link: &link }.to_text();
-        state.link = link;
-        self.push(state, message);
+        state.link = link.clone();
+        let number = state.journal.next_number();
+        self.push(state, &Message::Link { number, server_time_ms, link });
     }
 
     /// Tells every browser how history does, if that is another.
@@ -142,59 +156,103 @@ impl Live {
         if state.history == history {
             return;
         }
-        let message = ServerMessage::History { server_time_ms, history: &history }.to_text();
-        state.history = history;
-        self.push(state, message);
+        state.history = history.clone();
+        let number = state.journal.next_number();
+        self.push(state, &Message::History { number, server_time_ms, history });
     }
 
-    fn push(&self, mut state: MutexGuard<'_, State>, message: Utf8Bytes) {
-        let end = state.journal.push(message);
-        if state.snapshot.as_ref().is_some_and(Snapshot::is_old) {
+    /// Tells every browser what the way from tracker to dashboard does, if that is another.
+    fn set_pipeline(&self, pipeline: Pipeline, server_time_ms: u64) {
+        let mut state = self.state();
+        if state.pipeline == pipeline {
+            return;
+        }
+        state.pipeline = pipeline;
+        let number = state.journal.next_number();
+        self.push(state, &Message::Pipeline { number, server_time_ms, pipeline });
+    }
+
+    fn push(&self, mut state: MutexGuard<'_, State>, message: &ServerMessage<'_>) {
+        // Under the lock: a snapshot made meanwhile would hold what the journal does not.
+        let end = state.journal.push(text(message));
+        if state.snapshot.as_ref().is_some_and(|(_, made_at)| is_old(*made_at)) {
             state.snapshot = None;
         }
         drop(state);
         self.end.send_replace(end);
     }
 
-    /// Drops hosts of which nothing came since `before_ms`, and has every browser start over.
+    /// Drops hosts of which nothing came since `before_ms`.
     fn forget_unseen_since(&self, before_ms: u64) {
         let mut state = self.state();
         let forgotten = state.fleet.forget_unseen_since(before_ms);
-        if forgotten == 0 {
-            return;
-        }
-        state.snapshot = None;
-        let end = state.journal.skip();
         let left = state.fleet.len();
         drop(state);
-        self.end.send_replace(end);
-        tracing::info!(forgotten, hosts = left, "forgot {forgotten} hosts that sent nothing");
+        if forgotten > 0 {
+            self.changed.notify_one();
+            tracing::info!(forgotten, hosts = left, "forgot {forgotten} hosts that sent nothing");
+        }
     }
 
-    /// All that is known now, or was a moment ago.
-    pub(crate) fn snapshot(&self) -> Snapshot {
+    /// All that was told until now, or a moment ago.
+    pub(crate) fn snapshot(&self) -> Begin {
         let mut state = self.state();
-        if let Some(recent) = &state.snapshot
-            && !recent.is_old()
+        if let Some((recent, made_at)) = &state.snapshot
+            && !is_old(*made_at)
             && !matches!(state.journal.next(recent.cursor), Next::Lost)
         {
             return recent.clone();
         }
-        let message = ServerMessage::Snapshot {
-            protocol: message::PROTOCOL,
-            server_version: env!("CARGO_PKG_VERSION"),
+        let server_time_ms = now_ms();
+        let (hosts, rows) = state.fleet.told(server_time_ms);
+        let snapshot = ServerMessage::Snapshot(Snapshot {
+            protocol: PROTOCOL,
+            session: self.session.clone(),
+            number: state.journal.end(),
+            server_version: env!("CARGO_PKG_VERSION").into(),
+            server_time_ms,
+            link: state.link.clone(),
+            history: state.history.clone(),
+            pipeline: state.pipeline,
+            hosts,
+            rows,
+        });
+        let begin = Begin { text: text(&snapshot), cursor: state.journal.end() };
+        state.snapshot = Some((begin.clone(), Instant::now()));
+        begin
+    }
+
+    /// How a browser goes on that was away; `None` when the journal does not reach back so far,
+    /// or is another server's.
+    pub(crate) fn resume(&self, from: &Resume) -> Option<Begin> {
+        let state = self.state();
+        let cursor = from.number;
+        if from.session != self.session
+            || cursor > state.journal.end()
+            || state.journal.next(cursor) == Next::Lost
+        {
+            return None;
+        }
+        let resumed = ServerMessage::Resumed(Resumed {
+            protocol: PROTOCOL,
+            session: self.session.clone(),
+            number: cursor,
             server_time_ms: now_ms(),
-            link: &state.link,
-            history: &state.history,
-            hosts: HostsWithPoints(&state.fleet),
-        };
-        let snapshot = Snapshot {
-            text: message.to_text(),
-            cursor: state.journal.end(),
-            made_at: Instant::now(),
-        };
-        state.snapshot = Some(snapshot.clone());
-        snapshot
+            link: state.link.clone(),
+            history: state.history.clone(),
+            pipeline: state.pipeline,
+        });
+        Some(Begin { text: text(&resumed), cursor })
+    }
+
+    /// The last points told of these hosts; nothing of one that is not known.
+    fn series(&self, indices: &[u32]) -> Vec<(u32, Series)> {
+        self.state().fleet.series(indices)
+    }
+
+    /// What there is to know of a host besides revision `seen`; `None` when it is not known.
+    fn known(&self, host: &str, seen: Option<u64>) -> Option<Option<Known>> {
+        self.state().fleet.known(host, seen)
     }
 
     /// The message at `cursor` in the journal.
@@ -251,6 +309,7 @@ impl Live {
         pace: Pace,
         mut link: watch::Receiver<Link>,
         mut history: watch::Receiver<HistoryState>,
+        mut pipeline: watch::Receiver<Pipeline>,
         stop: CancellationToken,
     ) {
         let forget_after_ms = u64::try_from(pace.forget_after.as_millis()).unwrap_or(u64::MAX);
@@ -262,6 +321,7 @@ impl Live {
         // It may have changed before anyone followed it.
         link.mark_changed();
         history.mark_changed();
+        pipeline.mark_changed();
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -288,6 +348,10 @@ impl Live {
                     let history = HistoryStatus::from(&*history.borrow_and_update());
                     self.set_history(history, now_ms());
                 }
+                Ok(()) = pipeline.changed() => {
+                    let pipeline = *pipeline.borrow_and_update();
+                    self.set_pipeline(pipeline, now_ms());
+                }
                 _ = forget.tick() => {
                     self.forget_unseen_since(now_ms().saturating_sub(forget_after_ms));
                 }
@@ -303,10 +367,8 @@ async fn sleep_until(due: Option<Instant>) {
     }
 }
 
-impl Snapshot {
-    fn is_old(&self) -> bool {
-        self.made_at.elapsed() > SNAPSHOT_MAX_AGE
-    }
+fn is_old(made_at: Instant) -> bool {
+    made_at.elapsed() > SNAPSHOT_MAX_AGE
 }
 
 #[cfg(test)]

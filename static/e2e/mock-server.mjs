@@ -203,11 +203,12 @@ class MockServer {
 
   /** Each batch carries the hosts whose turn it is, as trackers started at different times would. */
   #step() {
-    this.#turn = (this.#turn + 1) % BATCHES_PER_SECOND;
+    const turn = this.#turn;
+    this.#turn = (turn + 1) % BATCHES_PER_SECOND;
     if (this.#quiet) return;
     const nowMs = Date.now();
     const changed = [];
-    for (let i = this.#turn; i < this.#fleet.length; i += BATCHES_PER_SECOND) {
+    for (let i = turn; i < this.#fleet.length; i += BATCHES_PER_SECOND) {
       const host = this.#fleet[i];
       if (host.silent) continue;
       host.step(nowMs);

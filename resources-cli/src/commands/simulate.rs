@@ -1,6 +1,7 @@
 //! `resources simulate`: the load of many machines, through the path real trackers use.
 
 mod figures;
+pub(crate) mod fleet;
 mod progress;
 
 use std::num::NonZeroU32;
@@ -9,13 +10,12 @@ use std::time::Duration;
 
 use clap::Args;
 use resources_core::bus::{Bus, BusArgs, Message};
-use resources_core::contract::{HostName, Kind, Measure, RoutingKey, Topic, TraceParent};
-use resources_core::service::{Failure, now_ms, parse_duration};
+use resources_core::service::{Failure, parse_duration};
 use resources_tracker::{Outbox, OutboxSettings};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use self::figures::SimulatedHost;
+use self::fleet::{FleetPlan, SimulatedFleet, message};
 use self::progress::Progress;
 use super::{close, trouble};
 use crate::args::{QuietLogArgs, remote};
@@ -26,7 +26,8 @@ use crate::ledger::LedgerWriter;
 /// Each sends one measure of about 1 KB an interval, spread evenly over it, through the same
 /// path as a real tracker.
 ///
-/// Figures wander as real ones do; one host in 25 is busy. Progress goes to standard error.
+/// Figures wander as real ones do; one host in 25 is busy. Labels tell the role, the zone and the
+/// stage of each. Progress goes to standard error.
 /// Sampling follows the clock, whatever the broker does: while it is slow or away, measures are
 /// held and sent later, each with its own time. How many are due and not yet confirmed is shown
 /// as `behind`.
@@ -104,19 +105,21 @@ fn interval(text: &str) -> Result<Duration, String> {
 pub(crate) async fn run(args: SimulateArgs, stop: CancellationToken) -> Result<(), Failure> {
     let config = remote(&args.bus)?;
     let url = config.url.clone();
-    let hosts = simulated_hosts(&args)?;
+    let bus = Bus::open(config);
+    let plan = FleetPlan {
+        hosts: args.hosts,
+        interval: args.interval,
+        name_prefix: &args.name_prefix,
+        seed: args.seed,
+    };
+    let fleet = SimulatedFleet::new(&plan, bus.link())?;
     let ledger = args.ledger.as_deref().map(|path| {
         LedgerWriter::append(path).map_err(|error| {
             Failure::settings(format_args!("--ledger {}: {error}", path.display()))
         })
     });
-    let mut simulation = Simulation {
-        progress: Progress::new(hosts.len()),
-        hosts,
-        spacing: args.interval.as_secs_f64() / f64::from(args.hosts),
-        ledger: ledger.transpose()?,
-    };
-    let bus = Bus::open(config);
+    let mut simulation =
+        Simulation { progress: Progress::new(fleet.len()), fleet, ledger: ledger.transpose()? };
     let mut outbox = Outbox::open(&bus, outbox_settings(&args)).map_err(Failure::settings)?;
     let outcome = tokio::select! {
         outcome = simulation.publish(&args, &mut outbox, stop) => outcome,
@@ -125,7 +128,7 @@ pub(crate) async fn run(args: SimulateArgs, stop: CancellationToken) -> Result<(
         }
     };
     let counts = if outcome.is_ok() { outbox.finish().await } else { outbox.counts() };
-    simulation.progress.finish(counts);
+    simulation.progress.finish(simulation.fleet.sampled(), counts);
     let trouble = trouble(&bus);
     close(&bus).await;
     outcome?;
@@ -136,17 +139,6 @@ pub(crate) async fn run(args: SimulateArgs, stop: CancellationToken) -> Result<(
             "{count} measures were not confirmed; the broker at {url}: {reason}"
         ))),
     }
-}
-
-fn simulated_hosts(args: &SimulateArgs) -> Result<Vec<SimulatedHost>, Failure> {
-    let run = format!("{:016x}", fastrand::u64(..));
-    (1..=args.hosts)
-        .map(|number| {
-            let name = HostName::new(&format!("{}{number:04}", args.name_prefix))
-                .map_err(|error| Failure::settings(format_args!("--name-prefix: {error}")))?;
-            Ok(SimulatedHost::new(name, &run, args.interval, args.seed, number))
-        })
-        .collect()
 }
 
 /// As each tracker, so all together.
@@ -162,9 +154,7 @@ fn outbox_settings(args: &SimulateArgs) -> OutboxSettings {
 
 /// The machines that are not there, and what was written down of them.
 struct Simulation {
-    hosts: Vec<SimulatedHost>,
-    /// Time between two samples of any of them, in seconds.
-    spacing: f64,
+    fleet: SimulatedFleet,
     ledger: Option<LedgerWriter>,
     progress: Progress,
 }
@@ -188,18 +178,15 @@ impl Simulation {
         let mut stopped = std::pin::pin!(stop.cancelled());
         let mut tick = self.progress.ticks();
         loop {
-            // The n-th sample is due n spacings after the start, however late those before it.
-            let due =
-                start + Duration::from_secs_f64(self.spacing * self.progress.sampled() as f64);
             tokio::select! {
                 biased;
                 () = &mut stopped => break,
                 () = &mut end => break,
                 _ = tick.tick() => {
-                    let due = (start.elapsed().as_secs_f64() / self.spacing) as u64 + 1;
-                    self.progress.show(due, outbox.counts());
+                    let (sampled, due) = (self.fleet.sampled(), self.fleet.due_by_now());
+                    self.progress.show(sampled, due, outbox.counts());
                 }
-                () = tokio::time::sleep_until(due) => outbox.push(self.sample()?),
+                () = tokio::time::sleep_until(self.fleet.next_due()) => outbox.push(self.sample()?),
                 closed = outbox.drive() => return Err(Failure::failed(closed)),
             }
         }
@@ -213,7 +200,7 @@ impl Simulation {
         loop {
             tokio::select! {
                 drained = outbox.drained() => return drained.map_err(Failure::failed),
-                _ = tick.tick() => self.progress.show(0, outbox.counts()),
+                _ = tick.tick() => self.progress.show(self.fleet.sampled(), 0, outbox.counts()),
                 () = tokio::time::sleep_until(over) => return Ok(()),
             }
         }
@@ -221,21 +208,12 @@ impl Simulation {
 
     /// The next sample, of the host whose turn it is; in the ledger before it is anywhere else.
     fn sample(&mut self) -> Result<Message, Failure> {
-        let turn = self.progress.sampled() % self.hosts.len() as u64;
-        let host = usize::try_from(turn).ok().and_then(|turn| self.hosts.get_mut(turn));
-        let measure = host.ok_or_else(|| Failure::failed("no host"))?.sample(now_ms());
+        let measure = self.fleet.sample()?;
         if let Some(ledger) = &mut self.ledger {
             ledger.write(&measure).map_err(|error| {
                 Failure::failed(format_args!("the ledger cannot be written: {error}"))
             })?;
         }
-        self.progress.count_sampled();
         message(&measure)
     }
-}
-
-fn message(measure: &Measure) -> Result<Message, Failure> {
-    let topic = Topic::from(RoutingKey::new(measure.host.clone(), Kind::Measure));
-    Message::json(topic, measure, measure.timestamp_ms, TraceParent::begin())
-        .map_err(Failure::failed)
 }

@@ -1,18 +1,21 @@
-//! `resources up`: tracker, analyzer and web in one process, over one bus.
+//! `resources up`: tracker, analyzer and web in one process, over one bus, and with them
+//! machines that are not there when they are asked for.
 
 use std::io::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
 
 use clap::Args;
 use resources_analyzer::AnalyzerArgs;
-use resources_core::bus::Bus;
+use resources_core::bus::{BrokerUrl, Bus};
 use resources_core::service::{self, Failure, GRACE};
 use resources_tracker::TrackerArgs;
-use resources_web::Server;
+use resources_web::{BasePath, Server};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::close;
+use super::simulate::fleet::{self, FleetPlan, SimulatedFleet};
 use crate::args::{LocalBusArgs, LocalWebArgs, QuietLogArgs};
 
 /// Monitor this machine: tracker, analyzer and web page in one process.
@@ -22,6 +25,18 @@ use crate::args::{LocalBusArgs, LocalWebArgs, QuietLogArgs};
 /// page shows every machine there.
 #[derive(Debug, Args)]
 pub(crate) struct UpArgs {
+    /// Also show this many machines that are not there, 1–10000, to see what the page does with
+    /// a fleet: `sim-0001`, `sim-0002` …, each sampled once a second.
+    ///
+    /// Only inside this process; to load a broker there is `resources simulate`.
+    #[arg(
+        long,
+        value_name = "COUNT",
+        help_heading = "Simulation",
+        value_parser = clap::value_parser!(u32).range(1..=10_000)
+    )]
+    simulate_hosts: Option<u32>,
+
     #[command(flatten)]
     tracker: TrackerArgs,
 
@@ -42,6 +57,12 @@ pub(crate) struct UpArgs {
 pub(crate) async fn run(args: UpArgs, stop: CancellationToken) -> Result<(), Failure> {
     let LocalBusArgs(bus_args) = args.bus;
     let config = bus_args.config(crate::NAME).map_err(Failure::settings)?;
+    if args.simulate_hosts.is_some() && !matches!(config.url, BrokerUrl::Memory) {
+        return Err(Failure::settings(
+            "--simulate-hosts stays inside this process and does not go with --broker-url; to \
+             send simulated measures to a broker use `resources simulate`",
+        ));
+    }
     let analyzer = args.analyzer.settings()?;
     let web = args.web.0.settings()?;
     // Last, as it may warn: a mistake elsewhere is one line.
@@ -50,7 +71,7 @@ pub(crate) async fn run(args: UpArgs, stop: CancellationToken) -> Result<(), Fai
     let bus = Bus::open(config);
     // Before anything runs: a port that is taken is found out at once.
     let server = Server::bind(web, bus.clone()).await?;
-    let address = server.address();
+    let (address, base_path) = (server.address(), server.base_path().clone());
 
     // Stops all parts, also when one of them ended by itself.
     let stop_parts = stop.child_token();
@@ -61,7 +82,12 @@ pub(crate) async fn run(args: UpArgs, stop: CancellationToken) -> Result<(), Fai
         resources_analyzer::run(analyzer, bus.clone(), stop_parts.clone()),
     ));
     parts.spawn(named("tracker", resources_tracker::run(tracker, bus.clone(), stop_parts.clone())));
-    announce(address)?;
+    if let Some(hosts) = args.simulate_hosts {
+        let fleet = SimulatedFleet::new(&simulated(hosts), bus.link())?;
+        let simulation = fleet::run(fleet, bus.clone(), stop_parts.clone());
+        parts.spawn(named("simulation", simulation));
+    }
+    announce(address, &base_path)?;
 
     let early = tokio::select! {
         () = stop.cancelled() => Ok(()),
@@ -89,6 +115,11 @@ pub(crate) async fn run(args: UpArgs, stop: CancellationToken) -> Result<(), Fai
     early.and(late)
 }
 
+/// Machines as `resources simulate` has them when it is told no more than how many.
+const fn simulated(hosts: u32) -> FleetPlan<'static> {
+    FleetPlan { hosts, interval: Duration::from_secs(1), name_prefix: "sim-", seed: 1 }
+}
+
 async fn named<T>(
     name: &'static str,
     part: impl Future<Output = Result<T, Failure>>,
@@ -97,10 +128,10 @@ async fn named<T>(
 }
 
 /// Prints where the page is, for people and for programs that wait for it.
-fn announce(address: SocketAddr) -> Result<(), Failure> {
+fn announce(address: SocketAddr, base_path: &BasePath) -> Result<(), Failure> {
     let mut output = std::io::stdout().lock();
-    let said =
-        writeln!(output, "Open http://{}/", reachable(address)).and_then(|()| output.flush());
+    let said = writeln!(output, "Open http://{}{base_path}", reachable(address))
+        .and_then(|()| output.flush());
     match said {
         // Nobody reads it; the page is served all the same.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),

@@ -65,6 +65,18 @@ async fn up_shows_this_machine_live_and_stops_when_asked_to() {
 }
 
 #[tokio::test]
+async fn up_shows_machines_that_are_not_there_beside_this_one() {
+    let (running, address) = up(&["--host", "here", "--simulate-hosts", "40"]).await;
+    for name in ["here", "sim-0001", "sim-0040"] {
+        is_live(&address, name).await;
+    }
+    let body = get(&address, "/api/v1/hosts").await.expect("the hosts are told");
+    let answer: Value = serde_json::from_str(&body).expect("the API answers JSON");
+    assert_eq!(answer["hosts"].as_array().map(Vec::len), Some(41));
+    assert_eq!(running.terminate().await.0.code(), Some(0));
+}
+
+#[tokio::test]
 async fn up_ignores_a_broker_in_the_environment_and_takes_one_on_the_command_line() {
     let fixed = ["up", "--listen", "127.0.0.1:0", "--host", "alone"];
     let mut command = resources(&fixed);

@@ -21,6 +21,13 @@ async fn flags_and_values_that_cannot_be_used_are_named() {
     refused(&["up", "--cpu-medium", "80", "--cpu-high", "20"], &["--cpu-medium", "≤"]).await;
     refused(&["up", "--interval", "never"], &["--interval"]).await;
     refused(&["up", "--listen", "nowhere"], &["--listen"]).await;
+    refused(&["up", "--simulate-hosts", "0"], &["--simulate-hosts"]).await;
+    refused(&["up", "--simulate-hosts", "10001"], &["--simulate-hosts"]).await;
+    refused(
+        &["up", "--simulate-hosts", "5", "--broker", "amqp://127.0.0.1:1/"],
+        &["--simulate-hosts", "--broker-url", "resources simulate"],
+    )
+    .await;
     refused(&["send", "two words"], &["two words", "white space"]).await;
     refused(&["send", "a.*"], &["patterns"]).await;
     refused(&["send", "a", "--timeout", "soon"], &["--timeout", "soon"]).await;

@@ -1,12 +1,13 @@
 //! What is known of the way to the broker, for health checks and the page.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::service::now_ms;
 
 /// The state of a link and since when it holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct Link {
     /// What the link is doing.
     #[serde(flatten)]
@@ -16,7 +17,8 @@ pub struct Link {
 }
 
 /// What a link is doing, from best to worst.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 #[serde(tag = "state", rename_all = "lowercase")]
 pub enum LinkState {
     /// Connected, declared, running.

@@ -3,14 +3,18 @@
 use serde::{Deserialize, Serialize};
 
 use super::measure::{Figures, Identity};
-use super::validate::{self, percentage, text};
-use super::{Disk, HostName, Kind, Level, Network, Process, Rejection, System, Temperature, Usage};
+use super::validate::{self, percentage, text, thresholds};
+use super::{
+    Disk, HostName, Kind, Labels, Level, Network, Process, Rejection, System, Temperature,
+    Thresholds, Usage,
+};
 
 /// One measure with its levels, as an analyzer publishes it to `<host>.analysis`.
 ///
 /// Carries every figure of the measure on, so that whoever shows or judges a host needs to
 /// listen to `#.analysis` only.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(optional_fields))]
 pub struct Analysis {
     /// Level of the CPU.
     pub cpu_result: Level,
@@ -18,7 +22,12 @@ pub struct Analysis {
     pub level: Level,
     /// Each resource with its level: `cpu`, `memory`, `swap`, `disk:<mount point>`.
     #[serde(default)]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<_>", optional))]
     pub resources: Vec<ResourceLevel>,
+    /// The thresholds by which they have their levels; with `system` only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<_>", optional))]
+    pub thresholds: Vec<ResourceThresholds>,
     /// The host read.
     pub host: HostName,
     /// The tracker's run; see [`Measure::run`](super::Measure::run).
@@ -39,6 +48,7 @@ pub struct Analysis {
     pub cpu_percentage: f64,
     /// The same for each core, 0–100.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<_>", optional))]
     pub cores_percentage: Vec<f64>,
     /// Load average over 1, 5 and 15 minutes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -51,22 +61,30 @@ pub struct Analysis {
     pub swap: Option<Usage>,
     /// Mounted file systems.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<_>", optional))]
     pub disks: Vec<Disk>,
     /// Network interfaces.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<_>", optional))]
     pub networks: Vec<Network>,
     /// Temperature sensors.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<_>", optional))]
     pub temperatures: Vec<Temperature>,
     /// Time since the host started, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uptime_seconds: Option<u64>,
     /// The few processes that use most CPU.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<_>", optional))]
     pub processes: Vec<Process>,
     /// What hardly ever changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub system: Option<System>,
+    /// All labels of the host; with `system` only, see [`Measure::labels`](super::Measure::labels).
+    #[serde(default, skip_serializing_if = "Labels::is_empty")]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<_>", optional))]
+    pub labels: Labels,
 }
 
 /// What an analyzer adds to a measure.
@@ -78,10 +96,14 @@ pub struct Levels {
     pub level: Level,
     /// Each resource with its level: `cpu`, `memory`, `swap`, `disk:<mount point>`.
     pub resources: Vec<ResourceLevel>,
+    /// The thresholds by which they have their levels, for a measure with `system`; else none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub thresholds: Vec<ResourceThresholds>,
 }
 
 /// One resource and how heavily it is used.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct ResourceLevel {
     /// `cpu`, `memory`, `swap` or `disk:<mount point>`.
     pub name: Box<str>,
@@ -90,6 +112,29 @@ pub struct ResourceLevel {
     /// Its level by the thresholds that hold for this host.
     pub level: Level,
 }
+
+/// From which percentages one resource counts as MEDIUM and as HIGH.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct ResourceThresholds {
+    /// Name of the resource, as in [`ResourceLevel::name`].
+    pub resource: Box<str>,
+    /// Percentage from which it is MEDIUM; at most `high`.
+    pub medium: f64,
+    /// Percentage from which it is HIGH.
+    pub high: f64,
+}
+
+impl ResourceThresholds {
+    /// `thresholds` of the resource called `resource`.
+    #[must_use]
+    pub const fn new(resource: Box<str>, thresholds: Thresholds) -> Self {
+        Self { resource, medium: thresholds.medium(), high: thresholds.high() }
+    }
+}
+
+/// Longest name of a resource, in bytes: that of a disk.
+const MAX_NAME_BYTES: usize = 4200;
 
 impl Analysis {
     /// Reads and checks a message received on routing key `key`.
@@ -119,8 +164,17 @@ impl Analysis {
         .validate()?;
         percentage(self.cpu_percentage, || "cpu_percentage".into())?;
         for (i, resource) in self.resources.iter().enumerate() {
-            text(&resource.name, 4200, "at most 4200 bytes", || format!("resources[{i}].name"))?;
+            text(&resource.name, MAX_NAME_BYTES, "at most 4200 bytes", || {
+                format!("resources[{i}].name")
+            })?;
             percentage(resource.percentage, || format!("resources[{i}].percentage"))?;
+        }
+        for (i, ResourceThresholds { resource, medium, high }) in self.thresholds.iter().enumerate()
+        {
+            text(resource, MAX_NAME_BYTES, "at most 4200 bytes", || {
+                format!("thresholds[{i}].resource")
+            })?;
+            thresholds(*medium, *high, || format!("thresholds[{i}]"))?;
         }
         Figures {
             cores_percentage: &self.cores_percentage,

@@ -14,6 +14,7 @@ const MAX_BYTES: usize = 200;
 /// The only way to hold a host's name, so whoever has one may put it in a routing key, a page
 /// or a log line without checking again. Cloning is cheap.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(type = "string"))]
 pub struct HostName(Arc<str>);
 
 /// Why a text is not a host name.

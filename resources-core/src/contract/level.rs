@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// How heavily a resource is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Level {
     /// Below the medium threshold.

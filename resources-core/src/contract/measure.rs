@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use super::validate::{self, at_most, celsius, integer, not_negative, percentage, text};
-use super::{HostName, Kind, Levels, MAX_BODY_BYTES, Rejection};
+use super::{HostName, Kind, Labels, Levels, MAX_BODY_BYTES, Rejection};
 
 /// One reading of one host, as a tracker publishes it to `<host>.measure`.
 ///
@@ -62,10 +62,15 @@ pub struct Measure {
     /// What hardly ever changes; sent at each connect and once a minute.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub system: Option<System>,
+    /// All labels of the host, in each measure that has `system`; one that has it and no labels
+    /// tells that there are none.
+    #[serde(skip_serializing_if = "Labels::is_empty")]
+    pub labels: Labels,
 }
 
 /// How much of something countable in bytes is in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct Usage {
     /// All there is, in bytes.
     pub total_bytes: u64,
@@ -83,6 +88,7 @@ impl Usage {
 
 /// One mounted file system.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct Disk {
     /// Where it is mounted.
     pub mount_point: Box<str>,
@@ -112,6 +118,7 @@ fn percentage_of(used: u64, total: u64) -> f64 {
 
 /// Traffic of one network interface.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct Network {
     /// Name of the interface.
     pub interface: Box<str>,
@@ -123,6 +130,7 @@ pub struct Network {
 
 /// One temperature sensor.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct Temperature {
     /// What the sensor calls itself.
     pub label: Box<str>,
@@ -132,6 +140,7 @@ pub struct Temperature {
 
 /// One process.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct Process {
     /// Process id.
     pub pid: u64,
@@ -144,7 +153,8 @@ pub struct Process {
 }
 
 /// What hardly ever changes about a host.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(optional_fields))]
 pub struct System {
     /// Operating system and its version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -191,6 +201,8 @@ struct Body {
     #[serde(default)]
     processes: Vec<Process>,
     system: Option<System>,
+    #[serde(default)]
+    labels: Labels,
     // What an analysis adds; in a measure these are unknown fields like any other.
     #[serde(default, deserialize_with = "present")]
     cpu_result: bool,
@@ -198,6 +210,8 @@ struct Body {
     level: bool,
     #[serde(default, deserialize_with = "present")]
     resources: bool,
+    #[serde(default, deserialize_with = "present")]
+    thresholds: bool,
 }
 
 /// Reads past a value, whatever it is.
@@ -230,7 +244,7 @@ impl<'a> ReceivedMeasure<'a> {
             body,
             without_host: read.host.is_none(),
             without_timestamp: read.timestamp_ms.is_none(),
-            with_levels: read.cpu_result || read.level || read.resources,
+            with_levels: read.cpu_result || read.level || read.resources || read.thresholds,
             measure: Measure {
                 host,
                 run: read.run,
@@ -249,6 +263,7 @@ impl<'a> ReceivedMeasure<'a> {
                 uptime_seconds: read.uptime_seconds,
                 processes: read.processes,
                 system: read.system,
+                labels: read.labels,
             },
         };
         received.measure.validate()?;
@@ -309,7 +324,7 @@ const LEVELS_BYTES: usize = 512;
 /// The body less the fields that only an analyzer may fill.
 fn without_levels(body: &[u8]) -> Result<Vec<u8>, Rejection> {
     let mut fields: Map<String, Value> = validate::object(body)?;
-    for name in ["cpu_result", "level", "resources"] {
+    for name in ["cpu_result", "level", "resources", "thresholds"] {
         fields.remove(name);
     }
     serde_json::to_vec(&fields).map_err(|error| validate::malformed(&error))
@@ -337,6 +352,7 @@ impl Measure {
             uptime_seconds: None,
             processes: Vec::new(),
             system: None,
+            labels: Labels::default(),
         }
     }
 

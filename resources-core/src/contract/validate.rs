@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 
-use super::{HostName, Kind, MAX_BODY_BYTES, MAX_INTEGER, Rejection, RoutingKey};
+use super::{HostName, Kind, MAX_BODY_BYTES, MAX_INTEGER, Rejection, RoutingKey, Thresholds};
 
 /// Checks size and key of a received message and gives the host it is about.
 pub(super) fn host_of(key: &str, expected: Kind, body: &[u8]) -> Result<HostName, Rejection> {
@@ -73,6 +73,17 @@ pub(super) fn percentage(value: f64, field: impl FnOnce() -> String) -> Result<(
         Ok(())
     } else {
         refuse(field, value, "a percentage, 0–100")
+    }
+}
+
+pub(super) fn thresholds(
+    medium: f64,
+    high: f64,
+    field: impl FnOnce() -> String,
+) -> Result<(), Rejection> {
+    match Thresholds::new(medium, high) {
+        Ok(_) => Ok(()),
+        Err(_) => refuse(field, format!("medium {medium}, high {high}"), "0 ≤ medium ≤ high ≤ 100"),
     }
 }
 

@@ -1,6 +1,8 @@
 //! Sample messages.
 
-use crate::contract::{Disk, HostName, Measure, Network, Process, System, Temperature, Usage};
+use crate::contract::{
+    Disk, HostName, Labels, Measure, Network, Process, System, Temperature, Usage,
+};
 
 /// A measure of `host` with every figure set, of the size a real host sends.
 #[must_use]
@@ -49,5 +51,6 @@ pub fn full_measure(host: &str, sequence: u64) -> Measure {
             cores: Some(4),
             tracker_version: Some("0.1.0".into()),
         }),
+        labels: Labels::parse(["role=web", "zone=eu-1"]).expect("labels"),
     }
 }

@@ -1,10 +1,12 @@
 //! The bytes of the contract, frozen: golden files that every version must read and write, the
 //! exact reasons for which bad messages are refused, and properties over any input.
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 use resources_core::contract::{
-    Alert, Analysis, Disk, HostName, Level, Levels, MAX_BODY_BYTES, Measure, Network, Process,
-    ReceivedMeasure, Rejection, System, Temperature, Usage,
+    Alert, Analysis, Disk, HostName, Labels, Level, Levels, MAX_BODY_BYTES, Measure, Network,
+    Process, ReceivedMeasure, Rejection, System, Temperature, Usage,
 };
 use serde::Serialize;
 
@@ -127,7 +129,12 @@ fn a_body_cut_anywhere_is_refused() {
 /// Decodes a measure; whatever is taken makes an analysis that every reader takes.
 fn decode_and_pass_on(body: &[u8]) -> Result<(), Rejection> {
     let received = ReceivedMeasure::decode("web.measure", body, 7)?;
-    let levels = Levels { cpu_result: Level::Low, level: Level::High, resources: Vec::new() };
+    let levels = Levels {
+        cpu_result: Level::Low,
+        level: Level::High,
+        resources: Vec::new(),
+        thresholds: Vec::new(),
+    };
     let analysis = received.analysis(&levels)?;
     let passed_on = Analysis::decode("web.analysis", &analysis).expect("it can be read");
     assert_eq!(passed_on.cpu_percentage, received.measure().cpu_percentage);
@@ -191,7 +198,7 @@ fn any_json() -> impl Strategy<Value = serde_json::Value> {
         "web|LOW|HIGH|raised|level".prop_map(Into::into),
     ];
     let name = "host|cpu_percentage|memory|disks|total_bytes|timestamp_ms|level|resources|system|\
-                .{0,4}";
+                labels|thresholds|.{0,4}";
     leaf.prop_recursive(4, 64, 8, move |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..8).prop_map(Into::into),
@@ -258,12 +265,17 @@ fn any_measure() -> impl Strategy<Value = Measure> {
             tracker_version,
         });
     let room = (maybe(usage()), maybe(usage()), few(disk), few(network));
-    let rest = (few(temperature), maybe(integer()), few(process), maybe(system));
+    let labels = prop::collection::btree_map("[a-zA-Z0-9_./-]{1,63}", "[ -~äß🦀]{0,128}", 0..17)
+        .prop_map(|labels| {
+            let boxed = labels.into_iter().map(|(name, value)| (name.into(), value.into()));
+            Labels::try_from(boxed.collect::<BTreeMap<_, _>>()).expect("within the bounds")
+        });
+    let rest = (few(temperature), maybe(integer()), few(process), maybe(system), labels);
     (identity, cpu, room, rest).prop_map(|(identity, cpu, room, rest)| {
         let (host, run, sequence, timestamp_ms, (interval_ms, dropped)) = identity;
         let (cpu_percentage, cores_percentage, load_average) = cpu;
         let (memory, swap, disks, networks) = room;
-        let (temperatures, uptime_seconds, processes, system) = rest;
+        let (temperatures, uptime_seconds, processes, system, labels) = rest;
         Measure {
             host: HostName::new(&host).expect("the pattern makes host names"),
             run: run.map(Into::into),
@@ -282,6 +294,7 @@ fn any_measure() -> impl Strategy<Value = Measure> {
             uptime_seconds,
             processes,
             system,
+            labels,
         }
     })
 }

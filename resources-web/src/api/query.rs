@@ -14,14 +14,14 @@ const MAX_TIME_MS: u64 = 253_402_300_799_999;
 
 /// Parameters, each of them known and given once.
 #[derive(Debug)]
-pub(super) struct Query(Vec<(String, String)>);
+pub(crate) struct Query(Vec<(String, String)>);
 
 impl Query {
     /// Reads what was sent. `known` are the parameters of the address.
     ///
     /// # Errors
     /// Names the parameter that is not known, or was given twice.
-    pub(super) fn parse(sent: Option<&str>, known: &[&str]) -> Result<Self, ApiError> {
+    pub(crate) fn parse(sent: Option<&str>, known: &[&str]) -> Result<Self, ApiError> {
         let mut parameters: Vec<(String, String)> = Vec::new();
         for (name, value) in form_urlencoded::parse(sent.unwrap_or_default().as_bytes()) {
             if !known.contains(&&*name) {
@@ -39,7 +39,7 @@ impl Query {
     }
 
     /// The value of a parameter, when it was given.
-    pub(super) fn value(&self, name: &str) -> Option<&str> {
+    pub(crate) fn value(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(given, _)| given == name).map(|(_, value)| &**value)
     }
 

@@ -10,7 +10,7 @@ use super::query::Query;
 use super::{NO_STORE, read_error};
 use crate::error::ApiError;
 use crate::history::read::Overview;
-use crate::live::HistoryStatus;
+use crate::protocol::HistoryStatus;
 use crate::server::AppState;
 
 #[derive(Serialize)]

@@ -33,6 +33,7 @@ fn the_openapi_file_has_every_parameter_and_no_other() {
             .map(|parameter| parameter["name"].as_str().unwrap())
             .collect();
         let known = match path {
+            "/ws" => live::PARAMETERS,
             "/api/v1/hosts/{host}/history" => history::PARAMETERS,
             "/api/v1/export" => export::PARAMETERS,
             _ => &[],

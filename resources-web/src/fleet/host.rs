@@ -15,16 +15,16 @@ const CLOCK_PATIENCE_MS: u64 = 60_000;
 #[derive(Debug, Serialize)]
 pub(crate) struct Host {
     pub(super) host: HostName,
-    level: Level,
+    pub(super) level: Level,
     cpu_result: Level,
     cpu_percentage: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    memory: Option<Usage>,
+    pub(super) memory: Option<Usage>,
     #[serde(skip_serializing_if = "Option::is_none")]
     load_average: Option<[f64; 3]>,
-    resources: Vec<ResourceLevel>,
+    pub(super) resources: Vec<ResourceLevel>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    uptime_seconds: Option<u64>,
+    pub(super) uptime_seconds: Option<u64>,
     pub(super) timestamp_ms: u64,
     pub(super) received_ms: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -34,7 +34,7 @@ pub(crate) struct Host {
     #[serde(skip_serializing_if = "Option::is_none")]
     sequence: Option<u64>,
     #[serde(flatten, skip_serializing_if = "LateSamples::is_none")]
-    late: LateSamples,
+    pub(super) late: LateSamples,
 }
 
 impl Host {
@@ -63,10 +63,10 @@ impl Host {
         *self = Self { late: self.late, ..Self::new(analysis, received_ms) };
     }
 
-    /// Notes a sample older than this one; `true` when it is time to tell of it.
-    pub(super) fn note_late(&mut self, timestamp_ms: u64, received_ms: u64) -> bool {
+    /// Notes a sample older than this one.
+    pub(super) fn note_late(&mut self, timestamp_ms: u64, received_ms: u64) {
         let behind_ms = self.timestamp_ms.saturating_sub(timestamp_ms);
-        self.late.note(behind_ms, received_ms)
+        self.late.note(behind_ms, received_ms);
     }
 
     /// How `analysis` relates to this one: within one run the sequence decides, otherwise the

@@ -18,6 +18,8 @@ pub(super) struct LateSamples {
     #[serde(rename = "late_ms")]
     last_ms: u64,
     #[serde(skip)]
+    told_count: u64,
+    #[serde(skip)]
     told_ms: u64,
 }
 
@@ -27,18 +29,34 @@ impl LateSamples {
         self.count == 0
     }
 
+    /// How many there were; `None` when there was none.
+    pub(super) fn count(&self) -> Option<u64> {
+        (!self.is_none()).then_some(self.count)
+    }
+
+    /// When the last one came; `None` when there was none.
+    pub(super) fn last_ms(&self) -> Option<u64> {
+        (!self.is_none()).then_some(self.last_ms)
+    }
+
     /// Notes a sample that is older than the latest one by `behind_ms`, received at
-    /// `received_ms`; `true` when it is time to tell.
-    pub(super) fn note(&mut self, behind_ms: u64, received_ms: u64) -> bool {
-        if behind_ms < OVERTAKEN_MS {
-            return false;
+    /// `received_ms`.
+    pub(super) fn note(&mut self, behind_ms: u64, received_ms: u64) {
+        if behind_ms >= OVERTAKEN_MS {
+            self.count += 1;
+            // Samples that are read again count as received when they were made.
+            self.last_ms = self.last_ms.max(received_ms);
         }
-        self.count += 1;
-        // Samples that are read again count as received when they were made.
-        self.last_ms = self.last_ms.max(received_ms);
-        let is_due = self.count == 1 || received_ms >= self.told_ms.saturating_add(TELL_EVERY_MS);
+    }
+
+    /// Whether it is time to tell of those noted since they were told; the caller does.
+    pub(super) fn is_due(&mut self, now_ms: u64) -> bool {
+        let is_first = self.told_count == 0;
+        let is_due = self.count > self.told_count
+            && (is_first || now_ms >= self.told_ms.saturating_add(TELL_EVERY_MS));
         if is_due {
-            self.told_ms = received_ms;
+            self.told_count = self.count;
+            self.told_ms = now_ms;
         }
         is_due
     }
@@ -51,17 +69,25 @@ mod tests {
     #[test]
     fn a_backlog_is_counted_and_told_once_a_second() {
         let mut late = LateSamples::default();
-        let told: Vec<u64> =
-            (0..50).map(|i| 10_000 + i * 100).filter(|ms| late.note(60_000, *ms)).collect();
+        let mut told = Vec::new();
+        for at_ms in (0..50).map(|i| 10_000 + i * 100) {
+            late.note(60_000, at_ms);
+            if late.is_due(at_ms) {
+                told.push(at_ms);
+            }
+        }
         assert_eq!(told, [10_000, 11_000, 12_000, 13_000, 14_000]);
-        assert_eq!((late.count, late.last_ms), (50, 14_900));
+        assert_eq!((late.count(), late.last_ms()), (Some(50), Some(14_900)));
+        assert!(late.is_due(15_000), "the rest is told too");
+        assert!(!late.is_due(16_000), "and nothing twice");
     }
 
     #[test]
     fn a_sample_just_overtaken_is_not_late() {
         let mut late = LateSamples::default();
-        assert!(!late.note(1_999, 5));
-        assert_eq!(late, LateSamples::default());
+        late.note(1_999, 5);
+        assert!(!late.is_due(5));
+        assert_eq!((late.count(), late.last_ms()), (None, None));
     }
 
     #[test]

@@ -12,24 +12,25 @@ pub(crate) const POINTS_KEPT: usize = 120;
 #[derive(Debug, Default)]
 pub(super) struct Points(VecDeque<Point>);
 
-#[derive(Debug, Clone, Copy)]
-struct Point {
-    timestamp_ms: u64,
-    /// Half the digits of the figure itself are enough for a line.
-    cpu_percentage: f32,
+/// CPU in use at one instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Point {
+    pub(crate) timestamp_ms: u64,
+    /// Tenths of a percent.
+    pub(crate) cpu: u16,
     /// Whether no batch of changes has told it yet.
     is_untold: bool,
 }
 
 impl Point {
     fn new(timestamp_ms: u64, cpu_percentage: f64) -> Self {
-        #[expect(clippy::cast_possible_truncation, reason = "a chart shows no more digits")]
-        let cpu_percentage = cpu_percentage as f32;
-        Self { timestamp_ms, cpu_percentage, is_untold: true }
-    }
-
-    const fn pair(&self) -> (u64, f32) {
-        (self.timestamp_ms, self.cpu_percentage)
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a percentage is 0–100"
+        )]
+        let cpu = (cpu_percentage * 10.0).round().clamp(0.0, 1_000.0) as u16;
+        Self { timestamp_ms, cpu, is_untold: true }
     }
 }
 
@@ -62,22 +63,18 @@ impl Points {
         Place::Taken
     }
 
-    /// Marks every point as told.
-    pub(super) fn mark_told(&mut self) {
+    /// Gives each point that no batch has told yet to `tell`, oldest first, and takes them as told.
+    pub(super) fn tell(&mut self, mut tell: impl FnMut(Point)) {
         for point in &mut self.0 {
-            point.is_untold = false;
+            if std::mem::take(&mut point.is_untold) {
+                tell(*point);
+            }
         }
     }
 
-    /// Points no batch has told yet, oldest first.
-    pub(super) fn untold(&self) -> impl Iterator<Item = (u64, f32)> + '_ {
-        self.0.iter().filter(|point| point.is_untold).map(Point::pair)
-    }
-
-    /// The last points that were told, at most `most`, oldest first.
-    pub(super) fn told(&self, most: usize) -> impl Iterator<Item = (u64, f32)> + '_ {
-        let told = || self.0.iter().filter(|point| !point.is_untold);
-        told().skip(told().count().saturating_sub(most)).map(Point::pair)
+    /// The points that were told, oldest first.
+    pub(super) fn told(&self) -> impl Iterator<Item = Point> + '_ {
+        self.0.iter().filter(|point| !point.is_untold).copied()
     }
 
     #[cfg(test)]

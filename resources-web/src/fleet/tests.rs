@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 use resources_core::contract::Level;
@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 
 use super::points::POINTS_KEPT;
 use super::*;
+use crate::client::View;
+use crate::protocol::{Field, Message, Snapshot};
 
 fn analysis(host: &str, timestamp_ms: u64, cpu_percentage: f64) -> Analysis {
     let body = json!({
@@ -20,6 +22,26 @@ fn sample(run: &str, sequence: u64, timestamp_ms: u64) -> Analysis {
     Analysis { run: Some(run.into()), sequence: Some(sequence), ..analysis("a", timestamp_ms, cpu) }
 }
 
+/// A late sample that is told.
+const LATE: Applied = Applied::Late { is_to_tell: true };
+
+impl Fleet {
+    fn hear(&mut self, analysis: Analysis, received_ms: u64) -> Applied {
+        let body = serde_json::to_vec(&analysis).unwrap().into();
+        self.apply(analysis, body, Receipt::at(received_ms))
+    }
+
+    fn hear_again(&mut self, analysis: Analysis, received_ms: u64) -> Applied {
+        let body = serde_json::to_vec(&analysis).unwrap().into();
+        self.apply_again(analysis, body, Receipt { received_ms, read_ms: None })
+    }
+
+    /// Tells what changed; when is of no matter.
+    fn tell(&mut self) -> Value {
+        json_of(self.take_changes(1, 0))
+    }
+}
+
 fn json_of(view: impl serde::Serialize) -> Value {
     serde_json::to_value(view).unwrap()
 }
@@ -32,12 +54,12 @@ fn latest(fleet: &Fleet) -> (Value, Value) {
 #[test]
 fn within_a_run_the_sequence_decides_whatever_the_clock_says() {
     let mut fleet = Fleet::new(1);
-    assert_eq!(fleet.apply(sample("r", 1, 1_000), 0), Applied::Newest);
-    assert_eq!(fleet.apply(sample("r", 3, 900), 0), Applied::Newest);
-    assert_eq!(fleet.apply(sample("r", 2, 800), 0), Applied::Late);
+    assert_eq!(fleet.hear(sample("r", 1, 1_000), 0), Applied::Newest);
+    assert_eq!(fleet.hear(sample("r", 3, 900), 0), Applied::Newest);
+    assert_eq!(fleet.hear(sample("r", 2, 800), 0), LATE);
     assert_eq!(latest(&fleet), (900.into(), 3.into()));
     assert_eq!(
-        fleet.hosts["a"].points.timestamps(),
+        fleet.named("a").unwrap().point_times(),
         [800, 900],
         "1,000 was before the clock was set"
     );
@@ -46,57 +68,57 @@ fn within_a_run_the_sequence_decides_whatever_the_clock_says() {
 #[test]
 fn between_runs_the_timestamp_decides() {
     let mut fleet = Fleet::new(1);
-    assert_eq!(fleet.apply(sample("new", 0, 2_000), 0), Applied::Newest);
-    assert_eq!(fleet.apply(sample("old", 99, 1_000), 0), Applied::Late);
+    assert_eq!(fleet.hear(sample("new", 0, 2_000), 0), Applied::Newest);
+    assert_eq!(fleet.hear(sample("old", 99, 1_000), 0), LATE);
     assert_eq!(latest(&fleet), (2_000.into(), 0.into()));
 }
 
 #[test]
 fn a_clock_set_back_does_not_freeze_a_host_for_ever() {
     let mut fleet = Fleet::new(1);
-    fleet.apply(sample("old", 7, 9_000_000), 1_000);
-    assert_eq!(fleet.apply(sample("new", 0, 500), 60_000), Applied::Late);
-    assert_eq!(fleet.apply(sample("new", 1, 600), 61_001), Applied::Newest);
+    fleet.hear(sample("old", 7, 9_000_000), 1_000);
+    assert_eq!(fleet.hear(sample("new", 0, 500), 60_000), LATE);
+    assert_eq!(fleet.hear(sample("new", 1, 600), 61_001), Applied::Newest);
     assert_eq!(latest(&fleet), (600.into(), 1.into()));
-    assert_eq!(fleet.hosts["a"].points.timestamps(), [500, 600]);
+    assert_eq!(fleet.named("a").unwrap().point_times(), [500, 600]);
 }
 
 #[test]
 fn a_duplicate_changes_nothing() {
     let mut fleet = Fleet::new(1);
-    fleet.apply(sample("r", 1, 1_000), 0);
-    fleet.apply(sample("r", 2, 2_000), 0);
-    fleet.clear_changes();
-    assert_eq!(fleet.apply(sample("r", 2, 2_000), 5), Applied::Nothing);
-    assert_eq!(fleet.apply(sample("r", 1, 1_000), 5), Applied::Nothing);
+    fleet.hear(sample("r", 1, 1_000), 0);
+    fleet.hear(sample("r", 2, 2_000), 0);
+    fleet.tell();
+    assert_eq!(fleet.hear(sample("r", 2, 2_000), 5), Applied::Nothing);
+    assert_eq!(fleet.hear(sample("r", 1, 1_000), 5), Applied::Nothing);
     assert!(!fleet.has_changes());
 }
 
 #[test]
 fn a_tracker_that_numbers_nothing_is_ordered_by_time() {
     let mut fleet = Fleet::new(1);
-    assert_eq!(fleet.apply(analysis("a", 2_000, 20.0), 0), Applied::Newest);
-    assert_eq!(fleet.apply(analysis("a", 1_000, 10.0), 0), Applied::Late);
-    assert_eq!(fleet.apply(analysis("a", 2_000, 20.0), 0), Applied::Nothing);
+    assert_eq!(fleet.hear(analysis("a", 2_000, 20.0), 0), Applied::Newest);
+    assert_eq!(fleet.hear(analysis("a", 1_000, 10.0), 0), LATE);
+    assert_eq!(fleet.hear(analysis("a", 2_000, 20.0), 0), Applied::Nothing);
     assert_eq!(json_of(AllHosts(&fleet))[0]["cpu_percentage"], 20.0);
 }
 
 #[test]
 fn a_backlog_is_counted_and_leaves_the_latest_alone() {
     let mut fleet = Fleet::new(1);
-    fleet.apply(sample("r", 1_000, 1_000_000), 1_000_000);
-    fleet.clear_changes();
+    fleet.hear(sample("r", 1_000, 1_000_000), 1_000_000);
+    fleet.tell();
     let apply = |fleet: &mut Fleet, sequence: u64, received_ms| {
-        let applied = fleet.apply(sample("r", sequence, sequence * 1_000), received_ms);
+        let applied = fleet.hear(sample("r", sequence, sequence * 1_000), received_ms);
         (applied, fleet.has_changes())
     };
-    assert_eq!(apply(&mut fleet, 999, 1_000_001), (Applied::Late, true), "overtaken, no backlog");
+    assert_eq!(apply(&mut fleet, 999, 1_000_001), (LATE, true), "overtaken, no backlog");
     assert_eq!(json_of(AllHosts(&fleet))[0].get("late_samples"), None);
-    fleet.clear_changes();
+    fleet.tell();
 
     // As many as the small chart holds, and then some that are too old for anything.
     for sequence in (800..900).rev().chain(300..400) {
-        assert_eq!(apply(&mut fleet, sequence, 1_002_000).0, Applied::Late);
+        assert_eq!(apply(&mut fleet, sequence, 1_002_000).0, LATE);
     }
     let host = &json_of(AllHosts(&fleet))[0];
     assert_eq!((&host["late_samples"], &host["late_ms"]), (&json!(200), &json!(1_002_000)));
@@ -104,39 +126,41 @@ fn a_backlog_is_counted_and_leaves_the_latest_alone() {
     assert_eq!(apply(&mut fleet, 850, 1_002_001).0, Applied::Nothing, "a duplicate is not late");
     assert_eq!(apply(&mut fleet, 850, 1_002_001).0, Applied::Nothing);
 
-    fleet.apply(sample("r", 1_001, 1_001_000), 1_003_000);
+    fleet.hear(sample("r", 1_001, 1_001_000), 1_003_000);
     assert_eq!(json_of(AllHosts(&fleet))[0]["late_samples"], 200, "a newer sample keeps the count");
 }
 
 #[test]
 fn what_is_read_again_fills_in_behind_the_latest_and_is_not_late() {
     let mut fleet = Fleet::new(2);
-    fleet.apply(sample("r", 400, 400_000), 400_000);
-    fleet.clear_changes();
+    fleet.hear(sample("r", 400, 400_000), 400_000);
+    fleet.tell();
     for second in 100..=400 {
-        fleet.apply_again(sample("r", second, second * 1_000), second * 1_000);
+        fleet.hear_again(sample("r", second, second * 1_000), second * 1_000);
     }
     assert!(fleet.has_changes());
-    let host = &json_of(ChangedHosts(&fleet))[0];
-    assert_eq!((&host["sequence"], host.get("late_samples")), (&json!(400), None));
+    let told = fleet.tell();
+    assert_eq!((told.get("hosts"), told.get("rows")), (None, None), "it has the same newest");
+    assert_eq!(told["points"].as_array().unwrap().len(), 119);
+    assert_eq!(latest(&fleet).1, 400);
     assert_eq!(fleet.recent("a", 0, u64::MAX).unwrap().samples.len(), 301);
     let points: Vec<u64> = (281..=400).map(|second| second * 1_000).collect();
-    assert_eq!(fleet.hosts["a"].points.timestamps(), points);
-    assert_eq!(fleet.apply_again(analysis("b", 5, 1.0), 5), Applied::Newest, "one silent since");
+    assert_eq!(fleet.named("a").unwrap().point_times(), points);
+    assert_eq!(fleet.hear_again(analysis("b", 5, 1.0), 5), Applied::Newest, "one silent since");
 }
 
 #[test]
 fn a_backlog_too_old_for_the_chart_is_told_once_a_second() {
     let mut fleet = Fleet::new(1);
     for second in 0..600 {
-        fleet.apply(sample("r", 10_000 + second, 10_000_000 + second * 1_000), 0);
+        fleet.hear(sample("r", 10_000 + second, 10_000_000 + second * 1_000), 0);
     }
-    fleet.clear_changes();
+    fleet.tell();
     let mut told = 0;
     for sequence in 0..100 {
-        fleet.apply(sample("r", sequence, sequence * 1_000), 50_000 + sequence * 20);
+        fleet.hear(sample("r", sequence, sequence * 1_000), 50_000 + sequence * 20);
         told += u32::from(fleet.has_changes());
-        fleet.clear_changes();
+        fleet.tell();
     }
     assert_eq!(told, 2, "in two seconds");
     assert_eq!(json_of(AllHosts(&fleet))[0]["late_samples"], 100);
@@ -146,7 +170,7 @@ fn a_backlog_too_old_for_the_chart_is_told_once_a_second() {
 fn the_last_minutes_are_there_at_full_resolution() {
     let mut fleet = Fleet::new(1);
     for second in [0, 2, 1, 400] {
-        fleet.apply(sample("r", second, second * 1_000), 0);
+        fleet.hear(sample("r", second, second * 1_000), 0);
     }
     assert!(fleet.recent("nobody", 0, u64::MAX).is_none());
     let recent = fleet.recent("a", 0, u64::MAX).unwrap();
@@ -158,54 +182,121 @@ fn the_last_minutes_are_there_at_full_resolution() {
 #[test]
 fn hosts_are_bounded_in_number_and_known_ones_go_on() {
     let mut fleet = Fleet::new(1);
-    fleet.apply(analysis("a", 1, 0.0), 0);
-    assert_eq!(fleet.apply(analysis("b", 1, 0.0), 0), Applied::Refused);
-    assert_eq!(fleet.apply(analysis("a", 2, 0.0), 0), Applied::Newest);
+    fleet.hear(analysis("a", 1, 0.0), 0);
+    assert_eq!(fleet.hear(analysis("b", 1, 0.0), 0), Applied::Refused);
+    assert_eq!(fleet.hear(analysis("a", 2, 0.0), 0), Applied::Newest);
     assert_eq!(fleet.len(), 1);
 }
 
 #[test]
 fn hosts_unseen_for_long_are_forgotten_and_make_room() {
     let mut fleet = Fleet::new(2);
-    fleet.apply(analysis("a", 1, 0.0), 1_000);
-    fleet.apply(analysis("b", 1, 0.0), 2_000);
+    fleet.hear(analysis("a", 1, 0.0), 1_000);
+    fleet.hear(analysis("b", 1, 0.0), 2_000);
     assert_eq!(fleet.forget_unseen_since(1_000), 0);
     assert_eq!(fleet.forget_unseen_since(1_001), 1);
-    let changed = json_of(ChangedHosts(&fleet));
-    assert_eq!(changed.as_array().unwrap().len(), 1, "nothing is told of a host forgotten");
-    assert_eq!(fleet.apply(analysis("c", 1, 0.0), 3_000), Applied::Newest);
+    assert_eq!(fleet.hear(analysis("c", 1, 0.0), 3_000), Applied::Newest);
+    let changes = fleet.tell();
+    assert_eq!(changes.get("gone"), None, "nobody was told of the first");
+    let names: Vec<_> = changes["hosts"].as_array().unwrap().iter().collect();
+    assert_eq!(names, [&json!([1, {"host": "b"}]), &json!([0, {"host": "c"}])]);
 }
 
 #[test]
-fn every_point_is_told_once_by_changes_and_kept_for_snapshots() {
+fn an_index_is_given_to_another_host_once_its_end_was_told() {
+    let mut fleet = Fleet::new(3);
+    fleet.hear(analysis("a", 1, 0.0), 1_000);
+    fleet.hear(analysis("b", 1, 0.0), 2_000);
+    fleet.tell();
+    fleet.forget_unseen_since(2_000);
+    fleet.hear(analysis("a", 9, 0.0), 3_000);
+    assert!(fleet.has_changes());
+    let changes = fleet.tell();
+    assert_eq!((&changes["gone"], &changes["hosts"][0][0]), (&json!([0]), &json!(2)));
+    fleet.hear(analysis("c", 1, 0.0), 3_000);
+    assert_eq!(fleet.tell()["hosts"][0][0], 0);
+    fleet.forget_unseen_since(u64::MAX);
+    assert_eq!(fleet.tell(), json!({"number": 1, "server_time_ms": 0, "gone": [2, 1, 0]}));
+    assert!(!fleet.has_changes());
+}
+
+#[test]
+fn samples_that_no_row_tells_are_told_as_points() {
     let mut fleet = Fleet::new(1);
-    fleet.apply(analysis("a", 10, 1.5), 0);
-    fleet.apply(analysis("a", 30, 3.0), 0);
-    assert_eq!(json_of(HostsWithPoints(&fleet))[0]["points"], json!([]), "told by the next batch");
-    assert_eq!(json_of(ChangedHosts(&fleet))[0]["points"], json!([[10, 1.5], [30, 3.0]]));
-    fleet.clear_changes();
+    fleet.hear(analysis("a", 10, 1.5), 0);
+    fleet.hear(analysis("a", 30, 3.0), 0);
+    assert_eq!(fleet.series(&[0])[0].1, Series::default(), "told by the next batch");
+    let told = fleet.tell();
+    assert_eq!(told["points"], json!([[0, 10, 15]]));
+    assert_eq!(told["rows"], json!([[0, 2061, 30, 0, 30, 0]]));
 
-    fleet.apply(analysis("a", 20, 2.0), 0);
-    assert_eq!(json_of(ChangedHosts(&fleet))[0]["points"], json!([[20, 2.0]]));
-    assert_eq!(json_of(HostsWithPoints(&fleet))[0]["points"], json!([[10, 1.5], [30, 3.0]]));
-    fleet.clear_changes();
-    assert_eq!(json_of(ChangedHosts(&fleet)), json!([]));
-    let points = json!([[10, 1.5], [20, 2.0], [30, 3.0]]);
-    assert_eq!(json_of(HostsWithPoints(&fleet))[0]["points"], points);
+    fleet.hear(analysis("a", 20, 2.0), 0);
+    assert_eq!(fleet.series(&[7, 0]), [(0, Series(vec![10, 15, 20, 30]))]);
+    let told = fleet.tell();
+    assert_eq!((&told["points"], told.get("rows")), (&json!([[0, 20, 20]]), None));
+    assert_eq!(fleet.series(&[0]), [(0, Series(vec![10, 15, 10, 20, 10, 30]))]);
+    assert!(!fleet.has_changes());
 }
 
 #[test]
-fn a_large_fleet_shares_the_points_of_a_snapshot() {
-    let mut fleet = Fleet::new(10_000);
-    for host in 0..6_000 {
-        for timestamp_ms in 1..=12 {
-            fleet.apply(analysis(&format!("h{host}"), timestamp_ms, 0.0), 0);
-        }
+fn a_host_is_introduced_with_what_hardly_ever_changes() {
+    let mut fleet = Fleet::new(1);
+    let mut body = json!({
+        "host": "a", "timestamp_ms": 100_000, "interval_ms": 1_000, "cpu_percentage": 1.0,
+        "cpu_result": "LOW", "level": "HIGH", "uptime_seconds": 60, "dropped": 3,
+        "resources": [
+            {"name": "cpu", "percentage": 1, "level": "LOW"},
+            {"name": "disk:/", "percentage": 90, "level": "HIGH"},
+        ],
+        "memory": {"total_bytes": 8, "used_bytes": 4},
+        "system": {"os": "An OS"}, "labels": {"role": "web"},
+        "thresholds": [{"resource": "cpu", "medium": 25.0, "high": 75.0}],
+    });
+    let hear = |fleet: &mut Fleet, body: &Value| {
+        let bytes = serde_json::to_vec(body).unwrap();
+        let analysis = serde_json::from_slice(&bytes).unwrap();
+        fleet.apply(analysis, bytes.into(), Receipt { received_ms: 7, read_ms: Some(99_000) });
+    };
+    hear(&mut fleet, &body);
+    let mut info = json!({
+        "host": "a", "interval_ms": 1_000, "labels": {"role": "web"}, "memory_total_bytes": 8,
+        "booted_ms": 40_000, "causes": ["disk:/"], "dropped_samples": 3,
+    });
+    assert_eq!(fleet.tell()["hosts"], json!([[0, info]]));
+
+    // Nothing of it changes, and what comes once a minute is not in it.
+    for name in ["system", "labels", "thresholds", "dropped"] {
+        body.as_object_mut().unwrap().remove(name);
     }
-    fleet.clear_changes();
-    let hosts = json_of(HostsWithPoints(&fleet));
-    let points = hosts[0]["points"].as_array().unwrap();
-    assert_eq!((points.len(), &points[9][0]), (10, &12.into()), "the newest ten");
+    body["timestamp_ms"] = json!(104_000);
+    hear(&mut fleet, &body);
+    assert_eq!(fleet.tell().get("hosts"), None);
+    let known = fleet.known("a", None).unwrap().unwrap();
+    assert_eq!(json_of(known.labels), json!({"role": "web"}));
+    assert_eq!(known.system.unwrap().os.as_deref(), Some("An OS"));
+    assert_eq!(known.thresholds.unwrap()[0].high, 75.0);
+    assert_eq!((known.clock_offset_ms, known.dropped_samples), (Some(5_000), 3));
+    assert_eq!(serde_json::from_slice::<Value>(&known.body).unwrap(), body);
+    assert!(fleet.known("a", Some(known.revision)).unwrap().is_none(), "nothing newer");
+    assert!(fleet.known("b", None).is_none());
+
+    // It was started anew, the CPU is HIGH too, and its labels are no more.
+    body["timestamp_ms"] = json!(200_000);
+    body["cpu_result"] = json!("HIGH");
+    body["resources"][0]["level"] = json!("HIGH");
+    body["system"] = json!({});
+    hear(&mut fleet, &body);
+    info["booted_ms"] = json!(140_000);
+    info["causes"] = json!(["cpu", "disk:/"]);
+    info.as_object_mut().unwrap().remove("labels");
+    assert_eq!(fleet.tell()["hosts"], json!([[0, info]]));
+
+    // The CPU alone.
+    body["timestamp_ms"] = json!(201_000);
+    body["resources"][1]["level"] = json!("LOW");
+    hear(&mut fleet, &body);
+    info.as_object_mut().unwrap().remove("causes");
+    assert_eq!(fleet.tell()["hosts"], json!([[0, info]]));
 }
 
 #[test]
@@ -219,7 +310,7 @@ fn a_host_is_told_with_what_the_page_needs_and_no_more() {
         "processes": [{"pid": 1, "name": "x", "cpu_percentage": 1.0, "memory_bytes": 1}],
     });
     let mut fleet = Fleet::new(1);
-    fleet.apply(serde_json::from_value(body).unwrap(), 6);
+    fleet.hear(serde_json::from_value(body).unwrap(), 6);
     let expected = json!([{
         "host": "web-1", "run": "r", "sequence": 4, "timestamp_ms": 5, "received_ms": 6,
         "interval_ms": 1000, "cpu_result": "HIGH", "level": "HIGH", "cpu_percentage": 91.5,
@@ -238,9 +329,68 @@ fn figures_no_page_could_divide_by_are_left_out() {
         ..analysis("a", 1, 0.0)
     };
     let mut fleet = Fleet::new(1);
-    fleet.apply(zeroes, 0);
+    fleet.hear(zeroes, 0);
     let host = &json_of(AllHosts(&fleet))[0];
     assert_eq!((host.get("memory"), host.get("interval_ms")), (None, None));
+}
+
+/// A tenth of ten thousand hosts a batch, each at one sample a second, with figures that move
+/// as those of `resources simulate` do.
+#[test]
+fn an_update_of_a_host_takes_at_most_60_bytes() {
+    const HOSTS: usize = 10_000;
+    const ROUNDS: u64 = 4;
+    let mut rng = fastrand::Rng::with_seed(1);
+    let mut walks: Vec<[f64; 5]> = (0..HOSTS)
+        .map(|_| [rng.f64() * 35.0, 25.0 + rng.f64() * 45.0, 60.0, rng.f64() * 1e7, 0.5])
+        .collect();
+    let mut fleet = Fleet::new(HOSTS);
+    let (mut bytes, mut rows) = (0, 0);
+    for round in 0..ROUNDS {
+        for (number, walk) in walks.iter_mut().enumerate() {
+            let mut step = |stride: f64| stride * (2.0 * rng.f64() - 1.0);
+            walk[0] = (walk[0] + step(2.5)).clamp(0.0, 100.0);
+            walk[1] = (walk[1] + step(0.3)).clamp(10.0, 96.0);
+            walk[2] = (walk[2] + step(0.02)).clamp(1.0, 99.0);
+            walk[3] = (walk[3] + step(5e4)).clamp(0.0, 1.2e8);
+            walk[4] += (walk[0] / 12.5 - walk[4]) * 0.1;
+            let [cpu, memory, disk, network, load] = *walk;
+            // A timer is a millisecond early or late now and then.
+            let timestamp_ms = 1_800_000_000_000 + round * 1_000 + u64::from(rng.bool());
+            let body = json!({
+                "host": format!("sim-{number:05}"), "timestamp_ms": timestamp_ms,
+                "interval_ms": 1_000, "uptime_seconds": 100_000 + round,
+                "cpu_percentage": cpu, "cpu_result": "LOW", "level": "MEDIUM",
+                "resources": [
+                    {"name": "cpu", "percentage": cpu, "level": "LOW"},
+                    {"name": "memory", "percentage": memory, "level": "MEDIUM"},
+                    {"name": "swap", "percentage": 3.0, "level": "LOW"},
+                    {"name": "disk:/", "percentage": disk, "level": "MEDIUM"},
+                ],
+                "load_average": [load, load, load],
+                "networks": [{
+                    "interface": "eth0", "received_bytes_per_second": network,
+                    "transmitted_bytes_per_second": network * 0.4,
+                }],
+                "temperatures": [{"label": "core", "celsius": 35.0 + cpu * 0.45}],
+            });
+            let received_ms = timestamp_ms + 5;
+            fleet.hear(serde_json::from_value(body).unwrap(), received_ms);
+            if number % (HOSTS / 10) == HOSTS / 10 - 1 {
+                let changes = fleet.take_changes(1, received_ms + 50);
+                // First each is introduced, once.
+                if round > 0 {
+                    rows += changes.rows.len();
+                    let message = Message::<Analysis>::Changes(changes);
+                    bytes += serde_json::to_string(&message).unwrap().len();
+                }
+            }
+        }
+    }
+    assert_eq!(rows as u64, HOSTS as u64 * (ROUNDS - 1));
+    let mean = bytes / rows;
+    println!("{mean} bytes a row");
+    assert!((30..=60).contains(&mean), "{mean} bytes");
 }
 
 proptest! {
@@ -252,53 +402,185 @@ proptest! {
         let mut fleet = Fleet::new(1);
         let timestamp = |(run, sequence): (u64, u64)| 1_000 + run * 1_000 + sequence * 2;
         for pick in &picks {
-            fleet.apply(sample(&format!("run-{}", pick.0), pick.1, timestamp(*pick)), 0);
+            fleet.hear(sample(&format!("run-{}", pick.0), pick.1, timestamp(*pick)), 0);
         }
         let newest = *picks.iter().max().unwrap();
         prop_assert_eq!(latest(&fleet), (timestamp(newest).into(), newest.1.into()));
 
         let all: BTreeSet<u64> = picks.iter().map(|pick| timestamp(*pick)).collect();
         let last: Vec<u64> = all.iter().rev().take(POINTS_KEPT).rev().copied().collect();
-        prop_assert_eq!(fleet.hosts["a"].points.timestamps(), last);
+        prop_assert_eq!(fleet.named("a").unwrap().point_times(), last);
     }
 
-    /// What a browser has put together from a snapshot and the changes after it is what a new
-    /// snapshot would say, wherever the batches fall.
+    /// What a page has put together from a snapshot and the changes after it is what the fleet
+    /// knows, wherever the snapshot is made and the batches fall.
     #[test]
     fn a_snapshot_and_the_changes_after_it_are_the_whole(
+        steps in prop::collection::vec(step(), 1..60),
+        snapshot_at in 0_usize..60,
+    ) {
+        let mut fleet = Fleet::new(4);
+        let mut view: Option<View> = None;
+        let mut number = 0;
+        for (at, step) in steps.iter().chain([&Step::Tell]).enumerate() {
+            let now_ms = 1_000_000 + at as u64 * 1_100;
+            match step {
+                Step::Hear(body) => {
+                    let bytes = serde_json::to_vec(body).unwrap();
+                    let analysis = serde_json::from_slice(&bytes).unwrap();
+                    fleet.apply(analysis, bytes.into(), Receipt::at(now_ms));
+                }
+                Step::Forget(ago_ms) => {
+                    fleet.forget_unseen_since(now_ms - ago_ms);
+                }
+                Step::Tell => {
+                    number += 1;
+                    let changes = Message::<Analysis>::Changes(fleet.take_changes(number, now_ms));
+                    if let Some(view) = &mut view {
+                        view.read(&serde_json::to_string(&changes).unwrap()).unwrap();
+                        same(view, &fleet)?;
+                    }
+                }
+            }
+            if at == snapshot_at {
+                let mut new = View::default();
+                new.read(&snapshot(&fleet, number, now_ms)).unwrap();
+                view = Some(new);
+            }
+        }
+    }
+
+    /// Every sample of a page's charts is told once: by what it is sent when it looks at the
+    /// host, or by the changes after that.
+    #[test]
+    fn every_point_is_told_once(
         steps in prop::collection::vec((0_u64..300, any::<bool>()), 1..80),
-        snapshot_at in 0_usize..80,
+        looks_at in 0_usize..80,
     ) {
         let mut fleet = Fleet::new(1);
-        let mut shown: BTreeMap<u64, Value> = BTreeMap::new();
-        let mut has_snapshot = false;
-        for (step, (timestamp_ms, is_batch)) in steps.iter().enumerate() {
-            fleet.apply(analysis("a", 1_000 + timestamp_ms, 1.0), 0);
-            if step == snapshot_at {
-                has_snapshot = true;
-                add_points(&mut shown, &json_of(HostsWithPoints(&fleet)));
+        let mut shown: Option<Vec<u64>> = None;
+        let mut newest_ms = 0;
+        for (at, (timestamp_ms, is_batch)) in steps.iter().chain([&(0, true)]).enumerate() {
+            let timestamp_ms = 1_000 + timestamp_ms;
+            fleet.hear(analysis("a", timestamp_ms, 1.0), 0);
+            newest_ms = newest_ms.max(timestamp_ms);
+            if at == looks_at {
+                shown = Some(times(&fleet.series(&[0])[0].1));
             }
             if *is_batch {
-                let batch = json_of(ChangedHosts(&fleet));
-                fleet.clear_changes();
-                if has_snapshot {
-                    let added = add_points(&mut shown, &batch);
-                    prop_assert!(added, "a point came twice");
+                let changes = fleet.take_changes(1, 0);
+                if let Some(shown) = &mut shown {
+                    shown.extend(changes.points.iter().map(|point| point.1));
+                    shown.extend(changes.rows.iter().map(|_| newest_ms));
                 }
             }
         }
-        if has_snapshot {
-            add_points(&mut shown, &json_of(ChangedHosts(&fleet)));
-            let shown: Vec<u64> = shown.keys().copied().collect();
-            prop_assert_eq!(fleet.hosts["a"].points.timestamps(), shown);
+        if let Some(mut shown) = shown {
+            shown.sort_unstable();
+            prop_assert_eq!(fleet.named("a").unwrap().point_times(), shown);
         }
     }
 }
 
-/// Adds the points of the first host; `false` when one was there already.
-fn add_points(shown: &mut BTreeMap<u64, Value>, hosts: &Value) -> bool {
-    let points = hosts[0]["points"].as_array().cloned().unwrap_or_default();
-    points
-        .into_iter()
-        .all(|point| shown.insert(point[0].as_u64().unwrap(), point[1].clone()).is_none())
+fn times(series: &Series) -> Vec<u64> {
+    let gaps = series.0.chunks(2).map(|pair| pair[0]);
+    gaps.scan(0, |at, gap| {
+        *at += gap;
+        Some(*at)
+    })
+    .collect()
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Hear(Value),
+    /// Hosts that were silent for so long.
+    Forget(u64),
+    Tell,
+}
+
+/// Analyses of six hosts where four may be known, with any figure there or not.
+fn step() -> impl Strategy<Value = Step> {
+    let level = || prop::sample::select(vec!["LOW", "MEDIUM", "HIGH"]);
+    let figures = (
+        prop::option::of(0_u32..=100),
+        prop::option::of((1_u64..5, 0_u64..100)),
+        prop::option::of(prop::collection::vec(0.0..1e7_f64, 1..3)),
+        prop::option::of(-20_i32..90),
+        prop::option::of(0_u64..100),
+        prop::option::of(prop::collection::btree_map("[ab]", "[xy]", 0..2)),
+        prop::option::of(0_u64..3),
+        prop::option::of(500_u64..3_000),
+    );
+    let hear = ("[a-f]", 0_u64..60, 0_u32..=1_000, level(), level(), figures).prop_map(
+        |(host, second, cpu, cpu_level, level, figures)| {
+            let (disk, memory, networks, celsius, uptime, labels, dropped, interval_ms) = figures;
+            let mut body = json!({
+                "host": host, "timestamp_ms": 1_000_000 + second * 1_000,
+                "cpu_percentage": f64::from(cpu) / 10.0, "cpu_result": cpu_level, "level": level,
+                "resources": [],
+                "uptime_seconds": uptime, "dropped": dropped, "interval_ms": interval_ms,
+            });
+            if let Some(percentage) = disk {
+                body["resources"] =
+                    json!([{"name": "disk:/", "percentage": percentage, "level": level}]);
+            }
+            if let Some((total, used)) = memory {
+                body["memory"] = json!({"total_bytes": total * 100, "used_bytes": used});
+            }
+            if let Some(networks) = networks {
+                body["networks"] = networks
+                    .iter()
+                    .map(|bytes| {
+                        json!({
+                            "interface": "eth0", "received_bytes_per_second": bytes,
+                            "transmitted_bytes_per_second": bytes / 2.0,
+                        })
+                    })
+                    .collect();
+            }
+            if let Some(celsius) = celsius {
+                body["temperatures"] = json!([{"label": "core", "celsius": celsius}]);
+            }
+            if let Some(labels) = labels {
+                body["system"] = json!({});
+                body["labels"] = json!(labels);
+            }
+            Step::Hear(body)
+        },
+    );
+    prop_oneof![8 => hear, 1 => (0_u64..40_000).prop_map(Step::Forget), 3 => Just(Step::Tell)]
+}
+
+/// What a page is sent that connects now.
+fn snapshot(fleet: &Fleet, number: u64, server_time_ms: u64) -> String {
+    let (hosts, rows) = fleet.told(server_time_ms);
+    let message = Message::<Analysis>::Snapshot(Snapshot {
+        protocol: 2,
+        session: "s".into(),
+        number,
+        server_version: "0".into(),
+        server_time_ms,
+        link: serde_json::from_value(json!({"state": "up", "since_ms": 0})).unwrap(),
+        history: serde_json::from_value(json!({"state": "off"})).unwrap(),
+        pipeline: serde_json::from_value(json!({"state": "flowing", "since_ms": 0})).unwrap(),
+        hosts,
+        rows,
+    });
+    serde_json::to_string(&message).unwrap()
+}
+
+/// Whether a page that was told everything knows what the fleet does.
+fn same(view: &View, fleet: &Fleet) -> Result<(), TestCaseError> {
+    prop_assert_eq!(view.hosts().len(), fleet.len());
+    for (index, entry) in fleet.by_name() {
+        let host = &view.hosts()[&index];
+        prop_assert_eq!(&host.info, &entry.info());
+        let (mut shown, mut known) = (host.figures.unwrap(), entry.figures());
+        prop_assert!(shown.received_ms().abs_diff(known.received_ms()) <= 150);
+        shown.set(Field::Received, Some(0));
+        known.set(Field::Received, Some(0));
+        prop_assert_eq!(shown, known);
+    }
+    Ok(())
 }

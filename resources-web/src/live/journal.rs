@@ -8,15 +8,16 @@ use axum::extract::ws::Utf8Bytes;
 /// for; it matters when every change is a batch.
 const MAX_MESSAGES: usize = 1024;
 
-/// Most bytes kept, shared by all browsers: about 20 s of a thousand hosts.
+/// Most bytes kept, shared by all browsers: about 15 s of ten thousand hosts.
 const MAX_BYTES: usize = 8 << 20;
 
-/// Messages in order, bounded; the oldest go first. Numbers are given once and never reused.
-#[derive(Debug, Default)]
+/// Messages in order, bounded; the oldest go first.
+#[derive(Debug)]
 pub(super) struct Journal {
+    max_messages: usize,
     messages: VecDeque<Utf8Bytes>,
     bytes: usize,
-    /// Number of the next message.
+    /// How many there were.
     end: u64,
 }
 
@@ -27,11 +28,23 @@ pub(crate) enum Next {
     Message(Utf8Bytes),
     /// Nothing yet: it is still to come.
     NotYet,
-    /// It is gone: the reader was too slow, or is to start over.
+    /// It is gone: the reader was too slow.
     Lost,
 }
 
+impl Default for Journal {
+    fn default() -> Self {
+        Self { max_messages: MAX_MESSAGES, messages: VecDeque::new(), bytes: 0, end: 0 }
+    }
+}
+
 impl Journal {
+    /// Keeps at most so many messages from here on.
+    #[cfg(test)]
+    pub(super) const fn keep(&mut self, max_messages: usize) {
+        self.max_messages = max_messages;
+    }
+
     /// Adds a message and gives the journal's new end.
     pub(super) fn push(&mut self, message: Utf8Bytes) -> u64 {
         self.bytes += message.len();
@@ -39,27 +52,24 @@ impl Journal {
         self.end += 1;
         // The newest stays whatever its size, so that readers who keep up lose nothing.
         while self.messages.len() > 1
-            && (self.messages.len() > MAX_MESSAGES || self.bytes > MAX_BYTES)
+            && (self.messages.len() > self.max_messages || self.bytes > MAX_BYTES)
         {
             self.bytes -= self.messages.pop_front().map_or(0, |gone| gone.len());
         }
         self.end
     }
 
-    /// Drops every message, and one more that never was: every reader finds its next one lost.
-    pub(super) fn skip(&mut self) -> u64 {
-        self.messages.clear();
-        self.bytes = 0;
-        self.end += 1;
-        self.end
-    }
-
-    /// Number the next message will have.
+    /// How many messages there were; where the next one will be.
     pub(super) const fn end(&self) -> u64 {
         self.end
     }
 
-    /// Message number `cursor`.
+    /// Number the next message has to have: they count from 1.
+    pub(super) const fn next_number(&self) -> u64 {
+        self.end + 1
+    }
+
+    /// The message after the first `cursor`.
     pub(super) fn next(&self, cursor: u64) -> Next {
         if cursor >= self.end {
             return Next::NotYet;
@@ -110,19 +120,5 @@ mod tests {
         journal.push("x".repeat(MAX_BYTES * 2).into());
         assert_eq!(journal.next(1), Next::Lost);
         assert!(matches!(journal.next(2), Next::Message(_)));
-    }
-
-    #[test]
-    fn after_a_skip_every_reader_starts_over() {
-        let mut journal = Journal::default();
-        journal.push("a".into());
-        let kept_up = journal.end();
-        journal.skip();
-        assert_eq!(journal.next(0), Next::Lost);
-        assert_eq!(journal.next(kept_up), Next::Lost);
-        assert_eq!(journal.next(journal.end()), Next::NotYet);
-        let number = journal.end();
-        journal.push("b".into());
-        assert_eq!(journal.next(number), Next::Message("b".into()));
     }
 }

@@ -10,8 +10,10 @@ use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::message::ServerMessage;
-use super::{Live, Next};
+use super::looking::Looking;
+use super::message::{ServerMessage, text};
+use super::{Live, Next, Resume};
+use crate::protocol::Look;
 
 /// Quiet after which a heartbeat is sent.
 const HEARTBEAT_AFTER: Duration = Duration::from_secs(5);
@@ -28,11 +30,14 @@ const SEND_LIMIT: Duration = Duration::from_secs(10);
 /// Least time between two snapshots to one browser.
 const RESYNC_EVERY: Duration = Duration::from_secs(1);
 
+/// Longest reason a close may hold.
+const MAX_REASON_BYTES: usize = 123;
+
 /// How long the browser may take to answer the close.
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 
 /// Why a session ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum End {
     /// The server stops.
     Stopped,
@@ -40,8 +45,13 @@ pub(super) enum End {
     Closed,
     /// The connection broke.
     Broken,
-    /// What the browser sent could not be read: too large, none of the protocol, or cut off.
+    /// What the browser sent could not be read: too large, no WebSocket, or cut off.
     Unreadable,
+    /// What the browser said is not of the protocol.
+    Misspoken {
+        /// Why.
+        reason: String,
+    },
     /// The browser answers no ping.
     Silent,
     /// A message could not be sent in time.
@@ -50,29 +60,39 @@ pub(super) enum End {
 
 impl End {
     /// What to tell the browser, when it can still be told.
-    const fn farewell(self) -> Option<(CloseCode, &'static str)> {
-        match self {
-            Self::Stopped => Some((close_code::AWAY, "the server stops")),
-            Self::Unreadable => Some((close_code::POLICY, "only messages of up to 4 KiB are read")),
-            Self::Silent => Some((close_code::POLICY, "no answer to pings")),
-            Self::Closed | Self::Broken | Self::TooSlow => None,
-        }
+    fn farewell(&self) -> Option<(CloseCode, Utf8Bytes)> {
+        let (code, reason) = match self {
+            Self::Stopped => (close_code::AWAY, "the server stops"),
+            Self::Unreadable => (close_code::POLICY, "only messages of up to 16 KiB are read"),
+            Self::Misspoken { reason } => {
+                let end = reason.floor_char_boundary(MAX_REASON_BYTES);
+                (close_code::POLICY, &reason[..end])
+            }
+            Self::Silent => (close_code::POLICY, "no answer to pings"),
+            Self::Closed | Self::Broken | Self::TooSlow => return None,
+        };
+        Some((code, reason.into()))
     }
 }
 
-/// Tells one browser everything, until either side ends it.
-pub(super) async fn run<S, E>(mut socket: S, live: Arc<Live>, stop: CancellationToken) -> End
+/// Tells one browser everything, from where it wants to `resume` if that can be, until either
+/// side ends it.
+pub(super) async fn run<S, E>(
+    mut socket: S,
+    live: Arc<Live>,
+    resume: Option<Resume>,
+    stop: CancellationToken,
+) -> End
 where
     S: Stream<Item = Result<Message, E>> + Sink<Message, Error = E> + Unpin,
 {
-    let end = Session::new(&mut socket, live, stop).tell().await;
+    let end = Session::new(&mut socket, live, stop).tell(resume).await;
     // The rest may not arrive any more; nothing depends on it.
     let _in_time = timeout(CLOSE_LIMIT, async {
-        if let Some((code, reason)) = end.farewell() {
-            let reason = Utf8Bytes::from_static(reason);
-            if socket.send(Message::Close(Some(CloseFrame { code, reason }))).await.is_err() {
-                return;
-            }
+        if let Some((code, reason)) = end.farewell()
+            && socket.send(Message::Close(Some(CloseFrame { code, reason }))).await.is_err()
+        {
+            return;
         }
         if !matches!(end, End::Broken | End::TooSlow) {
             // Reading on sends the answer to a close, and waits for the one to ours.
@@ -87,8 +107,9 @@ struct Session<'a, S> {
     socket: &'a mut S,
     live: Arc<Live>,
     stop: CancellationToken,
-    /// Number of the message to send next.
+    /// How many messages of the journal the browser has.
     cursor: u64,
+    looking: Looking,
     end: watch::Receiver<u64>,
     told_at: Instant,
     synced_at: Instant,
@@ -107,6 +128,7 @@ where
             live,
             stop,
             cursor: 0,
+            looking: Looking::default(),
             end,
             told_at: now,
             synced_at: now,
@@ -114,19 +136,28 @@ where
         }
     }
 
-    async fn tell(mut self) -> End {
-        match self.converse().await {
+    async fn tell(mut self, resume: Option<Resume>) -> End {
+        match self.converse(resume).await {
             Ok(never) => match never {},
             Err(end) => end,
         }
     }
 
-    async fn converse(&mut self) -> Result<std::convert::Infallible, End> {
-        self.sync().await?;
+    async fn converse(&mut self, resume: Option<Resume>) -> Result<std::convert::Infallible, End> {
+        match resume.and_then(|from| self.live.resume(&from)) {
+            Some(begin) => {
+                self.cursor = begin.cursor;
+                self.text(begin.text).await?;
+            }
+            None => self.sync().await?,
+        }
         let mut ping = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let next = self.live.next(self.cursor);
+            if next == Next::NotYet {
+                self.answer().await?;
+            }
             // In no fixed order, so that neither a flood of messages nor one of changes keeps
             // the other waiting.
             tokio::select! {
@@ -135,7 +166,7 @@ where
                 _ = ping.tick() => self.ping().await?,
                 () = sleep_until(self.told_at + HEARTBEAT_AFTER) => {
                     let heartbeat = ServerMessage::Heartbeat { server_time_ms: now_ms() };
-                    self.text(heartbeat.to_text()).await?;
+                    self.text(text(&heartbeat)).await?;
                 }
                 () = due(&next, &mut self.end, self.synced_at + RESYNC_EVERY) => match next {
                     Next::Message(text) => {
@@ -153,8 +184,20 @@ where
     async fn sync(&mut self) -> Result<(), End> {
         let snapshot = self.live.snapshot();
         self.cursor = snapshot.cursor;
+        self.looking.start_over();
         self.text(snapshot.text).await?;
         self.synced_at = Instant::now();
+        Ok(())
+    }
+
+    /// Sends what the browser alone wants, once it has all that everybody is told: so nothing
+    /// comes before what it builds on.
+    async fn answer(&mut self) -> Result<(), End> {
+        if self.looking.is_due(self.cursor) {
+            for answer in self.looking.answers(&self.live, self.cursor, now_ms()) {
+                self.text(answer).await?;
+            }
+        }
         Ok(())
     }
 
@@ -163,11 +206,23 @@ where
             None => Err(End::Broken),
             Some(Err(_)) => Err(End::Unreadable),
             Some(Ok(Message::Close(_))) => Err(End::Closed),
-            Some(Ok(_)) => {
+            Some(Ok(message)) => {
                 self.unanswered_pings = 0;
-                Ok(())
+                match message {
+                    Message::Text(said) => self.look(&said),
+                    Message::Binary(_) => {
+                        Err(End::Misspoken { reason: "only text is read".to_owned() })
+                    }
+                    _ => Ok(()),
+                }
             }
         }
+    }
+
+    fn look(&mut self, said: &str) -> Result<(), End> {
+        let look = Look::read(said).map_err(|bad| End::Misspoken { reason: bad.to_string() })?;
+        self.looking.look(look);
+        Ok(())
     }
 
     async fn ping(&mut self) -> Result<(), End> {

@@ -7,13 +7,12 @@
  */
 
 import { parseDetail, type Detail } from './detail';
-import type { History } from './generated/History';
-import type { HistoryState } from './generated/HistoryState';
+import { PROTOCOL } from './generated/constants';
+import type { History as ToldHistory } from './generated/History';
+import type { Link as ToldLink } from './generated/Link';
+import type { Look as ToldLook } from './generated/Look';
 import type { Info } from './generated/Info';
 import type { Level } from './generated/Level';
-import type { Link } from './generated/Link';
-import type { LinkState } from './generated/LinkState';
-import type { Look } from './generated/Look';
 import type { Pipeline } from './generated/Pipeline';
 import type { PipelineState } from './generated/PipelineState';
 import {
@@ -30,13 +29,29 @@ import {
 } from './guard';
 import { parseLabels } from './labels';
 
-export type { Detail } from './detail';
-export type { Analysis } from './generated/Analysis';
-export type { History, HistoryState, Info, Level, Link, LinkState, Look, Pipeline, PipelineState };
-export { ContractError };
+export type { Analysis, Detail } from './detail';
+export type { Info, Level, Pipeline, PipelineState };
+export { ContractError, PROTOCOL };
 
-/** The version of the protocol this page speaks. */
-export const PROTOCOL = 2;
+export type LinkState = ToldLink['state'];
+export type HistoryState = ToldHistory['state'];
+
+/** State of the server's own link to the broker, with a reason where there is one. */
+export interface Link extends Reasoned<LinkState> {
+  readonly since_ms: number;
+}
+
+/** Whether the server keeps what it shows, and why not. */
+export type History = Reasoned<HistoryState>;
+
+/** The generated types know which states have a reason; whoever shows one need not. */
+interface Reasoned<State> {
+  readonly state: State;
+  readonly reason?: string;
+}
+
+/** What is on the screen of this page, as it is told to the server. */
+export type Look = { readonly type: 'look' } & ToldLook;
 
 /** Levels, the most urgent first: the order in which the page lists them. */
 export const LEVELS: readonly Level[] = ['HIGH', 'MEDIUM', 'LOW'];

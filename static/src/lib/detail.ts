@@ -1,10 +1,10 @@
 /** All there is to know of one host now, for the page of that host, and its guard. */
 
-import type { Analysis } from './generated/Analysis';
+import type { Analysis as ToldAnalysis } from './generated/Analysis';
 import type { Level } from './generated/Level';
-import type { Resource } from './generated/Resource';
+import type { ResourceLevel } from './generated/ResourceLevel';
+import type { ResourceThresholds } from './generated/ResourceThresholds';
 import type { System } from './generated/System';
-import type { Threshold } from './generated/Threshold';
 import {
   list,
   listOrNone,
@@ -19,12 +19,15 @@ import {
 } from './guard';
 import { parseLabels } from './labels';
 
+/** One analysis as it came over the bus; without resources where the analyzer named none. */
+export type Analysis = ToldAnalysis & { resources: ResourceLevel[] };
+
 export interface Detail {
   readonly received_ms: number;
   readonly analysis: Analysis;
   readonly system?: System;
   readonly labels?: Readonly<Record<string, string>>;
-  readonly thresholds?: readonly Threshold[];
+  readonly thresholds?: readonly ResourceThresholds[];
   /** Clock of the host minus clock of the server. */
   readonly clock_offset_ms: number;
   readonly late_samples: number;
@@ -79,7 +82,7 @@ function parseAnalysis(input: unknown): Analysis {
   };
 }
 
-function parseResource(input: unknown): Resource {
+function parseResource(input: unknown): ResourceLevel {
   const resource = record(input, 'resources');
   return {
     name: string(resource.name, 'resources.name'),
@@ -153,7 +156,7 @@ function parseSystem(input: unknown): System {
   });
 }
 
-function parseThresholds(input: unknown): Threshold[] {
+function parseThresholds(input: unknown): ResourceThresholds[] {
   return list(input, 'thresholds').map((one) => {
     const threshold = record(one, 'thresholds');
     return {

@@ -25,6 +25,8 @@ export const FIGURE = {
   seenIntervalMs: 16,
 } as const;
 
+export type FigureName = keyof typeof FIGURE;
+
 /** Figures of one host; how far apart two hosts are in a block. */
 export const FIGURES = 17;
 

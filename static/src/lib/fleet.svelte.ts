@@ -39,6 +39,7 @@ export class Fleet {
   /** Grows when hosts come, go or change what is known of them beside figures. */
   membership = $state(0);
   /** Details of the hosts looked at, by name. */
+  // eslint-disable-next-line svelte/prefer-svelte-reactivity -- replaced as a whole
   #details: ReadonlyMap<string, Detail | null> = $state.raw(new Map());
 
   /** The snapshot whose indices the store has. */
@@ -46,7 +47,10 @@ export class Fleet {
     return this.#generation;
   }
 
-  /** Runs `listener` with the hosts of every batch that was applied, until the answer is called. */
+  /**
+   * Runs `listener` with the hosts of every batch that was applied, those with new points too, until
+   * the answer is called.
+   */
   onChange(listener: (indices: Uint32Array) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -96,12 +100,15 @@ export class Fleet {
         this.#details = new Map([...this.#details, ...batch.details]);
       }
       if (this.#staged !== undefined) return;
-      this.#applyPoints(batch);
+      const drawn = this.#applyPoints(batch);
       if (membershipChanged || isSwapped) {
         this.membership += 1;
         this.total = this.#store.size;
       }
-      for (const listener of this.#listeners) listener(batch.indices);
+      const indices = new Uint32Array(batch.indices.length + drawn.size);
+      indices.set(batch.indices);
+      indices.set([...drawn], batch.indices.length);
+      for (const listener of this.#listeners) listener(indices);
     });
   }
 
@@ -137,19 +144,24 @@ export class Fleet {
     return true;
   }
 
-  #applyPoints(batch: Batch): void {
+  /** Answers with the hosts of which there are new points. */
+  #applyPoints(batch: Batch): Set<number> {
     const { timestampMs } = this.#store.columns;
     for (const index of batch.indices) {
       // Points of a future that the host's clock has been set back from.
       this.#series.get(index)?.dropAfter(timestampMs[index] ?? Infinity);
     }
     const { points } = batch;
+    // eslint-disable-next-line svelte/prefer-svelte-reactivity -- lives for this call only
+    const drawn = new Set<number>();
     for (let i = 0; i < points.length; i += POINT_NUMBERS) {
       const index = points[i] ?? -1;
       const timeMs = points[i + 1] ?? NaN;
       if (timeMs > (timestampMs[index] ?? Infinity)) continue;
       this.#series.get(index)?.insert(timeMs, points[i + 2] ?? NaN);
+      drawn.add(index);
     }
+    return drawn;
   }
 
   #count(serverNowMs: number): void {

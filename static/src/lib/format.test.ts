@@ -64,3 +64,30 @@ describe('age', () => {
     expect(plain(format.age(milliseconds))).toBe(text);
   });
 });
+
+describe('bytes and rates', () => {
+  it('are in the unit that suits them', () => {
+    expect([0, 1_023, 1_536, 16 * GIB].map((value) => plain(format.bytes(value)))).toEqual([
+      '0 B',
+      '1023 B',
+      '1.5 KiB',
+      '16.0 GiB',
+    ]);
+    expect([0, 999, 999.6, 12.44e6, 3e15].map((value) => plain(format.rate(value)))).toEqual([
+      '0 B/s',
+      '999 B/s',
+      '1.0 kB/s',
+      '12.4 MB/s',
+      '3000 TB/s',
+    ]);
+  });
+});
+
+it('durations are as short as they can be', () => {
+  expect([250, 1_000, 1_500, 120_000].map((value) => plain(format.duration(value)))).toEqual([
+    '250 ms',
+    '1 s',
+    '1.5 s',
+    '2 min',
+  ]);
+});

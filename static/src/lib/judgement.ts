@@ -20,6 +20,7 @@ export class Judgement {
   /** The earliest moment from which silence is a host's own, by the server's clock. */
   #fromMs = -Infinity;
   #wasOpen: boolean | undefined;
+  /** `undefined` until the first connection: only a page that comes back has to catch up. */
   #wasConnected: boolean | undefined;
   #pausedUntilMs = -Infinity;
 
@@ -31,7 +32,7 @@ export class Judgement {
     nowMs: number,
   ): number {
     if (!isConnected) {
-      this.#wasConnected = false;
+      if (this.#wasConnected === true) this.#wasConnected = false;
       return Infinity;
     }
     if (this.#wasConnected === false) this.#pausedUntilMs = nowMs + CATCH_UP_MS;

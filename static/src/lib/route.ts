@@ -41,7 +41,7 @@ const QUERY_NAMES = [
 
 /** Reads a hash; what is not an address of this page is the table. */
 export function parseHash(hash: string): Place {
-  const [path = '', search = ''] = split(hash.replace(/^#/, ''));
+  const [path, search] = split(hash.replace(/^#/, ''));
   const parameters = new URLSearchParams(search);
   const query: { -readonly [K in keyof Query]: string } = {};
   for (const name of QUERY_NAMES) {

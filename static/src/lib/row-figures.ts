@@ -30,11 +30,11 @@ export interface RowFigures {
   readonly labels: string;
 }
 
-/** Reads one host. `_tick` is what the reading follows; the columns themselves tell nobody. */
-export function readRow(store: Store, index: number, _tick: number): RowFigures {
+/** Reads one host as it is now. */
+export function readRow(store: Store, index: number): RowFigures {
   const { columns } = store;
   const info = store.info(index);
-  const at = (column: { readonly [index: number]: number }) => column[index] ?? NaN;
+  const at = (column: ArrayLike<number>) => column[index] ?? NaN;
   return {
     name: info?.host ?? '',
     info,
@@ -55,7 +55,7 @@ export function readRow(store: Store, index: number, _tick: number): RowFigures 
     receivedMs: at(columns.receivedMs),
     intervalMs: columns.intervalMs[index] ?? DEFAULT_INTERVAL_MS,
     labels: Object.entries(info?.labels ?? {})
-      .map(([name, value]) => `${name}=${value ?? ''}`)
+      .map(([name, value]) => `${name}=${value}`)
       .join(' '),
   };
 }

@@ -12,9 +12,9 @@ export const GAP_REM = 1;
 const CARD_REM = 1.7 + 1.2 + 0.6;
 
 /** A line of figures or the chart, with the distance to the one above. */
-const CARD_LINE_REM = 2.6 + 0.45;
+const CARD_LINE_REM = 2.9 + 0.4;
 
-const FIGURES_IN_A_LINE = 4;
+const FIGURES_IN_A_LINE = 3;
 
 /** Columns of the grid; the name and the chart take what is left. */
 export function templateOf(columns: readonly Column[]): string {

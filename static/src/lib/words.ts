@@ -85,6 +85,7 @@ export const FILTER = {
 } as const;
 
 export const COLUMN_MENU = {
+  name: 'Columns',
   label: 'Choose columns',
   usual: 'Usual columns',
   hidden: (names: readonly string[]) => `Not shown for want of room: ${names.join(', ')}.`,
@@ -164,6 +165,17 @@ export function brokerCondition(link: Link | undefined, pageIsOpen: boolean): Co
   }
 }
 
+/** `null` when analyses arrive, when there is nothing to analyse, and when nobody knows. */
+export function analyzerCondition(
+  pipeline: Pipeline | undefined,
+  pageIsOpen: boolean,
+): Condition | null {
+  if (!pageIsOpen) return null;
+  if (pipeline?.state === 'no_analyzer') return { mood: 'bad', words: 'not running' };
+  if (pipeline?.state === 'stalled') return { mood: 'bad', words: 'stalled' };
+  return null;
+}
+
 /** What is wrong and what comes next, in a sentence each. */
 export interface Notice {
   readonly mood: Mood;
@@ -173,6 +185,8 @@ export interface Notice {
   readonly why?: string;
   /** What comes next; may change every second, so it is not read aloud. */
   readonly next: string;
+  /** What to type to mend it. */
+  readonly command?: string;
   readonly offers: 'retry' | 'reload' | 'nothing';
 }
 
@@ -246,8 +260,14 @@ export function pipelineNotice(pipeline: Pipeline | undefined): Notice | null {
   const measures = `${format.count(waiting)} ${waiting === 1 ? 'measure' : 'measures'}`;
   switch (pipeline.state) {
     case 'flowing':
-    case 'idle':
       return null;
+    case 'idle':
+      return {
+        mood: 'waiting',
+        happened: 'No tracker is sending.',
+        next: 'Hosts show here as late, then silent, until one does.',
+        offers: 'nothing',
+      };
     case 'no_analyzer':
       return {
         mood: 'bad',
@@ -255,7 +275,8 @@ export function pipelineNotice(pipeline: Pipeline | undefined): Notice | null {
           waiting > 0
             ? `No analyzer is running, and ${measures} ${waiting === 1 ? 'waits' : 'wait'} for one.`
             : 'No analyzer is running.',
-        next: `Start one: ${START_ANALYZER}`,
+        next: 'Start one:',
+        command: START_ANALYZER,
         offers: 'nothing',
       };
     case 'stalled':
@@ -292,11 +313,6 @@ export function silentHosts(late: number, silent: number): string {
     ...(late > 0 ? [`${hosts(late)} ${late === 1 ? 'is' : 'are'} late`] : []),
   ];
   return parts.length === 0 ? '' : `${parts.join(', ')}.`;
-}
-
-/** What the figures are while nothing new can arrive. */
-export function lastKnown(sinceMs: number, nowMs: number): string {
-  return `Figures are the last known, ${format.age(nowMs - sinceMs)} old.`;
 }
 
 /** Why a part of the filter does nothing. */

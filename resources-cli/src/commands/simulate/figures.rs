@@ -1,22 +1,30 @@
 //! Plausible figures of a machine that is not there.
 
+mod machine;
+
 use std::f64::consts::TAU;
 use std::time::Duration;
 
 use fastrand::Rng;
-use resources_core::contract::{
-    Disk, HostName, Measure, Network, Process, System, Temperature, Usage,
-};
+use resources_core::contract::{Disk, HostName, Labels, Measure, Network, Temperature, Usage};
+
+use self::machine::Machine;
 
 const GIB: u64 = 1 << 30;
 
 /// One host in this many is busy.
 const HOT_EVERY: u32 = 25;
 
+/// One host in this many has no swap.
+const NO_SWAP_EVERY: u32 = 10;
+
+/// One host in this many, as a virtual machine, has no sensors.
+const NO_SENSORS_EVERY: u32 = 8;
+
 /// A day goes by this fast, so that its wave can be seen on a chart of minutes.
 const DAY_SECONDS: f64 = 600.0;
 
-/// Like a tracker, `system` is sent this often.
+/// Like a tracker, what hardly ever changes is sent this often.
 const SYSTEM_EVERY_MS: u64 = 60_000;
 
 /// From this CPU on, a tracker lists the processes that use most of it.
@@ -24,7 +32,6 @@ const BUSY: f64 = 75.0;
 
 const MOUNT_POINTS: [&str; 4] = ["/", "/home", "/var/lib/docker", "/srv/data"];
 const INTERFACES: [&str; 4] = ["eth0", "eth1", "docker0", "wg0"];
-const CORES: [u64; 4] = [4, 8, 8, 16];
 
 /// A machine that is not there. The same seed and number give the same figures.
 #[derive(Debug)]
@@ -35,16 +42,20 @@ pub(crate) struct SimulatedHost {
     interval_ms: u64,
     sequence: u64,
     booted_seconds_ago: u64,
-    last_system_ms: Option<u64>,
+    machine: Machine,
+    /// When what hardly ever changes was told last, in time since the start, and since when the
+    /// link was up then.
+    told: Option<(u64, Option<u64>)>,
     /// Middle of the CPU's daily wave, its height, and where in the day it begins.
     base: f64,
     swing: f64,
     phase: f64,
     cpu: Walk,
-    cores: u64,
     load: f64,
     memory_total: u64,
     memory: Walk,
+    swap: Option<Walk>,
+    has_sensors: bool,
     disks: Vec<(&'static str, u64, Walk)>,
     networks: Vec<(&'static str, Walk)>,
 }
@@ -65,20 +76,23 @@ impl SimulatedHost {
         let disks = rng.usize(2..=MOUNT_POINTS.len());
         let networks = rng.usize(2..=INTERFACES.len());
         Self {
+            machine: Machine::new(&mut rng),
             name,
             run: run.into(),
             interval_ms: u64::try_from(interval.as_millis()).unwrap_or(u64::MAX),
             sequence: 0,
             booted_seconds_ago: rng.u64(3_600..90 * 86_400),
-            last_system_ms: None,
+            told: None,
             base: if hot { range(&mut rng, 80.0, 92.0) } else { range(&mut rng, 8.0, 35.0) },
             swing: range(&mut rng, 2.0, 15.0),
             phase: rng.f64(),
             cpu: Walk::new(0.0, -12.0, 12.0, 2.5),
-            cores: CORES[rng.usize(0..CORES.len())],
             load: 0.0,
             memory_total: GIB << rng.u32(2..=7),
             memory: Walk::new(range(&mut rng, 25.0, 70.0), 10.0, 96.0, 0.3),
+            swap: (!number.is_multiple_of(NO_SWAP_EVERY))
+                .then(|| Walk::new(range(&mut rng, 0.0, 20.0), 0.0, 60.0, 0.1)),
+            has_sensors: !number.is_multiple_of(NO_SENSORS_EVERY),
             disks: MOUNT_POINTS[..disks]
                 .iter()
                 .map(|mount_point| {
@@ -96,8 +110,9 @@ impl SimulatedHost {
         }
     }
 
-    /// What a tracker on this machine would send at `timestamp_ms`.
-    pub(crate) fn sample(&mut self, timestamp_ms: u64) -> Measure {
+    /// What a tracker on this machine would send at `timestamp_ms` over a link that is up since
+    /// `up_since_ms`, if it is.
+    pub(crate) fn sample(&mut self, timestamp_ms: u64, up_since_ms: Option<u64>) -> Measure {
         let rng = &mut self.rng;
         let elapsed_ms = self.sequence.saturating_mul(self.interval_ms);
         #[expect(clippy::cast_precision_loss, reason = "a time of day")]
@@ -105,25 +120,30 @@ impl SimulatedHost {
         let wave = self.swing * (TAU * day).sin();
         let cpu = (self.base + wave + self.cpu.step(rng)).clamp(0.0, 100.0);
         #[expect(clippy::cast_precision_loss, reason = "at most 16")]
-        let cores = self.cores as f64;
+        let cores = self.machine.cores() as f64;
         self.load += (cpu / 100.0 * cores - self.load) * 0.1;
         let memory = share(self.memory_total, self.memory.step(rng));
         let swap_total = 2 * GIB;
-        let system_due =
-            self.last_system_ms.is_none_or(|last| elapsed_ms - last >= SYSTEM_EVERY_MS);
-        if system_due {
-            self.last_system_ms = Some(elapsed_ms);
+        let came_up = |up_before_ms| up_since_ms.is_some() && up_since_ms != up_before_ms;
+        let tells_system = self.told.is_none_or(|(last_ms, up_before_ms)| {
+            came_up(up_before_ms) || elapsed_ms - last_ms >= SYSTEM_EVERY_MS
+        });
+        if tells_system {
+            self.told = Some((elapsed_ms, up_since_ms));
         }
         let measure = Measure {
             run: Some(self.run.clone()),
             sequence: Some(self.sequence),
             interval_ms: Some(self.interval_ms),
-            cores_percentage: (0..self.cores)
+            cores_percentage: (0..self.machine.cores())
                 .map(|_| round((cpu + 30.0 * (rng.f64() - 0.5)).clamp(0.0, 100.0)))
                 .collect(),
             load_average: Some([self.load, self.load * 0.9, self.load * 0.8].map(round)),
             memory: Some(Usage { total_bytes: self.memory_total, used_bytes: memory }),
-            swap: Some(Usage { total_bytes: swap_total, used_bytes: share(swap_total, 3.0) }),
+            swap: self.swap.as_mut().map(|used| Usage {
+                total_bytes: swap_total,
+                used_bytes: share(swap_total, used.step(rng)),
+            }),
             disks: self
                 .disks
                 .iter_mut()
@@ -145,38 +165,27 @@ impl SimulatedHost {
                     }
                 })
                 .collect(),
-            temperatures: vec![Temperature {
-                label: "Package id 0".into(),
-                celsius: round(35.0 + cpu * 0.45),
-            }],
+            temperatures: if self.has_sensors {
+                let sensor = |label: &str, celsius| Temperature {
+                    label: label.into(),
+                    celsius: round(celsius),
+                };
+                vec![
+                    sensor("Package id 0", 35.0 + cpu * 0.45),
+                    sensor("nvme Composite", 30.0 + cpu * 0.15),
+                ]
+            } else {
+                Vec::new()
+            },
             uptime_seconds: Some(self.booted_seconds_ago + elapsed_ms / 1_000),
-            processes: if cpu >= BUSY { processes(cpu) } else { Vec::new() },
-            system: system_due.then(|| System {
-                os: Some("Simulated 1".into()),
-                kernel: Some("6.12.0-sim".into()),
-                cpu_model: Some("Simulated CPU".into()),
-                cores: Some(self.cores),
-                tracker_version: Some(env!("CARGO_PKG_VERSION").into()),
-            }),
+            processes: if cpu >= BUSY { self.machine.processes(cpu, rng) } else { Vec::new() },
+            system: tells_system.then(|| self.machine.system()),
+            labels: if tells_system { self.machine.labels().clone() } else { Labels::default() },
             ..Measure::new(self.name.clone(), timestamp_ms, round(cpu))
         };
         self.sequence += 1;
         measure
     }
-}
-
-/// The three that use most of a busy machine.
-fn processes(cpu: f64) -> Vec<Process> {
-    [("render-worker", 0.6, 4), ("postgres", 0.2, 2), ("node", 0.1, 1)]
-        .into_iter()
-        .zip(1_000..)
-        .map(|((name, part, gib), pid)| Process {
-            pid,
-            name: name.into(),
-            cpu_percentage: round(cpu * part),
-            memory_bytes: gib * GIB,
-        })
-        .collect()
 }
 
 /// A figure that wanders between two bounds.
@@ -223,7 +232,7 @@ mod tests {
 
     fn samples(seed: u64, number: u32, count: u64) -> Vec<Measure> {
         let mut host = host(seed, number);
-        (0..count).map(|i| host.sample(1_000 * i)).collect()
+        (0..count).map(|i| host.sample(1_000 * i, Some(0))).collect()
     }
 
     #[test]
@@ -232,7 +241,7 @@ mod tests {
             for measure in samples(1, number, 200) {
                 assert_eq!(measure.validate(), Ok(()));
                 let bytes = serde_json::to_vec(&measure).unwrap().len();
-                assert!((600..1_800).contains(&bytes), "{bytes} bytes");
+                assert!((600..2_200).contains(&bytes), "{bytes} bytes");
             }
         }
     }
@@ -263,5 +272,24 @@ mod tests {
             .filter_map(|measure| measure.sequence)
             .collect();
         assert_eq!(told, [0, 60, 120]);
+        let labelled = |measure: &Measure| measure.labels.get("role").is_some();
+        assert!(samples.iter().all(|measure| labelled(measure) == measure.system.is_some()));
+    }
+
+    #[test]
+    fn the_system_is_told_again_when_the_link_came_up() {
+        let mut host = host(1, 1);
+        let links = [None, Some(5), Some(5), None, Some(9), Some(9)];
+        let told = links.map(|up_since_ms| host.sample(0, up_since_ms).system.is_some());
+        assert_eq!(told, [true, true, false, false, true, false]);
+    }
+
+    #[test]
+    fn the_first_host_has_every_figure_a_page_can_show() {
+        let first = &samples(1, 1, 1)[0];
+        assert!(first.swap.is_some() && first.disks.len() > 1 && first.networks.len() > 1);
+        assert_eq!(first.temperatures.len(), 2);
+        assert!(first.system.is_some() && !first.labels.is_empty());
+        assert!(samples(1, HOT_EVERY, 600).iter().any(|measure| measure.processes.len() == 5));
     }
 }

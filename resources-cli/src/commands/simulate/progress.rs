@@ -12,7 +12,6 @@ pub(crate) struct Progress {
     hosts: usize,
     start: Instant,
     terminal: bool,
-    sampled: u64,
     /// When a line was shown last, and how many were confirmed by then.
     shown: (Instant, u64),
 }
@@ -21,7 +20,7 @@ impl Progress {
     pub(crate) fn new(hosts: usize) -> Self {
         let start = Instant::now();
         let terminal = std::io::stderr().is_terminal();
-        Self { hosts, start, terminal, sampled: 0, shown: (start, 0) }
+        Self { hosts, start, terminal, shown: (start, 0) }
     }
 
     /// When to show.
@@ -32,21 +31,12 @@ impl Progress {
         ticks
     }
 
-    pub(crate) const fn count_sampled(&mut self) {
-        self.sampled += 1;
-    }
-
-    pub(crate) const fn sampled(&self) -> u64 {
-        self.sampled
-    }
-
-    /// Shows the counts, when `due` measures should have been sampled by now.
-    pub(crate) fn show(&mut self, due: u64, counts: OutboxCounts) {
+    /// Shows the counts, when `sampled` measures were and `due` should have been sampled by now.
+    pub(crate) fn show(&mut self, sampled: u64, due: u64, counts: OutboxCounts) {
         let OutboxCounts { confirmed, dropped, .. } = counts;
         let now = Instant::now();
         let (before, confirmed_before) = std::mem::replace(&mut self.shown, (now, confirmed));
         let rate = rate(confirmed - confirmed_before, now - before);
-        let sampled = self.sampled;
         let behind = due.max(sampled).saturating_sub(confirmed + dropped);
         let dropped = if dropped > 0 { format!("  dropped {dropped}") } else { String::new() };
         let line = format!(
@@ -58,8 +48,8 @@ impl Progress {
     }
 
     /// Sums up.
-    pub(crate) fn finish(&self, counts: OutboxCounts) {
-        let Self { hosts, sampled, .. } = *self;
+    pub(crate) fn finish(&self, sampled: u64, counts: OutboxCounts) {
+        let hosts = self.hosts;
         let confirmed = counts.confirmed;
         let elapsed = self.start.elapsed();
         let rate = rate(confirmed, elapsed);

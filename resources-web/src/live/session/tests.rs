@@ -12,7 +12,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::PollSender;
 
 use super::*;
-use crate::live::HistoryStatus;
+use crate::fleet::Receipt;
+use crate::protocol::{HistoryStatus, Pipeline, PipelineState};
 
 /// The server's end: takes messages as fast as the browser reads, one ahead.
 struct Socket {
@@ -61,12 +62,13 @@ impl Sink<Message> for Socket {
 
 fn connect() -> Browser {
     let link = Link { state: LinkState::Up, since_ms: 1 };
-    let live = Arc::new(Live::new(10, link, HistoryStatus::Off));
+    let pipeline = Pipeline { state: PipelineState::Flowing, since_ms: 1, waiting_measures: None };
+    let live = Arc::new(Live::new(10, link, HistoryStatus::Off, pipeline));
     let (to_browser, from_server) = mpsc::channel(1);
     let (to_server, from_browser) = mpsc::channel(1);
     let socket = Socket { to_browser: PollSender::new(to_browser), from_browser };
     let stop = CancellationToken::new();
-    let session = tokio::spawn(run(socket, Arc::clone(&live), stop.clone()));
+    let session = tokio::spawn(run(socket, Arc::clone(&live), None, stop.clone()));
     Browser { from_server, to_server, session, live, stop }
 }
 
@@ -82,13 +84,21 @@ impl Browser {
         }
     }
 
+    async fn look(&self, rows: &[u32], detail: &[&str]) {
+        let look = json!({"type": "look", "rows": rows, "detail": detail});
+        self.to_server.send(Message::text(look.to_string())).await.unwrap();
+        // There is room for another one once it was read.
+        drop(self.to_server.reserve().await.unwrap());
+    }
+
     fn change(&self, timestamp_ms: u64) {
         let body = json!({
             "host": "a", "timestamp_ms": timestamp_ms, "cpu_percentage": 1.0,
             "cpu_result": "LOW", "level": "LOW",
         });
         let analysis: Analysis = serde_json::from_value(body).unwrap();
-        self.live.apply(analysis, timestamp_ms);
+        let body = serde_json::to_vec(&analysis).unwrap().into();
+        self.live.apply(analysis, body, Receipt::at(timestamp_ms));
         self.live.push_changes(timestamp_ms);
     }
 }
@@ -163,14 +173,93 @@ async fn a_browser_that_fell_behind_gets_a_snapshot_at_most_once_a_second() {
     }
     let snapshot = browser.next().await;
     assert_eq!(snapshot["type"], "snapshot");
-    assert_eq!(snapshot["hosts"][0]["timestamp_ms"], 2_999);
+    assert_eq!(snapshot["rows"][0][2], 2_999);
     assert_eq!(synced.elapsed().as_millis() / 10, 100, "not before a second was over");
     browser.change(3_000);
     let changes = browser.next().await;
+    assert_eq!((&changes["type"], &changes["rows"]), (&json!("changes"), &json!([[0, 1, 1]])));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_looked_at_is_sent_at_once_and_details_again_with_each_newer_analysis() {
+    let mut browser = connect();
+    assert_eq!(browser.next().await["type"], "snapshot");
+    browser.change(1);
+    browser.change(2);
+    assert_eq!(browser.next().await["type"], "changes");
+    assert_eq!(browser.next().await["type"], "changes");
+    browser.look(&[0, 9], &["a", "b"]).await;
+    let points = browser.next().await;
     assert_eq!(
-        (&changes["type"], &changes["hosts"][0]["timestamp_ms"]),
-        (&json!("changes"), &json!(3_000))
+        (&points["type"], &points["hosts"]),
+        (&json!("points"), &json!([[0, [1, 10, 1, 10]]]))
     );
+    let detail = browser.next().await;
+    assert_eq!((&detail["type"], &detail["host"]), (&json!("detail"), &json!("a")));
+    assert_eq!(detail["analysis"]["timestamp_ms"], 2);
+    assert_eq!((&detail["received_ms"], &detail["late_samples"]), (&json!(2), &json!(0)));
+    let unknown = browser.next().await;
+    let time = &unknown["server_time_ms"];
+    let nothing = json!({"type": "detail", "server_time_ms": time, "host": "b", "analysis": null});
+    assert_eq!(unknown, nothing);
+
+    // The row is looked at already, and of the other host there is still nothing to say.
+    browser.look(&[0], &["a", "b"]).await;
+    browser.change(3);
+    assert_eq!(browser.next().await["type"], "changes");
+    let detail = browser.next().await;
+    assert_eq!((&detail["host"], &detail["analysis"]["timestamp_ms"]), (&json!("a"), &json!(3)));
+    browser.live.forget_unseen_since(u64::MAX);
+    browser.live.push_changes(4);
+    assert_eq!(browser.next().await["gone"], json!([0]));
+    let detail = browser.next().await;
+    assert_eq!((&detail["host"], &detail["analysis"]), (&json!("a"), &json!(null)));
+
+    browser.look(&[], &[]).await;
+    browser.change(5);
+    assert_eq!(browser.next().await["type"], "changes");
+    assert_eq!(browser.next().await["type"], "heartbeat", "nothing is looked at");
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_snapshot_what_is_looked_at_is_sent_anew() {
+    let mut browser = connect();
+    assert_eq!(browser.next().await["type"], "snapshot");
+    browser.change(1);
+    assert_eq!(browser.next().await["type"], "changes");
+    browser.look(&[0], &["a"]).await;
+    assert_eq!(browser.next().await["type"], "points");
+    assert_eq!(browser.next().await["type"], "detail");
+    for timestamp_ms in 2..3_000 {
+        browser.change(timestamp_ms);
+    }
+    assert_eq!(browser.next().await["type"], "snapshot");
+    let points = browser.next().await;
+    assert_eq!(points["type"], "points");
+    assert_eq!(points["hosts"][0][1].as_array().unwrap().len(), 240);
+    assert_eq!(browser.next().await["analysis"]["timestamp_ms"], 2_999);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_look_ends_the_connection_with_its_reason() {
+    for said in [
+        Message::text("hello"),
+        Message::text(
+            r#"{"type":"look","rows":[],"detail":["1","2","3","4","5","6","7","8","9"]}"#,
+        ),
+        Message::Binary(Vec::new().into()),
+    ] {
+        let mut browser = connect();
+        assert_eq!(browser.next().await["type"], "snapshot");
+        browser.to_server.send(said.clone()).await.unwrap();
+        let close = browser.from_server.recv().await.unwrap();
+        let Message::Close(Some(CloseFrame { code: close_code::POLICY, reason })) = close else {
+            panic!("{said:?} was answered {close:?}");
+        };
+        assert!(!reason.is_empty() && reason.len() <= MAX_REASON_BYTES, "{reason}");
+        drop(browser.to_server);
+        assert!(matches!(browser.session.await.unwrap(), End::Misspoken { .. }), "{said:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

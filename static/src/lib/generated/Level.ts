@@ -1,1 +1,5 @@
-export type Level = 'LOW' | 'MEDIUM' | 'HIGH';
+// Written by `UPDATE_TYPES=1 cargo test -p resources-web types`; do not edit.
+/**
+ * How heavily a resource is used.
+ */
+export type Level = "LOW" | "MEDIUM" | "HIGH";

@@ -1,4 +1,19 @@
-import type { PipelineState } from './PipelineState';
+// Written by `UPDATE_TYPES=1 cargo test -p resources-web types`; do not edit.
+import type { PipelineState } from "./PipelineState";
 
-/** What becomes of measures on their way from trackers to the server. */
-export type Pipeline = { state: PipelineState; since_ms: number; waiting_measures?: number };
+/**
+ * `Pipeline` of docs/api.md.
+ */
+export type Pipeline = { 
+/**
+ * What it does.
+ */
+state: PipelineState, 
+/**
+ * Since when: milliseconds since the Unix epoch, UTC, by the server's clock.
+ */
+since_ms: number, 
+/**
+ * How many measures wait in the queue; absent when that was not asked.
+ */
+waiting_measures?: number, };

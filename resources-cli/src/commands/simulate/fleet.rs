@@ -1,0 +1,138 @@
+//! The machines that are not there, and whose turn it is.
+
+use std::time::Duration;
+
+use resources_core::bus::{Bus, Link, Message};
+use resources_core::contract::{HostName, Kind, Measure, RoutingKey, Topic, TraceParent};
+use resources_core::service::{Failure, now_ms};
+use resources_tracker::{Outbox, OutboxSettings};
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::figures::SimulatedHost;
+
+/// Measures on their way at a time.
+const WINDOW: usize = 512;
+
+/// Measures held a host while those before them are not taken.
+const HELD_A_HOST: usize = 10;
+
+/// Which machines to simulate.
+#[derive(Debug)]
+pub(crate) struct FleetPlan<'a> {
+    /// How many, at least 1.
+    pub(crate) hosts: u32,
+    /// Time between two samples of one of them.
+    pub(crate) interval: Duration,
+    /// They are called this and a number from 0001.
+    pub(crate) name_prefix: &'a str,
+    /// The same number gives the same figures.
+    pub(crate) seed: u64,
+}
+
+/// Samples many machines in turn, each once an interval, spread evenly over it.
+#[derive(Debug)]
+pub(crate) struct SimulatedFleet {
+    hosts: Vec<SimulatedHost>,
+    /// Time between two samples of any of them, in seconds.
+    spacing: f64,
+    start: Instant,
+    sampled: u64,
+    link: watch::Receiver<Link>,
+}
+
+impl SimulatedFleet {
+    /// Machines that tell what hardly ever changes whenever `link` came up, as trackers do. The
+    /// first is due at once.
+    ///
+    /// # Errors
+    /// When the prefix does not make host names.
+    pub(crate) fn new(plan: &FleetPlan<'_>, link: watch::Receiver<Link>) -> Result<Self, Failure> {
+        let run = format!("{:016x}", fastrand::u64(..));
+        let host = |number| {
+            let name = HostName::new(&format!("{}{number:04}", plan.name_prefix))
+                .map_err(|error| Failure::settings(format_args!("--name-prefix: {error}")))?;
+            Ok(SimulatedHost::new(name, &run, plan.interval, plan.seed, number))
+        };
+        Ok(Self {
+            hosts: (1..=plan.hosts).map(host).collect::<Result<_, Failure>>()?,
+            spacing: plan.interval.as_secs_f64() / f64::from(plan.hosts),
+            start: Instant::now(),
+            sampled: 0,
+            link,
+        })
+    }
+
+    /// How many machines there are.
+    pub(crate) const fn len(&self) -> usize {
+        self.hosts.len()
+    }
+
+    /// How many samples were taken.
+    pub(crate) const fn sampled(&self) -> u64 {
+        self.sampled
+    }
+
+    /// When the next sample is due: the n-th n spacings after the start, however late those
+    /// before it.
+    pub(crate) fn next_due(&self) -> Instant {
+        #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
+        let sampled = self.sampled as f64;
+        self.start + Duration::from_secs_f64(self.spacing * sampled)
+    }
+
+    /// How many samples should have been taken by now.
+    pub(crate) fn due_by_now(&self) -> u64 {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
+        let due = (self.start.elapsed().as_secs_f64() / self.spacing) as u64;
+        due + 1
+    }
+
+    /// The next sample, of the host whose turn it is.
+    pub(crate) fn sample(&mut self) -> Result<Measure, Failure> {
+        let link = self.link.borrow();
+        let up_since_ms = link.state.is_up().then_some(link.since_ms);
+        drop(link);
+        let turn = self.sampled % self.hosts.len() as u64;
+        let host = usize::try_from(turn).ok().and_then(|turn| self.hosts.get_mut(turn));
+        let host = host.ok_or_else(|| Failure::failed("no host"))?;
+        self.sampled += 1;
+        Ok(host.sample(now_ms(), up_since_ms))
+    }
+}
+
+/// Samples `fleet` and publishes over `bus` until `stop`.
+///
+/// # Errors
+/// When the bus is closed before `stop`.
+pub(crate) async fn run(
+    mut fleet: SimulatedFleet,
+    bus: Bus,
+    stop: CancellationToken,
+) -> Result<(), Failure> {
+    let settings = OutboxSettings {
+        window: WINDOW,
+        ..OutboxSettings::new(fleet.len().saturating_mul(HELD_A_HOST).max(2 * WINDOW))
+    };
+    let mut outbox = Outbox::open(&bus, settings).map_err(Failure::settings)?;
+    loop {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            () = tokio::time::sleep_until(fleet.next_due()) => {
+                outbox.push(message(&fleet.sample()?)?);
+            }
+            closed = outbox.drive() => return Err(Failure::failed(closed)),
+        }
+    }
+    outbox.finish().await;
+    Ok(())
+}
+
+/// The message of `measure`.
+pub(crate) fn message(measure: &Measure) -> Result<Message, Failure> {
+    let topic = Topic::from(RoutingKey::new(measure.host.clone(), Kind::Measure));
+    Message::json(topic, measure, measure.timestamp_ms, TraceParent::begin())
+        .map_err(Failure::failed)
+}

@@ -1,0 +1,73 @@
+//! The page's types, written from those here: `UPDATE_TYPES=1 cargo test -p resources-web types`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use resources_core::contract::Analysis;
+use ts_rs::{Config, TS};
+
+use super::{Field, Message, PROTOCOL, PageMessage};
+
+const HEADER: &str =
+    "// Written by `UPDATE_TYPES=1 cargo test -p resources-web types`; do not edit.\n";
+
+/// Where the page has them.
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../static/src/lib/generated")
+}
+
+/// The constants that server and page must agree on.
+fn constants() -> String {
+    let mut text =
+        format!("{HEADER}\n/** Version of the protocol. */\nexport const PROTOCOL = {PROTOCOL};\n");
+    text += "\n/** What a row may tell; the place of each is its bit in the mask. */\n";
+    text += "export const ROW_FIELDS = [\n";
+    for field in Field::ALL {
+        text += &format!("  '{}',\n", field.name());
+    }
+    text += "] as const;\n\nexport type RowField = (typeof ROW_FIELDS)[number];\n";
+    text
+}
+
+/// Every file by its name.
+fn files() -> BTreeMap<String, String> {
+    let written = tempfile::tempdir().unwrap();
+    let config = Config::new().with_large_int("number").with_out_dir(written.path());
+    Message::<Analysis>::export_all(&config).unwrap();
+    PageMessage::export_all(&config).unwrap();
+    let mut files = BTreeMap::new();
+    for file in fs::read_dir(written.path()).unwrap() {
+        let file = file.unwrap();
+        let text = fs::read_to_string(file.path()).unwrap();
+        let text = text.split_once('\n').unwrap().1.trim_start();
+        files.insert(file.file_name().into_string().unwrap(), format!("{HEADER}{text}"));
+    }
+    files.insert("constants.ts".to_owned(), constants());
+    files
+}
+
+#[test]
+fn the_page_has_the_types_of_the_server() {
+    let (folder, files) = (folder(), files());
+    if std::env::var_os("UPDATE_TYPES").is_some() {
+        if folder.is_dir() {
+            fs::remove_dir_all(&folder).unwrap();
+        }
+        fs::create_dir_all(&folder).unwrap();
+        for (name, text) in &files {
+            fs::write(folder.join(name), text).unwrap();
+        }
+    }
+    let mut found = BTreeMap::new();
+    for file in fs::read_dir(&folder).unwrap() {
+        let file = file.unwrap();
+        let text = fs::read_to_string(file.path()).unwrap();
+        found.insert(file.file_name().into_string().unwrap(), text);
+    }
+    let hint = "run `UPDATE_TYPES=1 cargo test -p resources-web types`";
+    assert!(found.keys().eq(files.keys()), "other files in {}: {hint}", folder.display());
+    for (name, text) in &files {
+        assert_eq!(&found[name], text, "{name} is not of these types: {hint}");
+    }
+}

@@ -1,1 +1,0 @@
-export type HistoryState = 'off' | 'on' | 'lagging';

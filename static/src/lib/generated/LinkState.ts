@@ -1,1 +1,0 @@
-export type LinkState = 'connecting' | 'up' | 'blocked' | 'down' | 'refused' | 'closed';
