@@ -27,6 +27,8 @@ export const DEFAULT_RANGE: TimeRange = { kind: 'last', length: '15m' };
 /** Nothing shorter can be zoomed to: there would hardly be a point to see. */
 export const SHORTEST_MS = 10_000;
 
+const MEMORY_MARGIN_MS = 2_000;
+
 /** What history reads as a time: up to the end of the year 9999. */
 const LATEST_MS = 253_402_300_799_999;
 
@@ -78,6 +80,14 @@ export function rangeKey(range: TimeRange): string {
 export function spanAt(range: TimeRange, nowMs: number): Span {
   if (range.kind === 'between') return range;
   return { fromMs: nowMs - LENGTHS_MS[range.length], toMs: nowMs };
+}
+
+/**
+ * From when on history is asked for a span. The server has five minutes at full resolution, to the
+ * sample: a range of just that length would begin a moment too early for it.
+ */
+export function askedFromMs(range: TimeRange, { fromMs }: Span): number {
+  return range.kind === 'last' && range.length === '5m' ? fromMs + MEMORY_MARGIN_MS : fromMs;
 }
 
 /**
