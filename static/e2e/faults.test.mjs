@@ -152,7 +152,7 @@ describe('the page in trouble', () => {
     await stage.picture('host-gap-live');
 
     await page.goto(
-      `${web.url}#/hosts/${LONE_HOST}?from=${before - 2 * AWAY_MS}&to=${after[0] + AWAY_MS}`,
+      `${web.url}#/hosts/${LONE_HOST}?from=${before - 1_000}&to=${after[0] + AWAY_MS}`,
     );
     await page.reload();
     await chart.waitFor();

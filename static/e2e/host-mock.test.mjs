@@ -188,8 +188,8 @@ describe('the page of a host', () => {
     });
     await open(FULL, '?range=1h');
     await plot('cpu').waitFor();
-    for (const name of ['Last 7 days', 'Last 30 days', 'Last year', 'Last 6 hours']) {
-      await page.getByRole('button', { name }).click();
+    for (const name of ['7 d', '30 d', '1 y', '6 h']) {
+      await page.getByRole('button', { name, exact: true }).click();
     }
     await hasAverage('temperatures-0');
     const { most, takenBack } = await page.evaluate(() => globalThis.asked);
@@ -224,7 +224,7 @@ describe('the page of a host', () => {
     await hasAverage('cpu');
     await picture('no-history');
     await reply(500, 'the database is locked');
-    await page.getByRole('button', { name: 'Last hour' }).click();
+    await page.getByRole('button', { name: '1 h', exact: true }).click();
     await page.getByText('History gave no answer: the database is locked.').waitFor();
     await hasAverage('cpu');
     await page.unroute('**/history?*');

@@ -405,6 +405,7 @@ export function ofBytes(totalBytes: number): string {
 
 /** The heading of a column, for ears: what it is, and how the list is sorted by it now. */
 export function sortBy(column: Column, direction: string | undefined): string {
-  const name = `${COLUMN_EXPLANATIONS[column]}: sort by it`;
+  // With the words that are seen, for those who say them aloud to a browser.
+  const name = `${COLUMN_WORDS[column]}: ${COLUMN_EXPLANATIONS[column]}, sort by it`;
   return direction === undefined ? name : `${name}, now ${direction}`;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Analysis } from '../generated/Analysis';
+import type { Analysis } from '../detail';
 import { isCpuAlone, levelOf, percentageOf, seriesOf } from './analysis';
 
 const SMALLEST: Analysis = {

@@ -1,15 +1,11 @@
 /** What the host page reads out of an analysis. Pure. */
 
-import type { Analysis } from '../generated/Analysis';
+import type { Analysis } from '../detail';
 import type { Level } from '../generated/Level';
-
-export interface Usage {
-  readonly total_bytes: number;
-  readonly used_bytes: number;
-}
+import type { Usage } from '../generated/Usage';
 
 /** Used as a percentage of the total; nothing of nothing is 0. */
-export function percentageOf({ used_bytes, total_bytes }: Usage): number {
+export function percentageOf({ used_bytes, total_bytes }: Readonly<Usage>): number {
   return total_bytes > 0 ? Math.min(100, (used_bytes / total_bytes) * 100) : 0;
 }
 

@@ -1,5 +1,6 @@
 /** Which charts a host has, and what each of them draws. Pure. */
 
+import type { ResourceThresholds } from '../generated/ResourceThresholds';
 import { canBeAskedFor } from './history';
 
 export type Unit = 'percentage' | 'load' | 'rate' | 'celsius';
@@ -125,13 +126,6 @@ function inParts(lines: readonly Line[]): Line[][] {
   return Array.from({ length: count }, (_, i) => lines.slice(i * size, (i + 1) * size));
 }
 
-/** Where a resource changes its level. */
-export interface Threshold {
-  readonly resource: string;
-  readonly medium: number;
-  readonly high: number;
-}
-
 /** A line across a chart. */
 export interface ThresholdLine {
   /** The line it is for, where it is not for all of the chart. */
@@ -141,7 +135,10 @@ export interface ThresholdLine {
 }
 
 /** Thresholds of the lines of a chart; one for all where they are the same for all. */
-export function thresholdLines(chart: Chart, thresholds: readonly Threshold[]): ThresholdLine[] {
+export function thresholdLines(
+  chart: Chart,
+  thresholds: readonly ResourceThresholds[],
+): ThresholdLine[] {
   if (chart.unit !== 'percentage') return [];
   const known = chart.lines.flatMap((line) =>
     thresholds

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
+  askedFromMs,
   between,
   DEFAULT_RANGE,
   drawn,
@@ -37,6 +38,17 @@ describe('the range in an address', () => {
     { from: '5', to: '1e300' },
   ])('is the default when it makes no sense: %o', (query) => {
     expect(parseRange(query)).toEqual(DEFAULT_RANGE);
+  });
+});
+
+describe('five minutes', () => {
+  const NOW_MS = 400_000;
+
+  it('are asked for where memory surely holds them, other ranges as they are', () => {
+    const five = { kind: 'last', length: '5m' } as const;
+    expect(askedFromMs(five, spanAt(five, NOW_MS))).toBe(102_000);
+    const still = { kind: 'between', fromMs: 100_000, toMs: NOW_MS } as const;
+    expect(askedFromMs(still, still)).toBe(100_000);
   });
 });
 

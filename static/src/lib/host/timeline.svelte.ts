@@ -1,7 +1,7 @@
 /** What all charts of one host share: the live tail, the cursor, and what history had to say. */
 
 import { SvelteMap } from 'svelte/reactivity';
-import type { Analysis } from '../generated/Analysis';
+import type { Analysis } from '../detail';
 import { seriesOf } from './analysis';
 import { Gate } from './gate';
 import type { HistoryError } from './history';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Analysis } from '../generated/Analysis';
+import type { Analysis } from '../detail';
 import * as words from './host';
 
 /** Units stand behind a space that does not end a line; tests read better without. */

@@ -2,7 +2,7 @@
 
 import * as format from '../format';
 import type { ChartWords } from '../host/charts';
-import type { Analysis } from '../generated/Analysis';
+import type { Analysis } from '../detail';
 import type { Freshness } from '../store';
 import type { Trouble } from '../host/history';
 import type { Length } from '../host/range';
