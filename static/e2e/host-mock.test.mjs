@@ -69,7 +69,11 @@ describe('the page of a host', () => {
   const chart = (id) => page.locator(`[data-chart="${id}"]`);
   const plot = (id) => chart(id).getByRole('slider');
   const drawn = (id) => chart(id).locator('canvas').waitFor();
-  const hasAverage = (id) => chart(id).locator('tbody tr').first().getByText(/\d/).nth(2).waitFor();
+  /** Waits for figures and for the picture of them. */
+  const hasAverage = async (id) => {
+    await drawn(id);
+    await chart(id).locator('tbody tr').first().getByText(/\d/).nth(2).waitFor();
+  };
   const query = () => new URLSearchParams(new URL(page.url()).hash.split('?')[1]);
   const queryBecomes = (test) => page.waitForFunction(test);
   const picture = (name) =>
@@ -80,7 +84,6 @@ describe('the page of a host', () => {
     await open(FULL, '?range=1h');
     await page.getByRole('heading', { name: FULL }).waitFor();
     for (const id of ['cpu', 'memory', 'load', 'network', 'disks-0', 'temperatures-0']) {
-      await drawn(id);
       await hasAverage(id);
     }
     for (const name of ['CPU per core', 'Top processes', 'System', 'Tracking']) {
@@ -188,8 +191,8 @@ describe('the page of a host', () => {
     });
     await open(FULL, '?range=1h');
     await plot('cpu').waitFor();
-    for (const name of ['7 d', '30 d', '1 y', '6 h']) {
-      await page.getByRole('button', { name, exact: true }).click();
+    for (const name of ['Last 7 days', 'Last 30 days', 'Last year', 'Last 6 hours']) {
+      await page.getByRole('button', { name }).click();
     }
     await hasAverage('temperatures-0');
     const { most, takenBack } = await page.evaluate(() => globalThis.asked);
@@ -224,7 +227,7 @@ describe('the page of a host', () => {
     await hasAverage('cpu');
     await picture('no-history');
     await reply(500, 'the database is locked');
-    await page.getByRole('button', { name: '1 h', exact: true }).click();
+    await page.getByRole('button', { name: 'Last hour' }).click();
     await page.getByText('History gave no answer: the database is locked.').waitFor();
     await hasAverage('cpu');
     await page.unroute('**/history?*');
