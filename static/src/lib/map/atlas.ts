@@ -75,7 +75,8 @@ export function drawCell(
   context.fillRect(x + inset, y + inset, side - 2 * inset, side - 2 * inset);
   context.globalAlpha = 1;
   if (freshness === 'late') {
-    drawStripes(context, x, y, side, side, Math.max(1, side * 0.13), palette.ground);
+    if (hasRoom) drawStripes(context, x, y, side, side, side * 0.13, palette.ground);
+    else drawLines(context, x, y, side, palette.ground);
     if (hasRoom && level > 0) {
       // The shape keeps a ground of its own, or the stripes would take it apart.
       const margin = Math.round(side * 0.08);
@@ -87,6 +88,21 @@ export function drawCell(
     drawShape(context, level, x + shapeAt, y + shapeAt, shape, palette.mark);
   } else if (level === 1) {
     cutCorner(context, x, y, side, palette.ground);
+  }
+}
+
+/** Stripes for cells so small that slanted ones would blur. */
+function drawLines(
+  context: CanvasRenderingContext2D,
+  x: number,
+  y: number,
+  side: number,
+  colour: string,
+): void {
+  const line = Math.max(1, Math.round(side / 8));
+  context.fillStyle = colour;
+  for (let row = 2 * line; row < side - line; row += 2 * line) {
+    context.fillRect(x, y + row, side, line);
   }
 }
 
