@@ -94,6 +94,12 @@ describe('parseMessage', () => {
     });
   });
 
+  it('reads details before a sample came live, which do not tell the clock yet', () => {
+    const { clock_offset_ms, ...early } = detail;
+    expect(clock_offset_ms).toBeDefined();
+    expect(parse(early)).toHaveProperty('detail.clock_offset_ms', 0);
+  });
+
   it('ignores a type a newer server may send', () => {
     expect(parse({ type: 'alert', anything: true })).toBeNull();
   });

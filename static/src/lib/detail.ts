@@ -28,7 +28,7 @@ export interface Detail {
   readonly system?: System;
   readonly labels?: Readonly<Record<string, string>>;
   readonly thresholds?: readonly ResourceThresholds[];
-  /** Clock of the host minus clock of the server. */
+  /** Clock of the host minus clock of the server; 0 until a sample came live. */
   readonly clock_offset_ms: number;
   readonly late_samples: number;
   readonly dropped_samples: number;
@@ -40,7 +40,8 @@ export function parseDetail(message: Record<string, unknown>): Detail {
   return {
     received_ms: number(message.received_ms, 'received_ms'),
     analysis: parseAnalysis(message.analysis),
-    clock_offset_ms: number(message.clock_offset_ms, 'clock_offset_ms'),
+    clock_offset_ms:
+      optional(message.clock_offset_ms, (value) => number(value, 'clock_offset_ms')) ?? 0,
     late_samples: optional(message.late_samples, (value) => number(value, 'late_samples')) ?? 0,
     dropped_samples:
       optional(message.dropped_samples, (value) => number(value, 'dropped_samples')) ?? 0,

@@ -56,6 +56,11 @@ export class Fleet {
     return () => this.#listeners.delete(listener);
   }
 
+  /** Reactive: the host may come, go, or get another index. */
+  indexOf(host: string): number | undefined {
+    return this.membership > 0 ? this.#store.indexOf(host) : undefined;
+  }
+
   /** Recent points of a row that is looked at; it fills as they arrive. */
   series(index: number): Series | undefined {
     return this.#series.get(index);

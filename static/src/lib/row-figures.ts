@@ -8,6 +8,8 @@ import type { Store } from './store';
 const BACK_FILLING_MS = 10_000;
 
 export interface RowFigures {
+  /** Which reading this is: the columns tell nobody when they change. */
+  readonly tick: number;
   readonly name: string;
   readonly info: Info | undefined;
   readonly level: Level;
@@ -31,11 +33,12 @@ export interface RowFigures {
 }
 
 /** Reads one host as it is now. */
-export function readRow(store: Store, index: number): RowFigures {
+export function readRow(store: Store, index: number, tick: number): RowFigures {
   const { columns } = store;
   const info = store.info(index);
   const at = (column: ArrayLike<number>) => column[index] ?? NaN;
   return {
+    tick,
     name: info?.host ?? '',
     info,
     level: LEVEL_BY_NUMBER[at(columns.level)] ?? 'LOW',

@@ -1,0 +1,61 @@
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { Clock } from './clock.svelte';
+import { Connection, type Port } from './connection.svelte';
+import { Fleet } from './fleet.svelte';
+import type { ToWorker } from './protocol';
+import { batchOf, FLOWING, UP } from './sample';
+
+let heard: ToWorker[];
+let port: Port;
+let fleet: Fleet;
+let connection: Connection;
+
+const looks = () => heard.filter((message) => message.kind === 'look');
+const say = (data: Parameters<NonNullable<Port['onmessage']>>[0]['data']) => {
+  port.onmessage?.({ data } as MessageEvent<typeof data>);
+};
+
+beforeEach(() => {
+  vi.useFakeTimers({ now: 10_000 });
+  vi.stubGlobal('document', { hidden: true, removeEventListener: vi.fn() });
+  heard = [];
+  port = { postMessage: (message) => heard.push(message), onmessage: null };
+  vi.stubGlobal('requestAnimationFrame', (run: () => void) => setTimeout(run, 16));
+  fleet = new Fleet();
+  connection = new Connection(fleet, new Clock());
+  connection.start(port, 'ws://server/ws');
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
+
+it('applies a batch, tells what it says, and asks for the next', () => {
+  say({ kind: 'state', state: { phase: 'open' } });
+  say({
+    kind: 'batch',
+    batch: batchOf({ 0: { host: 'a', receivedMs: 10_000 } }, { link: UP, pipeline: FLOWING }),
+  });
+  expect(heard.map(({ kind }) => kind)).toEqual(['start', 'applied']);
+  expect([connection.link, connection.pipeline, connection.isOpen]).toEqual([UP, FLOWING, true]);
+  vi.advanceTimersByTime(20);
+  expect([fleet.total, fleet.version, fleet.isJudging]).toEqual([1, 1, true]);
+});
+
+it('judges nobody while it is not connected', () => {
+  connection.settle();
+  expect(fleet.isJudging).toBe(false);
+});
+
+it('sends the first look at once, and of quick ones the last', () => {
+  connection.look({ rows: [1], detail: [] });
+  vi.advanceTimersByTime(0);
+  expect(looks()).toEqual([{ kind: 'look', generation: 0, rows: [1], detail: [] }]);
+  for (const row of [2, 3, 4]) connection.look({ rows: [row], detail: ['a'] });
+  vi.advanceTimersByTime(99);
+  expect(looks()).toHaveLength(1);
+  vi.advanceTimersByTime(1);
+  expect(looks().at(-1)).toMatchObject({ rows: [4], detail: ['a'] });
+  expect([fleet.series(4)?.length, fleet.series(1)]).toEqual([0, undefined]);
+});
