@@ -69,7 +69,11 @@ describe('the page of a host', () => {
   const chart = (id) => page.locator(`[data-chart="${id}"]`);
   const plot = (id) => chart(id).getByRole('slider');
   const drawn = (id) => chart(id).locator('canvas').waitFor();
-  const hasAverage = (id) => chart(id).locator('tbody tr').first().getByText(/\d/).nth(2).waitFor();
+  /** Waits for figures and for the picture of them. */
+  const hasAverage = async (id) => {
+    await drawn(id);
+    await chart(id).locator('tbody tr').first().getByText(/\d/).nth(2).waitFor();
+  };
   const query = () => new URLSearchParams(new URL(page.url()).hash.split('?')[1]);
   const queryBecomes = (test) => page.waitForFunction(test);
   const picture = (name) =>
@@ -80,7 +84,6 @@ describe('the page of a host', () => {
     await open(FULL, '?range=1h');
     await page.getByRole('heading', { name: FULL }).waitFor();
     for (const id of ['cpu', 'memory', 'load', 'network', 'disks-0', 'temperatures-0']) {
-      await drawn(id);
       await hasAverage(id);
     }
     for (const name of ['CPU per core', 'Top processes', 'System', 'Tracking']) {
