@@ -94,6 +94,7 @@ async function watch(seconds) {
 
   // Not traced: collecting garbage is a long task of its own, and noting tasks takes time, too.
   const heap = [await tools.heapMegabytes()];
+  const rates = [];
   let busySeconds = 0;
   const begunMs = performance.now();
   let watchedMs = 0;
@@ -103,14 +104,21 @@ async function watch(seconds) {
     await page.waitForTimeout(Math.min(HEAP_EVERY_MS, leftMs));
     busySeconds += (await tools.mainThreadSeconds()) - before;
     watchedMs += performance.now() - beforeMs;
+    rates.push(await updatesPerSecond(page));
     heap.push(await tools.heapMegabytes());
   }
   return {
     ...tasks,
+    updates_per_second: Math.round(rates.reduce((a, b) => a + b) / rates.length),
     busy_share: round(busySeconds / (watchedMs / 1_000), 3),
     page_heap_mb: heap.map((at) => at.page),
     worker_heap_mb: heap.map((at) => at.worker),
   };
+}
+
+/** As the page itself tells it: one that gets nothing is idle for the wrong reason. */
+async function updatesPerSecond(page) {
+  return Number((await page.locator('.rate dd').textContent()).replaceAll(/\D/g, ''));
 }
 
 /** Which figure of which host was in a frame, and when, by the clock of the machine. */

@@ -11,8 +11,10 @@ import { startAnalyzer, startSimulation, startWeb, UNREACHABLE, useStage } from 
 
 const LONE_HOST = 'lone-0001';
 
-/** From when on a host that samples each second is late. */
-const AWAY_MS = 3_000;
+const INTERVAL_MS = 1_000;
+
+/** From when on a host is late. */
+const AWAY_MS = 3 * INTERVAL_MS;
 
 /** What the page says of each fault. */
 const SENTENCES = {
@@ -130,10 +132,19 @@ describe('the page in trouble', () => {
     const freshness = (state) => page.locator(`[data-freshness="${state}"]`).waitFor();
     await page.goto(`${web.url}#/hosts/${LONE_HOST}?range=5m`);
     await chart.waitFor();
-    await stage.until(async () => new Set(await newestInstants(page, 'cpu', 4)).size === 4);
+    let last;
+    let before;
+    await stage.until(async () => {
+      // Of this run: what was before it may be there, too.
+      const newest = await newestInstants(page, 'cpu', 4);
+      [last, before] = newest;
+      return (
+        new Set(newest).size === newest.length &&
+        newest.every((each, i) => i === 0 || newest[i - 1] - each < 1.5 * INTERVAL_MS)
+      );
+    });
     await lone.stop();
     await freshness('late');
-    const [last, before] = await newestInstants(page, 'cpu', 2);
     lone = stage.keep(startLone());
     let after;
     await stage.until(async () => {
@@ -152,7 +163,7 @@ describe('the page in trouble', () => {
     await stage.picture('host-gap-live');
 
     await page.goto(
-      `${web.url}#/hosts/${LONE_HOST}?from=${before - 1_000}&to=${after[0] + AWAY_MS}`,
+      `${web.url}#/hosts/${LONE_HOST}?from=${before - INTERVAL_MS}&to=${after[0] + AWAY_MS}`,
     );
     await page.reload();
     await chart.waitFor();

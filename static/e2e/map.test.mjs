@@ -50,7 +50,7 @@ describe('the map', () => {
 
   it('has a cell for each host, and changes by itself', async () => {
     await open();
-    assert.equal(await focused().getAttribute('aria-setsize'), String(FEW));
+    await stage.until(async () => (await focused().getAttribute('aria-setsize')) === String(FEW));
     await stage.changes(look);
     await stage.changes(look);
     await stage.picture('map-few');

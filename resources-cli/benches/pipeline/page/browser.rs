@@ -40,6 +40,8 @@ pub(super) struct Opening {
 pub(super) struct Watched {
     #[serde(flatten)]
     pub(super) tasks: Tasks,
+    /// What reached the page, on average.
+    pub(super) updates_per_second: u32,
     /// CPU of the main thread, in cores.
     pub(super) busy_share: f64,
     /// JavaScript's memory in megabytes, evenly over the time.

@@ -23,6 +23,9 @@ const WARM_UP: Duration = Duration::from_secs(10);
 const WIRE_TARGET: f64 = 60.0;
 const BUSY_TARGET: f64 = 0.4;
 
+/// A page that gets less is idle for want of updates: programs and browser share the machine.
+const UPDATES_AT_LEAST: u32 = 9_500;
+
 /// Memory that ends this much higher than it began, or more, grows.
 const FLAT: f64 = 1.1;
 
@@ -75,8 +78,15 @@ async fn add_view(
     let seen: Watched = browser.measure("watch", url, seconds + traced, &arguments).await?;
     report.add(Row {
         figure: format!("{view}, {HOSTS} hosts at 1 Hz: main thread busy"),
-        ours: format!("{:.0} % of one core over {seconds} s", seen.busy_share * 100.0),
-        target: Some(("≤ 40 %", seen.busy_share <= BUSY_TARGET)),
+        ours: format!(
+            "{:.0} % of one core over {seconds} s, {} updates a second",
+            seen.busy_share * 100.0,
+            seen.updates_per_second,
+        ),
+        target: Some((
+            "≤ 40 %, of all updates",
+            seen.busy_share <= BUSY_TARGET && seen.updates_per_second >= UPDATES_AT_LEAST,
+        )),
         ..Row::default()
     });
     report.add(Row {
