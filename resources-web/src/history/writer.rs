@@ -232,7 +232,7 @@ impl Writer {
     }
 
     fn sum_up(&mut self) {
-        let Counts { duplicates, impossible_times, hosts_left_out, series_left_out } =
+        let Counts { duplicates, impossible_times, hosts_left_out, closed_gaps, series_left_out } =
             self.recorder.take_counts();
         if duplicates > 0 {
             tracing::debug!(duplicates, "{duplicates} samples came again and count once");
@@ -240,8 +240,9 @@ impl Writer {
         if impossible_times > 0 {
             tracing::warn!(
                 samples = impossible_times,
-                "{impossible_times} samples are not in history: their hosts' clocks are more \
-                 than a day ahead, or they are older than anything that is kept"
+                "{impossible_times} samples are not in history: by this machine's clock \
+                 they are more than a day ahead, or older than anything that is kept; one of the \
+                 clocks may be wrong"
             );
         }
         if hosts_left_out > 0 {
@@ -249,6 +250,13 @@ impl Writer {
                 samples = hosts_left_out,
                 "{hosts_left_out} samples are not in history: there is no room for more hosts \
                  (--max-hosts)"
+            );
+        }
+        if closed_gaps > 0 {
+            tracing::warn!(
+                samples = closed_gaps,
+                "{closed_gaps} samples are not in history and will not be if they still come: \
+                 their runs have more than 1,024 gaps"
             );
         }
         if series_left_out > 0 {
