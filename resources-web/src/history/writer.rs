@@ -107,7 +107,6 @@ impl Writer {
                     if !self.recorder.has_batch() {
                         let open = self.written_in * OPEN_BY_WRITTEN;
                         due = Instant::now() + open.clamp(SHORTEST_BATCH, LONGEST_BATCH);
-                        self.progress.waits(true);
                     }
                     self.take(&chunk).await?;
                 }
@@ -120,13 +119,16 @@ impl Writer {
     }
 
     async fn take(&mut self, chunk: &[Delivery]) -> Result<(), GivenUp> {
+        self.progress.waits(true);
         for delivery in chunk {
             let Delivery { topic, body, offset, .. } = delivery;
             self.persevere(|recorder| recorder.take(topic, body, *offset, now_ms())).await?;
             if self.recorder.is_full() {
                 self.commit().await?;
+                self.progress.waits(true);
             }
         }
+        self.progress.waits(self.recorder.has_batch());
         Ok(())
     }
 
@@ -181,10 +183,10 @@ impl Writer {
     /// Deletes old rows although a batch waits. That needs a little room of its own, which a
     /// full disk may not have; then nothing is deleted.
     fn make_room(&mut self) {
-        match self.recorder.make_room(now_ms()) {
-            Ok(()) => {}
-            Err(error) => tracing::debug!(%error, "no room could be made"),
+        if let Err(error) = self.recorder.make_room(now_ms()) {
+            tracing::debug!(%error, "no room could be made");
         }
+        self.progress.keeps(self.recorder.retention());
     }
 
     fn tell(&self, now: HistoryState) {
