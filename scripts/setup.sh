@@ -27,6 +27,9 @@ has_browser() { [ -n "${CHROMIUM:-}" ] || has chromium || has chromium-browser; 
 
 has_broker() { [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || has rabbitmq-server; }
 
+# Debian keeps it where only root's PATH leads.
+has_nginx() { has nginx || [ -x /usr/sbin/nginx ]; }
+
 # Sets `missing` to what people call it, and `packages` to Debian's names.
 look() {
   missing=() packages=()
@@ -34,12 +37,14 @@ look() {
   node_fits || { missing+=("Node.js $node_oldest or newer, with npm"); packages+=(nodejs npm); }
   if [ "$what" = test ]; then
     has_broker || { missing+=('RabbitMQ (rabbitmq-server)'); packages+=(rabbitmq-server); }
+    has_nginx || { missing+=('nginx'); packages+=(nginx-light); }
+    has caddy || { missing+=('Caddy'); packages+=(caddy); }
     has_browser || { missing+=('Chromium'); packages+=(chromium fonts-dejavu-core); }
   fi
 }
 
-# apt would start the broker it installs. The tests start brokers of their own, and the port of
-# that one may be wanted for another.
+# apt would start the broker and the proxies it installs. The tests start their own, and the ports
+# of those may be wanted for others.
 install_packages() {
   local policy=/usr/sbin/policy-rc.d
   if [ ! -e "$policy" ]; then

@@ -417,6 +417,16 @@ impl Bus {
         }
     }
 
+    /// The settings by which an [`Inspector`](inspect::Inspector) looks at the broker of this
+    /// bus; `None` when that is inside this process.
+    #[must_use]
+    pub fn inspectable(&self) -> Option<&BusConfig> {
+        match &self.0 {
+            Transport::Amqp(bus) => Some(bus.config()),
+            Transport::Memory(_) => None,
+        }
+    }
+
     /// Closes every link, politely and within a few seconds. What is in flight fails with
     /// [`PublishError::Closed`] or `LinkDown`; subscriptions end.
     pub async fn close(&self) {

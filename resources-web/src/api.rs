@@ -40,6 +40,13 @@ fn routes() -> [(&'static str, MethodRouter<AppState>); 8] {
     ]
 }
 
+/// Serves what a service manager or a container asks for, wherever the rest is.
+pub(crate) fn health_router() -> Router<AppState> {
+    Router::new()
+        .route("/healthz", get(readiness::healthz))
+        .route("/readyz", get(readiness::readyz))
+}
+
 /// Serves every address.
 pub(crate) fn router() -> Router<AppState> {
     routes().into_iter().fold(Router::new(), |router, (path, serve)| router.route(path, serve))

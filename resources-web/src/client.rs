@@ -92,6 +92,12 @@ impl View {
         format!("{}.{}", self.session, self.number)
     }
 
+    /// Number of the last message taken in.
+    #[must_use]
+    pub const fn number(&self) -> u64 {
+        self.number
+    }
+
     /// Every host by its index.
     #[must_use]
     pub const fn hosts(&self) -> &BTreeMap<u32, Host> {

@@ -10,6 +10,7 @@ use clap::Args;
 use clap::builder::BoolishValueParser;
 use resources_core::service::{Failure, parse_duration};
 
+use crate::base_path::BasePath;
 use crate::history::{Location, Retention};
 use crate::security::{Guard, HostRule, OriginRule};
 
@@ -66,6 +67,17 @@ pub struct WebArgs {
         value_parser = OriginRule::parse
     )]
     pub allowed_origin: Vec<OriginRule>,
+
+    /// Serve everything under this path, such as `/monitor`, behind a proxy that passes it on;
+    /// health checks are served at the root as well.
+    #[arg(
+        long,
+        value_name = "PATH",
+        env = "RESOURCES_BASE_PATH",
+        default_value = "/",
+        value_parser = BasePath::parse
+    )]
+    pub base_path: BasePath,
 
     /// Serve the page from this folder instead of the one built in.
     #[arg(long, value_name = "DIR", env = "RESOURCES_PAGE_DIR")]
@@ -124,6 +136,7 @@ pub struct WebArgs {
 pub struct Settings {
     pub(crate) listen: SocketAddr,
     pub(crate) guard: Guard,
+    pub(crate) base_path: BasePath,
     /// An existing folder.
     pub(crate) page_dir: Option<PathBuf>,
     pub(crate) push_interval: Duration,
@@ -173,6 +186,7 @@ impl WebArgs {
         Ok(Settings {
             listen,
             guard: Guard::new(loopback, self.allowed_host.clone(), self.allowed_origin.clone()),
+            base_path: self.base_path.clone(),
             page_dir: self.page_dir.clone(),
             push_interval: self.push_interval,
             max_connections: usize::try_from(self.max_connections).unwrap_or(usize::MAX),

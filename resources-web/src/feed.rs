@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::fleet::{Applied, RECENT_MS, Receipt};
 use crate::live::Live;
+use crate::pipeline::Arrivals;
 use replay::Replay;
 
 /// How far back to begin. Hosts with a longer interval come with the replay: a stream that is
@@ -49,7 +50,12 @@ const SUMMARY_EVERY: Duration = Duration::from_secs(60);
 ///
 /// # Errors
 /// When the bus is closed before that.
-pub(crate) async fn run(bus: Bus, live: Arc<Live>, stop: CancellationToken) -> Result<(), Failure> {
+pub(crate) async fn run(
+    bus: Bus,
+    live: Arc<Live>,
+    arrivals: Arc<Arrivals>,
+    stop: CancellationToken,
+) -> Result<(), Failure> {
     let mut analyses = subscribe(&bus);
     if stop.run_until_cancelled(analyses.ready()).await.is_none() {
         return Ok(());
@@ -57,6 +63,7 @@ pub(crate) async fn run(bus: Bus, live: Arc<Live>, stop: CancellationToken) -> R
     let mut replay = Replay::of_the_last_minutes(&bus);
     let mut feed = Feed {
         live,
+        arrivals,
         begin_offset: None,
         last: None,
         catches_up_until_ms: 0,
@@ -99,7 +106,7 @@ pub(crate) async fn run(bus: Bus, live: Arc<Live>, stop: CancellationToken) -> R
                 if !replay.goes_on(&earlier, feed.begin_offset).await {
                     feed.live.recent_is_whole_since(0);
                 } else if let Err(rejection) = feed.take_again(&earlier, replay.since_ms()) {
-                    if replay.is_of_an_absence() {
+                    if replay.was_missed(&earlier) {
                         feed.set_aside(&earlier, rejection, &mut aside);
                     } else {
                         feed.passed_over += 1;
@@ -129,6 +136,7 @@ fn subscribe(bus: &Bus) -> Subscription {
 
 struct Feed {
     live: Arc<Live>,
+    arrivals: Arc<Arrivals>,
     /// Place in the stream of the first analysis that was read live.
     begin_offset: Option<u64>,
     /// The last analysis that was read live, and when.
@@ -176,6 +184,7 @@ impl Feed {
             self.catches_up_until_ms = now_ms + CATCH_UP_MS;
         }
         let analysis = Analysis::decode(&delivery.topic, &delivery.body)?;
+        self.arrivals.note(analysis.interval_ms);
         let received_ms = if now_ms < self.catches_up_until_ms {
             received_before(&analysis, now_ms.saturating_sub(RECENT_MS), now_ms)
         } else {

@@ -7,6 +7,7 @@
 
 mod api;
 mod assets;
+mod base_path;
 pub mod client;
 mod config;
 mod error;
@@ -24,6 +25,7 @@ use resources_core::bus::Bus;
 use resources_core::service::Failure;
 use tokio_util::sync::CancellationToken;
 
+pub use base_path::BasePath;
 pub use config::{HistoryArgs, HistoryPlace, Settings, WebArgs};
 pub use security::{HostRule, OriginRule};
 pub use server::{AppState, Server, router};

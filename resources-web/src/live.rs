@@ -52,11 +52,6 @@ pub(crate) struct Live {
     session: Box<str>,
     /// Rung when the fleet has changes to tell.
     changed: Notify,
-    /// Rung when an analysis comes.
-    heard: Notify,
-    /// When the last one came: milliseconds since `started`, and one more; 0 before the first.
-    heard_ms: AtomicU64,
-    started: Instant,
     /// The end of the journal, for browsers that have read all of it.
     end: watch::Sender<u64>,
     /// Since when the recent samples of every host have no hole, in milliseconds.
@@ -109,9 +104,6 @@ impl Live {
             state: Mutex::new(state),
             session: format!("{:016x}", fastrand::u64(..)).into(),
             changed: Notify::new(),
-            heard: Notify::new(),
-            heard_ms: AtomicU64::new(0),
-            started: Instant::now(),
             end: watch::Sender::new(0),
             recent_whole_since_ms: AtomicU64::new(now_ms()),
         }
@@ -119,9 +111,6 @@ impl Live {
 
     /// Takes in one analysis and the body it was read from.
     pub(crate) fn apply(&self, analysis: Analysis, body: Bytes, receipt: Receipt) -> Applied {
-        let since_start_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.heard_ms.store(since_start_ms.saturating_add(1), Ordering::Relaxed);
-        self.heard.notify_one();
         let applied = self.state().fleet.apply(analysis, body, receipt);
         self.ring_for(applied)
     }
@@ -130,19 +119,6 @@ impl Live {
     pub(crate) fn apply_again(&self, analysis: Analysis, body: Bytes, receipt: Receipt) -> Applied {
         let applied = self.state().fleet.apply_again(analysis, body, receipt);
         self.ring_for(applied)
-    }
-
-    /// When the last analysis came; `None` before the first. Those read again at the start do
-    /// not count. Takes no lock.
-    pub(crate) fn last_heard(&self) -> Option<Instant> {
-        let since_start_ms = self.heard_ms.load(Ordering::Relaxed).checked_sub(1)?;
-        Some(self.started + Duration::from_millis(since_start_ms))
-    }
-
-    /// Waits for an analysis, if none came since the last call. For one task: each analysis
-    /// wakes one at most.
-    pub(crate) async fn heard(&self) {
-        self.heard.notified().await;
     }
 
     fn ring_for(&self, applied: Applied) -> Applied {

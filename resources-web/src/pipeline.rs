@@ -1,6 +1,11 @@
 //! Whether measures become analyses and, if they do not, what holds them up.
 
+mod judge;
+mod watch;
+
 use serde::{Deserialize, Serialize};
+
+pub(crate) use watch::{Arrivals, PipelineWatch};
 
 /// `Pipeline` of docs/api.md.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

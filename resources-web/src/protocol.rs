@@ -74,6 +74,24 @@ pub enum Message<A = Analysis> {
     Detail(Detail<A>),
 }
 
+impl<A> Message<A> {
+    /// When it was sent, by the server's clock.
+    #[must_use]
+    pub const fn server_time_ms(&self) -> u64 {
+        match self {
+            Self::Snapshot(snapshot) => snapshot.server_time_ms,
+            Self::Resumed(resumed) => resumed.server_time_ms,
+            Self::Changes(changes) => changes.server_time_ms,
+            Self::Detail(detail) => detail.server_time_ms,
+            Self::Link { server_time_ms, .. }
+            | Self::History { server_time_ms, .. }
+            | Self::Pipeline { server_time_ms, .. }
+            | Self::Heartbeat { server_time_ms }
+            | Self::Points { server_time_ms, .. } => *server_time_ms,
+        }
+    }
+}
+
 /// All there is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]

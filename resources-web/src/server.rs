@@ -19,10 +19,11 @@ use tower_http::compression::CompressionLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 
 use crate::assets::Page;
+use crate::base_path::BasePath;
 use crate::config::Settings;
 use crate::history::{History, Limits, OpenError, Recording};
 use crate::live::{Live, Pace};
-use crate::pipeline::{Pipeline, PipelineState};
+use crate::pipeline::{Pipeline, PipelineState, PipelineWatch};
 use crate::security::Guard;
 use crate::{api, assets, feed, security};
 
@@ -46,6 +47,7 @@ struct Shared {
     link: watch::Receiver<Link>,
     history: History,
     guard: Guard,
+    base_path: BasePath,
     page: Page,
     socket_places: Arc<Semaphore>,
     sockets: TaskTracker,
@@ -66,6 +68,7 @@ impl AppState {
             link,
             history,
             guard: settings.guard.clone(),
+            base_path: settings.base_path.clone(),
             page: Page::new(settings.page_dir.as_deref()),
             socket_places: Arc::new(Semaphore::new(settings.max_connections)),
             sockets: TaskTracker::new(),
@@ -92,6 +95,11 @@ impl AppState {
         &self.0.guard
     }
 
+    /// The path everything is served under.
+    pub(crate) fn base_path(&self) -> &BasePath {
+        &self.0.base_path
+    }
+
     pub(crate) fn page(&self) -> &Page {
         &self.0.page
     }
@@ -114,14 +122,15 @@ impl AppState {
 
 /// Everything that is served, without a socket.
 pub fn router(state: AppState) -> Router {
-    api::router()
-        .fallback(assets::page)
+    let everything = api::router().fallback(assets::page).with_state(state.clone());
+    state
+        .base_path()
+        .serve(everything, api::health_router().with_state(state.clone()))
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .layer(RequestBodyLimitLayer::new(MAX_BODY_BYTES))
-        .layer(from_fn_with_state(state.clone(), security::check_host))
+        .layer(from_fn_with_state(state, security::check_host))
         // Outermost, so that refusals have them too.
         .layer(map_response(security::add_headers))
-        .with_state(state)
 }
 
 /// A dashboard that listens and is yet to run.
@@ -162,7 +171,8 @@ impl Server {
             push_interval_ms = u64::try_from(settings.push_interval.as_millis()).unwrap_or(u64::MAX),
             max_connections = settings.max_connections,
             max_hosts = settings.max_hosts,
-            "serving the dashboard on http://{address}/"
+            "serving the dashboard on http://{address}{}",
+            state.base_path()
         );
         let pace =
             Pace { push_interval: settings.push_interval, forget_after: settings.forget_after };
@@ -173,6 +183,12 @@ impl Server {
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The path of the page, with a slash at its end.
+    #[must_use]
+    pub fn base_path(&self) -> &BasePath {
+        self.state.base_path()
     }
 
     /// The history it keeps.
@@ -195,11 +211,13 @@ impl Server {
         if let Some(recording) = recording {
             parts.spawn(recording.run(bus.clone(), closing.clone()));
         }
-        parts.spawn(feed::run(bus, Arc::clone(state.live()), closing.clone()));
-        let (_, pipeline) = watch::channel(Pipeline {
-            state: PipelineState::Unknown,
-            since_ms: now_ms(),
-            waiting_measures: None,
+        let pipeline_watch = PipelineWatch::new(bus.clone());
+        let (arrivals, pipeline) = (pipeline_watch.arrivals(), pipeline_watch.pipeline());
+        parts.spawn(feed::run(bus, Arc::clone(state.live()), arrivals, closing.clone()));
+        let watching = pipeline_watch.run(closing.clone());
+        parts.spawn(async move {
+            watching.await;
+            Ok(())
         });
         let history = state.history().state();
         let tell = Arc::clone(state.live()).tell(pace, link, history, pipeline, closing.clone());

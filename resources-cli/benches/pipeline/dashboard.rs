@@ -81,8 +81,3 @@ impl Client {
         }
     }
 }
-
-/// How many hosts a message is about.
-pub(crate) fn hosts_in(text: &str) -> usize {
-    text.matches("\"sequence\":").count()
-}

@@ -16,7 +16,7 @@ use tokio::time::{Instant, timeout};
 use crate::amqp;
 use crate::context::{Context, PATIENCE};
 use crate::dashboard::Dashboard;
-use crate::load::{messages, publish_evenly};
+use crate::load::{Numbers, messages, publish_evenly};
 use crate::process::Program;
 use crate::report::{Report, Row, say};
 use crate::statistics::percentile_ms;
@@ -83,7 +83,7 @@ async fn through_web(
     let most = clients.to_string();
     let arguments = ["--max-connections", &most];
     let mut dashboard = Dashboard::start(context, &exchange, &arguments).await?;
-    let frames = Arc::new(Frames::new(HOSTS));
+    let frames = Arc::new(Frames::of(Numbers::of(messages, HOSTS)?));
     let crowd = Crowd::gather(dashboard.address, clients, messages.len(), &frames).await?;
 
     let (before, begun) = (dashboard.program.cpu()?, Instant::now());
@@ -124,8 +124,8 @@ async fn broadcast(
     let mut output = BufReader::new(server.output()?);
     timeout(PATIENCE, output.read_line(&mut line)).await.context("no bare server")??;
     let address: SocketAddr = line.trim().parse().context("the bare server's address")?;
-    let frames = Arc::new(Frames::new(HOSTS));
     // Its texts hold no update, so its clients never have enough.
+    let frames = Arc::new(Frames::without_updates());
     let crowd = Crowd::gather(address, clients, usize::MAX, &frames).await?;
     let (before, begun) = (server.cpu()?, Instant::now());
     tokio::time::sleep(Duration::from_secs(seconds)).await;

@@ -7,14 +7,14 @@ use anyhow::{Context as _, ensure};
 use resources_core::bus::Message;
 use resources_core::contract::Kind;
 use resources_core::test_support::unique_exchange;
-use serde::Deserialize;
+use resources_web::client::View;
 use tokio::time::{Instant as Deadline, timeout_at};
 
 use crate::amqp::{self, Queues, Reader};
 use crate::analyzer::Worker;
 use crate::context::Context;
-use crate::dashboard::{Client, Dashboard, hosts_in};
-use crate::load::{Numbered, messages, number_of, publish_evenly};
+use crate::dashboard::{Client, Dashboard};
+use crate::load::{Numbers, messages, number_of, publish_evenly};
 use crate::report::{Report, Row, say};
 use crate::statistics::{median, median_ratio, percentile_ms};
 
@@ -95,24 +95,21 @@ async fn through_programs(context: &Context, load: &Load<'_>) -> anyhow::Result<
     let dashboard = Dashboard::start(context, &exchange, &["--push-interval", "0ms"]).await?;
     let mut client = Client::connect(dashboard.address).await?;
     let (wanted, limit) = (load.messages.len(), load.limit());
+    let numbers = Numbers::of(load.messages, HOSTS)?;
     let receiving = tokio::spawn(async move {
         let end = Deadline::now() + limit;
-        let (mut texts, mut hosts) = (Vec::new(), 0);
-        while hosts < wanted {
+        let (mut view, mut arrivals) = (View::default(), Vec::with_capacity(wanted));
+        while arrivals.len() < wanted {
             let Ok(text) = timeout_at(end, client.next()).await else { break };
             let (at, text) = text?;
-            hosts += hosts_in(&text);
-            texts.push((at, text));
+            for sample in view.read(&text)?.samples {
+                arrivals.push((at, numbers.number(&sample)?));
+            }
         }
-        anyhow::Ok(texts)
+        anyhow::Ok(arrivals)
     });
     let sent = publish_evenly(&bus.publisher(), load.messages, load.per_second).await?;
-    let mut arrivals = Vec::with_capacity(wanted);
-    for (at, text) in receiving.await?? {
-        for host in hosts_of(&text)? {
-            arrivals.push((at, host.number(HOSTS)?));
-        }
-    }
+    let arrivals = receiving.await??;
     dashboard.program.end().await?;
     analyzer.end().await?;
     bus.close().await;
@@ -144,16 +141,6 @@ async fn through_forwarder(
     bus.close().await;
     amqp::remove(&url, &exchange).await?;
     load.latency(&sent, &arrivals)
-}
-
-/// The hosts a message to a browser is about.
-pub(crate) fn hosts_of(text: &str) -> anyhow::Result<Vec<Numbered<'_>>> {
-    #[derive(Deserialize)]
-    struct Text<'a> {
-        #[serde(borrow, default)]
-        hosts: Vec<Numbered<'a>>,
-    }
-    Ok(serde_json::from_str::<Text<'_>>(text).context("a message to a browser")?.hosts)
 }
 
 impl Load<'_> {

@@ -24,6 +24,9 @@ const SYSTEM_EVERY: usize = 60;
 /// Names begin with this; the number of the host follows.
 const HOST_PREFIX: &str = "bench-";
 
+/// Between the samples of one host, by its clock.
+const INTERVAL_MS: u64 = 1_000;
+
 /// `count` messages of `kind`, of `hosts` hosts in turn. The number of a message is its place.
 pub(crate) fn messages(kind: Kind, hosts: usize, count: usize) -> anyhow::Result<Vec<Message>> {
     let rules = ThresholdRules::default();
@@ -35,7 +38,7 @@ pub(crate) fn messages(kind: Kind, hosts: usize, count: usize) -> anyhow::Result
         if !sequence.is_multiple_of(SYSTEM_EVERY) {
             (measure.system, measure.labels) = (None, Labels::default());
         }
-        measure.timestamp_ms = begun_ms + u64::try_from(sequence)? * 1000;
+        measure.timestamp_ms = begun_ms + u64::try_from(sequence)? * INTERVAL_MS;
         let timestamp_ms = measure.timestamp_ms;
         let mut message = Message::json(topic, &measure, timestamp_ms, trace)?;
         if kind == Kind::Analysis {
@@ -49,24 +52,43 @@ pub(crate) fn messages(kind: Kind, hosts: usize, count: usize) -> anyhow::Result
     (0..count).map(message).collect()
 }
 
-/// The part of a message, or of a host on the page, that tells its number.
+/// The part of a message that tells its number.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Numbered<'a> {
+struct Numbered<'a> {
     host: &'a str,
     sequence: usize,
 }
 
-impl Numbered<'_> {
-    /// The number among messages of `hosts` hosts.
-    pub(crate) fn number(&self, hosts: usize) -> anyhow::Result<usize> {
-        let host = self.host.strip_prefix(HOST_PREFIX).context("not a host of this bench")?;
-        Ok(self.sequence * hosts + host.parse::<usize>()?)
-    }
-}
-
 /// The number of the message with this body.
 pub(crate) fn number_of(body: &[u8], hosts: usize) -> anyhow::Result<usize> {
-    serde_json::from_slice::<Numbered<'_>>(body)?.number(hosts)
+    let Numbered { host, sequence } = serde_json::from_slice(body)?;
+    Ok(sequence * hosts + host_number(host)?)
+}
+
+fn host_number(host: &str) -> anyhow::Result<usize> {
+    Ok(host.strip_prefix(HOST_PREFIX).context("not a host of this bench")?.parse()?)
+}
+
+/// Tells the number of a message from what a page is told of it: its host and when it was sampled.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Numbers {
+    begun_ms: u64,
+    hosts: usize,
+}
+
+impl Numbers {
+    /// Those of `messages`, made of as many `hosts`.
+    pub(crate) fn of(messages: &[Message], hosts: usize) -> anyhow::Result<Self> {
+        let begun_ms = messages.first().context("no messages")?.timestamp_ms;
+        Ok(Self { begun_ms, hosts })
+    }
+
+    /// The number of the message that a sample came in.
+    pub(crate) fn number(&self, (host, sampled_ms): &(HostName, u64)) -> anyhow::Result<usize> {
+        let since_ms = sampled_ms.checked_sub(self.begun_ms).context("sampled before the bench")?;
+        let sequence = usize::try_from(since_ms / INTERVAL_MS)?;
+        Ok(sequence * self.hosts + host_number(host.as_str())?)
+    }
 }
 
 /// Publishes all as fast as they are confirmed.

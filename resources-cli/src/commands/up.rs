@@ -10,7 +10,7 @@ use resources_analyzer::AnalyzerArgs;
 use resources_core::bus::{BrokerUrl, Bus};
 use resources_core::service::{self, Failure, GRACE};
 use resources_tracker::TrackerArgs;
-use resources_web::Server;
+use resources_web::{BasePath, Server};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -71,7 +71,7 @@ pub(crate) async fn run(args: UpArgs, stop: CancellationToken) -> Result<(), Fai
     let bus = Bus::open(config);
     // Before anything runs: a port that is taken is found out at once.
     let server = Server::bind(web, bus.clone()).await?;
-    let address = server.address();
+    let (address, base_path) = (server.address(), server.base_path().clone());
 
     // Stops all parts, also when one of them ended by itself.
     let stop_parts = stop.child_token();
@@ -87,7 +87,7 @@ pub(crate) async fn run(args: UpArgs, stop: CancellationToken) -> Result<(), Fai
         let simulation = fleet::run(fleet, bus.clone(), stop_parts.clone());
         parts.spawn(named("simulation", simulation));
     }
-    announce(address)?;
+    announce(address, &base_path)?;
 
     let early = tokio::select! {
         () = stop.cancelled() => Ok(()),
@@ -128,10 +128,10 @@ async fn named<T>(
 }
 
 /// Prints where the page is, for people and for programs that wait for it.
-fn announce(address: SocketAddr) -> Result<(), Failure> {
+fn announce(address: SocketAddr, base_path: &BasePath) -> Result<(), Failure> {
     let mut output = std::io::stdout().lock();
-    let said =
-        writeln!(output, "Open http://{}/", reachable(address)).and_then(|()| output.flush());
+    let said = writeln!(output, "Open http://{}{base_path}", reachable(address))
+        .and_then(|()| output.flush());
     match said {
         // Nobody reads it; the page is served all the same.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),

@@ -1,11 +1,10 @@
 //! The page shows every host of now: while a backlog is sent, and soon after a restart.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use resources_core::test_support::in_time;
-use serde::Deserialize;
+use resources_web::client::View;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::{self, Utf8Bytes};
@@ -34,48 +33,32 @@ const BACKLOG: Duration = Duration::from_secs(60);
 /// How often it is tried whether web serves.
 const ASK_AGAIN: Duration = Duration::from_millis(20);
 
-#[derive(Deserialize)]
-struct Message {
-    #[serde(rename = "type")]
-    kind: String,
-    server_time_ms: u64,
-    #[serde(default)]
-    hosts: Vec<Host>,
-}
-
-#[derive(Deserialize)]
-struct Host {
-    host: String,
-    timestamp_ms: u64,
-    #[serde(default)]
-    late_samples: u64,
-}
-
-/// What a page knows: of each host the time of its newest sample, and how many came late.
+/// What a page knows.
 #[derive(Default)]
-struct Page(HashMap<String, (u64, u64)>);
+struct Page(View);
 
 impl Page {
+    /// Takes a message in, and gives when it was sent.
     fn read(&mut self, message: &str) -> u64 {
-        let message: Message = serde_json::from_str(message).expect("a message of the server");
-        if message.kind == "snapshot" {
-            self.0.clear();
-        }
-        for host in message.hosts {
-            self.0.insert(host.host, (host.timestamp_ms, host.late_samples));
-        }
-        message.server_time_ms
+        self.0.read(message).expect("a message of the server").message.server_time_ms()
+    }
+
+    /// How many hosts there are.
+    fn len(&self) -> usize {
+        self.0.hosts().len()
     }
 
     /// Age of the newest sample of the host that is furthest behind, and its name.
     fn furthest_behind(&self, now_ms: u64) -> (u64, &str) {
-        let ages =
-            self.0.iter().map(|(host, (at_ms, _))| (now_ms.saturating_sub(*at_ms), host.as_str()));
+        let ages = self.0.hosts().values().map(|host| {
+            let at_ms = host.figures.expect("it has sent").timestamp_ms();
+            (now_ms.saturating_sub(at_ms), host.info.host.as_str())
+        });
         ages.max().expect("hosts are known")
     }
 
     fn late(&self) -> u64 {
-        self.0.values().map(|(_, late)| late).sum()
+        self.0.hosts().values().filter_map(|host| host.info.late_samples).sum()
     }
 }
 
@@ -116,7 +99,7 @@ async fn a_thousand_hosts_are_live_again_within_3_s_of_a_restart_of_web() {
     let mut page = Page::default();
     loop {
         let now_ms = page.read(&next_text(&mut socket).await);
-        if page.0.len() == 1_002 && page.furthest_behind(now_ms).0 <= MOST_BEHIND_MS {
+        if page.len() == 1_002 && page.furthest_behind(now_ms).0 <= MOST_BEHIND_MS {
             break;
         }
     }
@@ -147,7 +130,7 @@ async fn while_a_backlog_is_sent_the_page_shows_every_host_of_now() {
     let late = page.late() - late_before.expect("a message came");
     say(&format_args!(
         "while {late} late samples came, the page was at most {worst} ms behind for any of {} hosts",
-        page.0.len()
+        page.len()
     ));
     assert!(late > 100, "the backlog was over before anyone looked");
     stage.finish().await;

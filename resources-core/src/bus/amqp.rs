@@ -73,6 +73,10 @@ impl Bus {
         self.shared.board.watch()
     }
 
+    pub(super) fn config(&self) -> &BusConfig {
+        &self.shared.config
+    }
+
     pub(super) async fn close(&self) {
         self.shared.closing.cancel();
         self.shared.links.close();

@@ -84,6 +84,15 @@ pub enum Right {
     Denied(String),
 }
 
+/// How many measures wait to be analysed, and for whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Backlog {
+    /// Measures in the queue that no analyzer has taken.
+    pub measures: u32,
+    /// Analyzers that take measures.
+    pub consumers: u32,
+}
+
 /// What was read of the stream of analyses.
 #[derive(Debug, Clone)]
 pub enum Glimpse {
@@ -115,6 +124,14 @@ impl Inspector {
     /// When the connection breaks.
     pub async fn topology(&mut self) -> Result<Vec<PartState>, InspectError> {
         self.0.topology().await
+    }
+
+    /// The queue of measures, asked for passively; `None` when it is not there.
+    ///
+    /// # Errors
+    /// When the connection breaks, or this user may not see the queue.
+    pub async fn backlog(&mut self) -> Result<Option<Backlog>, InspectError> {
+        self.0.backlog().await
     }
 
     /// Whether this user may publish to the exchange: asks to take away a binding of the

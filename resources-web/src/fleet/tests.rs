@@ -334,6 +334,65 @@ fn figures_no_page_could_divide_by_are_left_out() {
     assert_eq!((host.get("memory"), host.get("interval_ms")), (None, None));
 }
 
+/// A tenth of ten thousand hosts a batch, each at one sample a second, with figures that move
+/// as those of `resources simulate` do.
+#[test]
+fn an_update_of_a_host_takes_at_most_60_bytes() {
+    const HOSTS: usize = 10_000;
+    const ROUNDS: u64 = 4;
+    let mut rng = fastrand::Rng::with_seed(1);
+    let mut walks: Vec<[f64; 5]> = (0..HOSTS)
+        .map(|_| [rng.f64() * 35.0, 25.0 + rng.f64() * 45.0, 60.0, rng.f64() * 1e7, 0.5])
+        .collect();
+    let mut fleet = Fleet::new(HOSTS);
+    let (mut bytes, mut rows) = (0, 0);
+    for round in 0..ROUNDS {
+        for (number, walk) in walks.iter_mut().enumerate() {
+            let mut step = |stride: f64| stride * (2.0 * rng.f64() - 1.0);
+            walk[0] = (walk[0] + step(2.5)).clamp(0.0, 100.0);
+            walk[1] = (walk[1] + step(0.3)).clamp(10.0, 96.0);
+            walk[2] = (walk[2] + step(0.02)).clamp(1.0, 99.0);
+            walk[3] = (walk[3] + step(5e4)).clamp(0.0, 1.2e8);
+            walk[4] += (walk[0] / 12.5 - walk[4]) * 0.1;
+            let [cpu, memory, disk, network, load] = *walk;
+            // A timer is a millisecond early or late now and then.
+            let timestamp_ms = 1_800_000_000_000 + round * 1_000 + u64::from(rng.bool());
+            let body = json!({
+                "host": format!("sim-{number:05}"), "timestamp_ms": timestamp_ms,
+                "interval_ms": 1_000, "uptime_seconds": 100_000 + round,
+                "cpu_percentage": cpu, "cpu_result": "LOW", "level": "MEDIUM",
+                "resources": [
+                    {"name": "cpu", "percentage": cpu, "level": "LOW"},
+                    {"name": "memory", "percentage": memory, "level": "MEDIUM"},
+                    {"name": "swap", "percentage": 3.0, "level": "LOW"},
+                    {"name": "disk:/", "percentage": disk, "level": "MEDIUM"},
+                ],
+                "load_average": [load, load, load],
+                "networks": [{
+                    "interface": "eth0", "received_bytes_per_second": network,
+                    "transmitted_bytes_per_second": network * 0.4,
+                }],
+                "temperatures": [{"label": "core", "celsius": 35.0 + cpu * 0.45}],
+            });
+            let received_ms = timestamp_ms + 5;
+            fleet.hear(serde_json::from_value(body).unwrap(), received_ms);
+            if number % (HOSTS / 10) == HOSTS / 10 - 1 {
+                let changes = fleet.take_changes(1, received_ms + 50);
+                // First each is introduced, once.
+                if round > 0 {
+                    rows += changes.rows.len();
+                    let message = Message::<Analysis>::Changes(changes);
+                    bytes += serde_json::to_string(&message).unwrap().len();
+                }
+            }
+        }
+    }
+    assert_eq!(rows as u64, HOSTS as u64 * (ROUNDS - 1));
+    let mean = bytes / rows;
+    println!("{mean} bytes a row");
+    assert!((30..=60).contains(&mean), "{mean} bytes");
+}
+
 proptest! {
     /// Three runs of one host, one after the other, as a tracker that is started anew makes them.
     #[test]

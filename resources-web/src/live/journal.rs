@@ -12,8 +12,9 @@ const MAX_MESSAGES: usize = 1024;
 const MAX_BYTES: usize = 8 << 20;
 
 /// Messages in order, bounded; the oldest go first.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Journal {
+    max_messages: usize,
     messages: VecDeque<Utf8Bytes>,
     bytes: usize,
     /// How many there were.
@@ -31,7 +32,19 @@ pub(crate) enum Next {
     Lost,
 }
 
+impl Default for Journal {
+    fn default() -> Self {
+        Self { max_messages: MAX_MESSAGES, messages: VecDeque::new(), bytes: 0, end: 0 }
+    }
+}
+
 impl Journal {
+    /// Keeps at most so many messages from here on.
+    #[cfg(test)]
+    pub(super) const fn keep(&mut self, max_messages: usize) {
+        self.max_messages = max_messages;
+    }
+
     /// Adds a message and gives the journal's new end.
     pub(super) fn push(&mut self, message: Utf8Bytes) -> u64 {
         self.bytes += message.len();
@@ -39,7 +52,7 @@ impl Journal {
         self.end += 1;
         // The newest stays whatever its size, so that readers who keep up lose nothing.
         while self.messages.len() > 1
-            && (self.messages.len() > MAX_MESSAGES || self.bytes > MAX_BYTES)
+            && (self.messages.len() > self.max_messages || self.bytes > MAX_BYTES)
         {
             self.bytes -= self.messages.pop_front().map_or(0, |gone| gone.len());
         }

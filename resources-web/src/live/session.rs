@@ -89,10 +89,10 @@ where
     let end = Session::new(&mut socket, live, stop).tell(resume).await;
     // The rest may not arrive any more; nothing depends on it.
     let _in_time = timeout(CLOSE_LIMIT, async {
-        if let Some((code, reason)) = end.farewell() {
-            if socket.send(Message::Close(Some(CloseFrame { code, reason }))).await.is_err() {
-                return;
-            }
+        if let Some((code, reason)) = end.farewell()
+            && socket.send(Message::Close(Some(CloseFrame { code, reason }))).await.is_err()
+        {
+            return;
         }
         if !matches!(end, End::Broken | End::TooSlow) {
             // Reading on sends the answer to a close, and waits for the one to ours.

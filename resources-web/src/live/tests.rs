@@ -1,7 +1,9 @@
+use proptest::prelude::*;
 use resources_core::bus::LinkState;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::client::View;
 use crate::protocol::PipelineState;
 
 fn up() -> Link {
@@ -143,20 +145,6 @@ async fn a_browser_resumes_where_it_was_as_long_as_the_journal_reaches() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whether_analyses_come_can_be_asked_and_waited_for() {
-    let live = live(HistoryStatus::Off);
-    assert_eq!(live.last_heard(), None);
-    tokio::time::advance(Duration::from_secs(7)).await;
-    live.hear(analysis("a", 1), 1);
-    live.hear(analysis("a", 1), 1);
-    assert_eq!(live.last_heard(), Some(Instant::now()));
-    live.heard().await;
-    let again = tokio::time::timeout(Duration::from_secs(1), live.heard()).await;
-    assert!(again.is_err(), "none came since");
-    assert_eq!(live.last_heard().unwrap().elapsed().as_secs(), 1);
-}
-
-#[tokio::test(start_paused = true)]
 async fn batches_keep_their_distance_and_the_first_leaves_at_once() {
     let live = Arc::new(live(HistoryStatus::Off));
     let stop = CancellationToken::new();
@@ -277,4 +265,110 @@ async fn the_pipeline_is_told_when_it_does_otherwise() {
     assert_eq!(read(&live.snapshot().text)["pipeline"], expected);
     stop.cancel();
     telling.await.unwrap();
+}
+
+/// What happens between a server and one browser.
+#[derive(Debug, Clone)]
+enum Step {
+    /// A sample of this host.
+    Hear(u8, u64),
+    /// Hosts that were silent for so long are forgotten.
+    Forget(u64),
+    Push,
+    /// The browser is sent as many messages, or everything anew when the next is gone.
+    Read(usize),
+    /// It connects anew and asks to go on where it was.
+    Reconnect,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => (0_u8..6, 0_u64..1_000).prop_map(|(host, time)| Step::Hear(host, time)),
+        1 => (0_u64..50).prop_map(Step::Forget),
+        4 => Just(Step::Push),
+        2 => (0_usize..5).prop_map(Step::Read),
+        1 => Just(Step::Reconnect),
+    ]
+}
+
+/// A browser of the property below.
+struct Reader {
+    view: View,
+    cursor: u64,
+}
+
+impl Reader {
+    fn begin(&mut self, begin: &Begin) {
+        self.cursor = begin.cursor;
+        self.view.read(&begin.text).unwrap();
+    }
+
+    /// Reads at most so many messages; whether there may be more.
+    fn read(&mut self, live: &Live, most: usize) -> bool {
+        for _ in 0..most {
+            match live.next(self.cursor) {
+                Next::Message(text) => {
+                    self.view.read(&text).unwrap();
+                    self.cursor += 1;
+                }
+                Next::NotYet => return false,
+                Next::Lost => self.begin(&live.snapshot()),
+            }
+        }
+        true
+    }
+}
+
+proptest! {
+    /// However a browser is held up, skips, or goes away and comes back, in the end it knows
+    /// what one knows that connects then.
+    #[test]
+    fn whoever_reads_on_knows_what_a_newcomer_does(
+        steps in prop::collection::vec(step(), 1..120),
+        kept in 1_usize..20,
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        let _entered = runtime.enter();
+        let live = live(HistoryStatus::Off);
+        live.state().journal.keep(kept);
+        let mut reader = Reader { view: View::default(), cursor: 0 };
+        reader.begin(&live.snapshot());
+        for (now_ms, step) in (1_000..).zip(&steps) {
+            match step {
+                Step::Hear(host, timestamp_ms) => {
+                    live.hear(analysis(&format!("h{host}"), *timestamp_ms), now_ms);
+                }
+                Step::Forget(silent_ms) => live.forget_unseen_since(now_ms - silent_ms),
+                Step::Push => live.push_changes(now_ms),
+                Step::Read(most) => {
+                    reader.read(&live, *most);
+                }
+                Step::Reconnect => {
+                    let place = reader.view.resume().parse().unwrap();
+                    let begin = live.resume(&place).unwrap_or_else(|| live.snapshot());
+                    reader.begin(&begin);
+                }
+            }
+        }
+        live.push_changes(2_000);
+        while reader.read(&live, 1) {}
+
+        live.state().snapshot = None;
+        let mut newcomer = Reader { view: View::default(), cursor: 0 };
+        newcomer.begin(&live.snapshot());
+        prop_assert_eq!(live.host_count(), newcomer.view.hosts().len());
+        prop_assert_eq!(newcomer.view.number(), reader.view.number());
+        let hosts = [reader, newcomer].map(|reader| {
+            let figures = |host: &crate::client::Host| host.figures.map(|figures| {
+                (figures.timestamp_ms(), figures.get(crate::protocol::Field::Cpu))
+            });
+            let hosts = reader.view.hosts().iter();
+            hosts.map(|(index, host)| (*index, host.info.clone(), figures(host))).collect::<Vec<_>>()
+        });
+        prop_assert_eq!(&hosts[0], &hosts[1]);
+    }
 }

@@ -16,7 +16,7 @@ const CASES: usize = 100;
 
 /// A frame of any kind and length, said rightly or not, with a mask or without.
 fn frame() -> impl Strategy<Value = Vec<u8>> {
-    let length = prop_oneof![0..126_u64, Just(4_096), Just(4_097), any::<u64>()];
+    let length = prop_oneof![0..126_u64, Just(16_384), Just(16_385), any::<u64>()];
     (any::<u8>(), any::<bool>(), length, vec(any::<u8>(), 0..200)).prop_map(
         |(head, masked, length, payload)| {
             let mask_bit = if masked { 0x80 } else { 0 };

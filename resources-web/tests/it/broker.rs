@@ -11,7 +11,7 @@ use resources_core::test_support::{
     Mode, Proxy, RabbitMq, eventually, in_time, open_bus, shared_broker, unique_exchange,
 };
 
-use crate::dashboard::{Dashboard, analysis, publish, publish_raw};
+use crate::dashboard::{Dashboard, analysis, publish, publish_raw, sampled_ms};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn over_rabbitmq_a_dashboard_started_anew_shows_the_hosts_of_the_last_minutes() {
@@ -22,14 +22,14 @@ async fn over_rabbitmq_a_dashboard_started_anew_shows_the_hosts_of_the_last_minu
     publish(&tracker, &analysis("a", 2, 2.0)).await;
     let dashboard = Dashboard::start_over(open_bus(url, &exchange), &[]).await;
     let mut browser = dashboard.connect().await;
-    browser.until("a", 2).await;
+    browser.until("a", sampled_ms(2)).await;
     publish(&tracker, &analysis("a", 3, 3.0)).await;
-    browser.until("a", 3).await;
+    browser.until("a", sampled_ms(3)).await;
     let bus = dashboard.stop().await;
     in_time("the bus closes", bus.close()).await;
 
     let dashboard = Dashboard::start_over(open_bus(url, &exchange), &[]).await;
-    dashboard.connect().await.until("a", 3).await;
+    dashboard.connect().await.until("a", sampled_ms(3)).await;
     let bus = dashboard.stop().await;
     in_time("the bus closes", bus.close()).await;
     in_time("the tracker's bus closes", tracker.close()).await;
@@ -43,7 +43,7 @@ async fn a_broker_that_goes_and_comes_back_is_told_and_the_browser_stays() {
     let dashboard = Dashboard::start_over(open_bus(&broker.url(), &exchange), &[]).await;
     publish(&tracker, &analysis("a", 1, 1.0)).await;
     let mut browser = dashboard.connect().await;
-    browser.until("a", 1).await;
+    browser.until("a", sampled_ms(1)).await;
     eventually("it is ready", async || dashboard.get("/readyz").await.status == 200).await;
 
     broker = blocking(move || {
@@ -61,7 +61,7 @@ async fn a_broker_that_goes_and_comes_back_is_told_and_the_browser_stays() {
     .await;
     browser.until_link("up").await;
     in_time("an analysis", publish(&tracker, &analysis("a", 2, 2.0))).await;
-    browser.until("a", 2).await;
+    browser.until("a", sampled_ms(2)).await;
     let bus = dashboard.stop().await;
     in_time("the buses close", async { tokio::join!(bus.close(), tracker.close()) }).await;
     blocking(move || drop(broker)).await;

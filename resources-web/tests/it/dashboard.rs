@@ -8,6 +8,7 @@ use resources_core::bus::{Bus, BusConfig, Message as BusMessage};
 use resources_core::contract::{Analysis, Topic, TraceParent};
 use resources_core::service::Failure;
 use resources_core::test_support::in_time;
+use resources_web::client::{Told, View};
 use resources_web::history::History;
 use resources_web::{Server, Settings, WebArgs};
 use serde_json::{Value, json};
@@ -97,16 +98,30 @@ impl Dashboard {
         &self,
         headers: &[(&'static str, &str)],
     ) -> Result<Browser, tungstenite::Error> {
+        self.open("ws", View::default(), headers).await
+    }
+
+    /// A browser that knows `view` and wants to go on from there.
+    pub(crate) async fn resume(&self, view: View) -> Browser {
+        self.open(&format!("ws?resume={}", view.resume()), view, &[]).await.unwrap()
+    }
+
+    async fn open(
+        &self,
+        path: &str,
+        view: View,
+        headers: &[(&'static str, &str)],
+    ) -> Result<Browser, tungstenite::Error> {
         // A small window, so that what a slow browser does not read stays with the server.
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(16 * 1024).unwrap();
         let stream = socket.connect(self.address).await.unwrap();
-        let mut request = format!("ws://{}/ws", self.address).into_client_request().unwrap();
+        let mut request = format!("ws://{}/{path}", self.address).into_client_request().unwrap();
         for (name, value) in headers {
             request.headers_mut().insert(*name, value.parse().unwrap());
         }
         let connected = tokio_tungstenite::client_async(request, stream).await?;
-        Ok(Browser(connected.0))
+        Ok(Browser { socket: connected.0, view })
     }
 }
 
@@ -189,28 +204,61 @@ impl Answer {
     }
 }
 
+/// When [`analysis`] of this sequence was sampled.
+pub(crate) const fn sampled_ms(sequence: u64) -> u64 {
+    1_000 + sequence
+}
+
 #[derive(Debug)]
-pub(crate) struct Browser(pub(crate) WebSocketStream<TcpStream>);
+pub(crate) struct Browser {
+    socket: WebSocketStream<TcpStream>,
+    /// What it made of the messages so far.
+    pub(crate) view: View,
+}
 
 impl Browser {
-    /// The next frame of any kind; `None` once the connection has ended.
-    pub(crate) async fn frame(&mut self) -> Option<Message> {
-        in_time("a frame", self.0.next()).await.and_then(Result::ok)
+    /// One that has read nothing yet.
+    pub(crate) fn new(socket: WebSocketStream<TcpStream>) -> Self {
+        Self { socket, view: View::default() }
     }
 
-    /// The next message of the protocol other than a heartbeat.
-    pub(crate) async fn next(&mut self) -> Value {
+    /// The next frame of any kind; `None` once the connection has ended.
+    pub(crate) async fn frame(&mut self) -> Option<Message> {
+        in_time("a frame", self.socket.next()).await.and_then(Result::ok)
+    }
+
+    /// The next message of the protocol other than a heartbeat, and what it told.
+    pub(crate) async fn told(&mut self) -> (Value, Told) {
         in_time("a message that is no heartbeat", async {
             loop {
                 let frame = self.frame().await.expect("the connection is open");
                 let Message::Text(text) = frame else { continue };
+                let told = self.view.read(&text).unwrap();
                 let message: Value = serde_json::from_str(&text).unwrap();
+                if message["type"] != "detail" {
+                    assert_eq!(serde_json::to_value(&told.message).unwrap(), message);
+                }
                 if message["type"] != "heartbeat" {
-                    return message;
+                    return (message, told);
                 }
             }
         })
         .await
+    }
+
+    /// The next message of the protocol other than a heartbeat.
+    pub(crate) async fn next(&mut self) -> Value {
+        self.told().await.0
+    }
+
+    /// Reads on until a message of this type.
+    pub(crate) async fn next_of(&mut self, kind: &str) -> Value {
+        loop {
+            let message = self.next().await;
+            if message["type"] == kind {
+                return message;
+            }
+        }
     }
 
     /// Reads on until the link was told to be in `state`.
@@ -218,22 +266,28 @@ impl Browser {
         while self.next().await["link"]["state"] != state {}
     }
 
-    /// Reads on until `host` was told with `sequence`; gives all messages up to it.
-    pub(crate) async fn until(&mut self, host: &str, sequence: u64) -> Vec<Value> {
+    /// Reads on until a sample of `host` made at `timestamp_ms` was told; gives all messages up
+    /// to it.
+    pub(crate) async fn until(&mut self, host: &str, timestamp_ms: u64) -> Vec<(Value, Told)> {
         let mut messages = Vec::new();
         loop {
-            let message = self.next().await;
-            let told = message["hosts"].as_array().is_some_and(|hosts| {
-                hosts.iter().any(|one| one["host"] == host && one["sequence"] == sequence)
-            });
-            messages.push(message);
-            if told {
+            let (message, told) = self.told().await;
+            let has_it = told
+                .samples
+                .iter()
+                .any(|(of, at_ms)| of.as_str() == host && *at_ms == timestamp_ms);
+            messages.push((message, told));
+            if has_it {
                 return messages;
             }
         }
     }
 
     pub(crate) async fn say(&mut self, text: String) {
-        self.0.send(Message::text(text)).await.unwrap();
+        self.socket.send(Message::text(text)).await.unwrap();
+    }
+
+    pub(crate) async fn look(&mut self, rows: &[u32], detail: &[&str]) {
+        self.say(json!({"type": "look", "rows": rows, "detail": detail}).to_string()).await;
     }
 }

@@ -6,7 +6,7 @@ use resources_core::contract::Analysis;
 use resources_core::service::now_ms;
 use resources_core::test_support::{eventually, in_time};
 
-use crate::dashboard::{Dashboard, analysis, publish, publish_raw};
+use crate::dashboard::{Dashboard, analysis, publish, publish_raw, sampled_ms};
 
 #[tokio::test]
 async fn what_does_not_follow_the_contract_is_set_aside_with_its_reason_and_the_rest_flows() {
@@ -30,7 +30,7 @@ async fn what_does_not_follow_the_contract_is_set_aside_with_its_reason_and_the_
     }
     dashboard.publish(&analysis("good", 7, 1.0)).await;
     let mut browser = dashboard.connect().await;
-    browser.until("good", 7).await;
+    browser.until("good", sampled_ms(7)).await;
 
     let mut rejected = bus.subscribe(Source::Rejected, NonZeroU16::new(10).unwrap());
     for (_, body, reason) in bad {
@@ -70,24 +70,24 @@ async fn while_a_backlog_comes_in_the_newest_is_shown_within_two_seconds_and_nev
     // An hour later than the backlog.
     let newest = |round: u64| sample(3_600_000 + round);
     dashboard.publish(&newest(0)).await;
-    browser.until("a", newest(0).sequence.unwrap()).await;
-    let mut shown = 0;
-    let mut late = 0;
+    browser.until("a", newest(0).timestamp_ms).await;
+    let mut shown_ms = 0;
     for round in 1..=ROUNDS {
         for number in 0..BACKLOG {
             dashboard.publish(&sample((round - 1) * BACKLOG + number)).await;
         }
-        let sequence = newest(round).sequence.unwrap();
+        let newest_ms = newest(round).timestamp_ms;
         let published = Instant::now();
         dashboard.publish(&newest(round)).await;
-        for message in browser.until("a", sequence).await {
-            let host = &message["hosts"][0];
-            assert!(host["sequence"].as_u64().unwrap() >= shown, "an old one replaced a newer");
-            shown = host["sequence"].as_u64().unwrap();
-            late = host["late_samples"].as_u64().unwrap_or(0);
+        while shown_ms < newest_ms {
+            browser.next().await;
+            let now_ms = browser.view.host("a").unwrap().1.figures.unwrap().timestamp_ms();
+            assert!(now_ms >= shown_ms, "an old one replaced a newer");
+            shown_ms = now_ms;
         }
         assert!(published.elapsed() < Duration::from_secs(2), "{:?}", published.elapsed());
     }
+    let late = dashboard.get("/api/v1/hosts").await.json()["hosts"][0]["late_samples"].clone();
     assert_eq!(late, ROUNDS * BACKLOG);
     dashboard.stop().await;
 }
@@ -97,19 +97,17 @@ async fn a_dashboard_started_anew_shows_the_hosts_of_the_last_minutes() {
     let first = Dashboard::start(&[]).await;
     first.publish(&analysis("a", 1, 1.0)).await;
     first.publish(&analysis("a", 2, 2.0)).await;
-    first.connect().await.until("a", 2).await;
+    first.connect().await.until("a", sampled_ms(2)).await;
     let bus = first.stop().await;
     publish(&bus, &analysis("b", 3, 3.0)).await;
 
     let second = Dashboard::start_over(bus, &[]).await;
     let mut browser = second.connect().await;
-    let mut points = Vec::new();
-    for message in browser.until("b", 3).await {
-        for host in message["hosts"].as_array().unwrap().iter().filter(|host| host["host"] == "a") {
-            points.extend(host["points"].as_array().unwrap().clone());
-        }
-    }
-    assert_eq!(points, [serde_json::json!([1001, 1.0]), serde_json::json!([1002, 2.0])]);
+    browser.until("b", sampled_ms(3)).await;
+    let (index, _) = browser.view.host("a").unwrap();
+    browser.look(&[index], &[]).await;
+    let points = browser.next_of("points").await;
+    assert_eq!(points["hosts"], serde_json::json!([[index, [1_001, 10, 1, 20]]]));
     second.stop().await;
 }
 
@@ -119,7 +117,7 @@ async fn hosts_above_the_most_are_left_out() {
     dashboard.publish(&analysis("a", 1, 1.0)).await;
     dashboard.publish(&analysis("b", 1, 1.0)).await;
     dashboard.publish(&analysis("a", 2, 1.0)).await;
-    dashboard.connect().await.until("a", 2).await;
+    dashboard.connect().await.until("a", sampled_ms(2)).await;
     let hosts = dashboard.get("/api/v1/hosts").await.json()["hosts"].clone();
     assert_eq!(hosts.as_array().unwrap().len(), 1);
     dashboard.stop().await;

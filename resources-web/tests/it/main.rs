@@ -12,5 +12,6 @@ mod history;
 mod live;
 mod openapi;
 mod program;
+mod proxy;
 mod recording;
 mod security;

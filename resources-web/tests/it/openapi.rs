@@ -1,8 +1,10 @@
 //! The server against docs/openapi.json. That the file has every address and parameter, and no
 //! other, is tested beside the routes.
 
+use std::collections::BTreeSet;
+
 use resources_core::service::now_ms;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::archive::{Archive, past_hour_s};
 use crate::dashboard::{Dashboard, analysis};
@@ -40,6 +42,13 @@ impl Schemas {
                     }
                     true
                 }
+                "prefixItems" => {
+                    let schemas = rule.as_array().unwrap();
+                    for (i, schema) in schemas.iter().enumerate() {
+                        self.check(schema, &value[i], &format!("{at}[{i}]"));
+                    }
+                    true
+                }
                 "required" => rule
                     .as_array()
                     .unwrap()
@@ -73,7 +82,7 @@ fn is_of(kind: &Value, value: &Value) -> bool {
         "string" => value.is_string(),
         "boolean" => value.is_boolean(),
         "null" => value.is_null(),
-        "integer" => value.is_u64(),
+        "integer" => value.is_u64() || value.is_i64(),
         "number" => value.is_number(),
         other => panic!("{other} is no type"),
     }
@@ -108,7 +117,7 @@ async fn every_address_answers_as_the_file_says() {
     sample.timestamp_ms = now_ms();
     dashboard.publish(&sample).await;
     let mut browser = dashboard.connect().await;
-    browser.until("web-1", 3).await;
+    browser.until("web-1", sample.timestamp_ms).await;
     let schemas = Schemas::load();
     for (path, item) in schemas.0["paths"].as_object().unwrap() {
         let description = &item["get"];
@@ -149,25 +158,35 @@ async fn every_message_of_the_websocket_is_as_the_file_says() {
     let dashboard = Dashboard::start(&["--history", "memory"]).await;
     let mut browser = dashboard.connect().await;
     let schemas = Schemas::load();
+    let look = json!({"type": "look", "rows": [0], "detail": ["web-1", "nobody"]});
+    schemas.check(schemas.named("Look"), &look, "Look");
+    browser.say(look.to_string()).await;
     // An hour late: as what comes after an outage does.
     for (sequence, age_ms) in [(9, 0), (8, 1_000), (2, 3_600_000)] {
         let mut sample = analysis("web-1", sequence, 1.5);
         sample.timestamp_ms = now_ms() - age_ms;
         dashboard.publish(&sample).await;
     }
+    let mut seen = BTreeSet::new();
     loop {
         let message = browser.next().await;
         let name = match message["type"].as_str().unwrap() {
             "snapshot" => "Snapshot",
             "changes" => "Changes",
             "link" => "LinkMessage",
+            "pipeline" => "PipelineMessage",
+            "points" => "Points",
+            "detail" => "Detail",
             other => panic!("{other}"),
         };
         schemas.check(schemas.named(name), &message, name);
-        if message["hosts"][0]["late_samples"] == 1 {
-            assert_eq!(message["hosts"][0]["sequence"], 9);
+        seen.insert(name);
+        let late = browser.view.host("web-1").and_then(|(_, host)| host.info.late_samples);
+        if late == Some(1) && seen.contains("Points") && message["analysis"].is_object() {
             break;
         }
     }
+    let mut browser = dashboard.resume(browser.view).await;
+    schemas.check(schemas.named("Resumed"), &browser.next().await, "Resumed");
     dashboard.stop().await;
 }

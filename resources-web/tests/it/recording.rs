@@ -33,10 +33,13 @@ async fn a_dashboard_started_anew_goes_on_with_its_history() {
     let file = folder.path().join("history.sqlite");
     let history = ["--history", file.to_str().unwrap()];
     let first = Dashboard::start(&history).await;
+    let mut last_ms = 0;
     for sequence in 0..5 {
-        first.publish(&analysis_now("a", sequence)).await;
+        let sample = analysis_now("a", sequence);
+        last_ms = sample.timestamp_ms;
+        first.publish(&sample).await;
     }
-    first.connect().await.until("a", 4).await;
+    first.connect().await.until("a", last_ms).await;
     let bus = first.stop().await;
     // While no dashboard runs; the first of them came before.
     for sequence in 4..10 {
@@ -56,13 +59,15 @@ async fn the_live_view_goes_on_while_history_cannot_be_written() {
     let other = Connection::open(&file).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let mut browser = dashboard.connect().await;
-    dashboard.publish(&analysis_now("a", 0)).await;
-    browser.until("a", 0).await;
+    let sample = analysis_now("a", 0);
+    dashboard.publish(&sample).await;
+    browser.until("a", sample.timestamp_ms).await;
     let state = dashboard.history.state();
     let mut lagging = state.clone();
     lagging.wait_for(|state| matches!(state, HistoryState::Lagging { .. })).await.unwrap();
-    dashboard.publish(&analysis_now("a", 1)).await;
-    browser.until("a", 1).await;
+    let sample = analysis_now("a", 1);
+    dashboard.publish(&sample).await;
+    browser.until("a", sample.timestamp_ms).await;
     assert_eq!(counted(&file, "a"), 0);
 
     other.execute_batch("COMMIT").unwrap();

@@ -7,12 +7,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use resources_web::client::View;
+use serde::Deserialize;
 use tokio::task::JoinSet;
 use tokio::time::{Instant as Deadline, timeout};
 
 use crate::context::PATIENCE;
-use crate::dashboard::{Client, hosts_in};
-use crate::latency::hosts_of;
+use crate::dashboard::Client;
+use crate::load::Numbers;
 
 /// Clients that connect at a time.
 const CONNECTING: usize = 50;
@@ -25,9 +27,18 @@ type Updates = Arc<[usize]>;
 
 /// The texts seen so far.
 pub(super) struct Frames {
-    hosts: usize,
+    /// `None` when no text holds an update.
+    numbers: Option<Numbers>,
     hasher: RandomState,
-    known: Mutex<HashMap<(u64, usize), Updates>>,
+    known: Mutex<Known>,
+}
+
+/// Each text builds on the one before. A client is sent them in order, so that whichever is the
+/// first to see one, the one before it was read.
+#[derive(Default)]
+struct Known {
+    view: View,
+    updates: HashMap<(u64, usize), Updates>,
 }
 
 /// What one client, or all, were sent.
@@ -47,31 +58,48 @@ pub(super) struct Crowd {
 }
 
 impl Frames {
-    pub(super) fn new(hosts: usize) -> Self {
-        Self { hosts, hasher: RandomState::new(), known: Mutex::default() }
+    /// Texts of messages with these numbers.
+    pub(super) fn of(numbers: Numbers) -> Self {
+        Self { numbers: Some(numbers), ..Self::without_updates() }
+    }
+
+    /// Texts of anything else.
+    pub(super) fn without_updates() -> Self {
+        Self { numbers: None, hasher: RandomState::new(), known: Mutex::default() }
     }
 
     fn updates(&self, text: &str) -> anyhow::Result<Updates> {
+        let Some(numbers) = &self.numbers else { return Ok(Arc::default()) };
         let beginning = &text.as_bytes()[..text.len().min(BEGINNING_BYTES)];
         let key = (self.hasher.hash_one(beginning), text.len());
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(updates) = known.get(&key) {
+        if let Some(updates) = known.updates.get(&key) {
             return Ok(Arc::clone(updates));
         }
-        let updates: Updates = if hosts_in(text) == 0 {
-            Arc::default()
+        // What is not newer than the snapshot read first was told before there was any update.
+        let updates: Updates = if place(text)? > known.view.number() {
+            let samples = known.view.read(text)?.samples;
+            samples.iter().map(|sample| numbers.number(sample)).collect::<Result<_, _>>()?
         } else {
-            let hosts = hosts_of(text)?;
-            hosts.iter().map(|host| host.number(self.hosts)).collect::<Result<_, _>>()?
+            Arc::default()
         };
-        known.insert(key, Arc::clone(&updates));
+        known.updates.insert(key, Arc::clone(&updates));
         Ok(updates)
+    }
+
+    /// Takes note of what a client was sent first, or when it was behind.
+    fn snapshot(&self, text: &str) -> anyhow::Result<()> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.view == View::default() || place(text)? > known.view.number() {
+            known.view.read(text)?;
+        }
+        Ok(())
     }
 
     /// Mean length of the texts that hold updates, in bytes.
     pub(super) fn mean_bytes(&self) -> usize {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let batches = known.iter().filter(|(_, updates)| !updates.is_empty());
+        let batches = known.updates.iter().filter(|(_, updates)| !updates.is_empty());
         let (count, bytes) =
             batches.fold((0, 0), |(count, bytes), ((_, length), _)| (count + 1, bytes + length));
         bytes / count.max(1)
@@ -114,6 +142,16 @@ impl Crowd {
     }
 }
 
+/// The number of a message; 0 for one that has none.
+fn place(text: &str) -> anyhow::Result<u64> {
+    #[derive(Deserialize)]
+    struct Place {
+        #[serde(default)]
+        number: u64,
+    }
+    Ok(serde_json::from_str::<Place>(text)?.number)
+}
+
 async fn follow(
     mut client: Client,
     wanted: usize,
@@ -135,6 +173,7 @@ async fn follow(
         let Some((at, text)) = text else { break };
         if text.starts_with(r#"{"type":"snapshot""#) {
             snapshots += 1;
+            frames.snapshot(&text)?;
             continue;
         }
         let updates = frames.updates(&text)?;

@@ -15,7 +15,9 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::connect::{ConnectError, connect, reason};
 use super::declare::{analyses_arguments, measures_arguments, rejected_arguments, soft_error};
 use super::subscription::received;
-use crate::bus::inspect::{Declaration, Glimpse, InspectError, Part, PartState, Presence, Right};
+use crate::bus::inspect::{
+    Backlog, Declaration, Glimpse, InspectError, Part, PartState, Presence, Right,
+};
 use crate::bus::settings::{AmqpUrl, BusConfig};
 use crate::bus::topology::Names;
 use crate::service::now_ms;
@@ -107,6 +109,25 @@ impl Inspector {
         };
         let declaration = compared(declare(false).await?);
         Ok(Presence::There { messages, consumers, declaration })
+    }
+
+    pub(in crate::bus) async fn backlog(&mut self) -> Result<Option<Backlog>, InspectError> {
+        let options = QueueDeclareOptions { passive: true, ..Default::default() };
+        let channel = self.channel().await?;
+        let queue = self.names.measures();
+        let declared =
+            channel.queue_declare(queue.as_str().into(), options, FieldTable::default()).await;
+        match answer(declared)? {
+            Answer::Done(queue) => {
+                // Unlike a refusal this leaves the channel open, and it may be asked for ever.
+                let closed = channel.close(200, "OK".into()).await;
+                closed.map_err(|error| ConnectError::of(&error))?;
+                let (measures, consumers) = (queue.message_count(), queue.consumer_count());
+                Ok(Some(Backlog { measures, consumers }))
+            }
+            Answer::Refused(AMQPSoftError::NOTFOUND, _) => Ok(None),
+            Answer::Refused(_, words) => Err(InspectError::Refused(words)),
+        }
     }
 
     pub(in crate::bus) async fn may_publish(&mut self) -> Result<Right, InspectError> {

@@ -190,7 +190,10 @@ async fn what_is_looked_at_is_sent_at_once_and_details_again_with_each_newer_ana
     assert_eq!(browser.next().await["type"], "changes");
     browser.look(&[0, 9], &["a", "b"]).await;
     let points = browser.next().await;
-    assert_eq!((&points["type"], &points["hosts"]), (&json!("points"), &json!([[0, [1, 10, 1, 10]]])));
+    assert_eq!(
+        (&points["type"], &points["hosts"]),
+        (&json!("points"), &json!([[0, [1, 10, 1, 10]]]))
+    );
     let detail = browser.next().await;
     assert_eq!((&detail["type"], &detail["host"]), (&json!("detail"), &json!("a")));
     assert_eq!(detail["analysis"]["timestamp_ms"], 2);
@@ -241,7 +244,9 @@ async fn after_a_snapshot_what_is_looked_at_is_sent_anew() {
 async fn what_is_no_look_ends_the_connection_with_its_reason() {
     for said in [
         Message::text("hello"),
-        Message::text(r#"{"type":"look","rows":[],"detail":["1","2","3","4","5","6","7","8","9"]}"#),
+        Message::text(
+            r#"{"type":"look","rows":[],"detail":["1","2","3","4","5","6","7","8","9"]}"#,
+        ),
         Message::Binary(Vec::new().into()),
     ] {
         let mut browser = connect();
