@@ -28,9 +28,12 @@ const CAUGHT_UP: u32 = 20;
 #[derive(Debug)]
 pub(super) struct Replay {
     bus: Bus,
+    /// Where it begins, or goes on.
     start: Start,
     /// What it reads was not received before this, in milliseconds.
     since_ms: u64,
+    /// What is behind this place in the stream came during an absence.
+    missed_behind: Option<u64>,
     stage: Stage,
 }
 
@@ -54,6 +57,7 @@ impl Replay {
             bus: bus.clone(),
             start: Start::Ago(Duration::from_millis(RECENT_MS)),
             since_ms: now_ms().saturating_sub(RECENT_MS),
+            missed_behind: None,
             stage: Stage::waiting(),
         }
     }
@@ -61,12 +65,16 @@ impl Replay {
     /// What comes now begins anew, after an absence: what came behind `last`, which was read at
     /// `last_ms`, is to be read, too. However long that was, it is no more than the stream keeps.
     pub(super) fn of_an_absence(&mut self, last: Option<Position>, last_ms: u64) {
-        // One that is not over yet reads on to where the live view begins now.
-        if let (Stage::Over, Some(last)) = (&self.stage, last) {
+        let Some(last) = last else { return };
+        if let Stage::Over = self.stage {
             self.start = Start::After(last);
             self.since_ms = last_ms;
-            self.stage = Stage::waiting();
+            self.missed_behind = Some(last.offset);
+        } else {
+            // From where it is it reads on to where the live view begins now.
+            self.missed_behind.get_or_insert(last.offset);
         }
+        self.stage = Stage::waiting();
     }
 
     /// What comes now is so old, in milliseconds.
@@ -98,9 +106,9 @@ impl Replay {
         std::future::pending().await
     }
 
-    /// Whether what it reads was never read by this process.
-    pub(super) const fn is_of_an_absence(&self) -> bool {
-        matches!(self.start, Start::After(_))
+    /// Whether `delivery` came during an absence, so that nobody set it aside if it had to be.
+    pub(super) fn was_missed(&self, delivery: &Delivery) -> bool {
+        self.missed_behind.is_some() && delivery.offset > self.missed_behind
     }
 
     /// What it reads was received at this time at the earliest, in milliseconds.
@@ -115,6 +123,7 @@ impl Replay {
         if is_over {
             self.stage = Stage::Over;
         } else if let Stage::Reading(analyses) = &mut self.stage {
+            self.start = delivery.position().map_or(self.start, Start::After);
             analyses.acknowledge_through(delivery.receipt).await;
         }
         !is_over
@@ -201,29 +210,27 @@ mod tests {
     async fn of_an_absence_it_reads_all_and_what_it_had_not_read_before() {
         let bus = bus_with(10).await;
         let mut replay = Replay::of_the_last_minutes(&bus);
-        let mut bodies = Vec::new();
         let read = async |replay: &mut Replay, live_offset| {
-            let mut bodies = Vec::new();
+            let mut found = Vec::new();
             loop {
                 let delivery = replay.next().await;
                 if !replay.goes_on(&delivery, Some(live_offset)).await {
-                    return bodies;
+                    return found;
                 }
-                bodies.push(String::from_utf8(delivery.body.to_vec()).unwrap());
+                found.push((delivery.offset.unwrap(), replay.was_missed(&delivery)));
             }
         };
         let first = replay.next().await;
         assert!(replay.goes_on(&first, Some(2)).await);
         // The live view had read 2 and 3, and begins anew with 6.
         replay.of_an_absence(Some(Position::of(3, b"3")), 7);
-        assert!(!replay.is_of_an_absence(), "it goes on with what was before the start");
-        bodies.extend(read(&mut replay, 6).await);
-        assert_eq!(bodies, ["1", "2", "3", "4", "5"]);
+        // It goes on with what was before the start.
+        let expected = [(1, false), (2, false), (3, false), (4, true), (5, true)];
+        assert_eq!(read(&mut replay, 6).await, expected);
         // It had read 6, and begins anew with 9.
         replay.of_an_absence(Some(Position::of(6, b"6")), 8);
-        assert!(replay.is_of_an_absence());
         assert_eq!(replay.since_ms(), 8);
-        assert_eq!(read(&mut replay, 9).await, ["7", "8"]);
+        assert_eq!(read(&mut replay, 9).await, [(7, true), (8, true)]);
         bus.close().await;
     }
 }
