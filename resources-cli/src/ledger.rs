@@ -50,20 +50,36 @@ impl LedgerWriter {
     }
 }
 
+/// Longest line of a ledger, in bytes, with room to spare.
+const MAX_LINE_BYTES: u64 = 1_024;
+
+/// What every line of a ledger begins with.
+const LINE_BEGIN: &[u8] = br#"{"host":""#;
+
 /// Cuts a last line off that a lost machine or a full disk left unfinished: its sample was not
-/// published, and what is appended must begin a line.
+/// published, and what is appended must begin a line. Of anything else nothing is cut off.
 fn end_last_line(mut file: &File) -> io::Result<()> {
-    let mut end = file.metadata()?.len();
-    let mut byte = [0];
-    while end > 0 {
-        file.seek(SeekFrom::Start(end - 1))?;
-        file.read_exact(&mut byte)?;
-        if byte == [b'\n'] {
-            break;
-        }
-        end -= 1;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Ok(());
     }
-    file.set_len(end)
+    let bytes = metadata.len();
+    let mut tail = Vec::new();
+    file.seek(SeekFrom::Start(bytes.saturating_sub(MAX_LINE_BYTES)))?;
+    file.read_to_end(&mut tail)?;
+    let newline = tail.iter().rposition(|byte| *byte == b'\n');
+    let unfinished = &tail[newline.map_or(0, |newline| newline + 1)..];
+    if unfinished.is_empty() {
+        return Ok(());
+    }
+    let is_whole = newline.is_some() || bytes <= MAX_LINE_BYTES;
+    if is_whole && unfinished.iter().zip(LINE_BEGIN).all(|(byte, begin)| byte == begin) {
+        return file.set_len(bytes - unfinished.len() as u64);
+    }
+    Err(io::Error::new(
+        io::ErrorKind::InvalidData,
+        "its last line is not one of a ledger; name a ledger, or a file that is not there yet",
+    ))
 }
 
 /// What ledgers say was sampled: the sequences of each run of each host.
@@ -175,6 +191,32 @@ mod tests {
         );
         ledger.read(&path).unwrap();
         assert_eq!(ledger, read(&path).unwrap(), "the same file twice says nothing new");
+    }
+
+    #[test]
+    fn an_unfinished_line_is_cut_off_and_nothing_else_is_touched() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let good = "{\"host\":\"a\",\"run\":\"r\",\"sequence\":0}\n";
+        for unfinished in ["", "{", "{\"host\":\"a\",\"ru"] {
+            std::fs::write(&path, format!("{good}{unfinished}")).unwrap();
+            LedgerWriter::append(&path).unwrap();
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), good);
+        }
+        let long = "x".repeat(5_000);
+        let other = [r#"{"name":"mine"}"#, "a key without an end", &long, "{}\n\n{\"hosts\":1}"];
+        for text in other {
+            std::fs::write(&path, text).unwrap();
+            let error = LedgerWriter::append(&path).unwrap_err().to_string();
+            assert!(error.contains("not one of a ledger"), "{error}");
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn what_is_no_file_has_nothing_to_cut_off() {
+        let mut writer = LedgerWriter::append(Path::new("/dev/null")).unwrap();
+        writer.write(&sample("a", "one", 0)).unwrap();
     }
 
     #[test]

@@ -130,6 +130,14 @@ pub struct Receipt {
     tag: u64,
 }
 
+impl Receipt {
+    /// Whether both deliveries came over the same link, which did not break between them.
+    #[must_use]
+    pub const fn is_of_session_of(&self, other: &Self) -> bool {
+        self.session == other.session
+    }
+}
+
 /// Where a subscription takes its messages from.
 #[derive(Debug, Clone)]
 pub enum Source {
@@ -395,7 +403,8 @@ impl Bus {
     }
 
     /// Resolves with the reason when the broker refused a link that was never up: wrong
-    /// credentials, no such virtual host. Waiting would not help, so a service should end.
+    /// credentials, no such virtual host. Waiting would not help, so a service should end. A
+    /// link made once all others were up is not refused for good but tried again.
     pub async fn refused(&self) -> String {
         let mut link = self.link();
         loop {

@@ -1,7 +1,8 @@
-//! What the tests of every crate share: a real RabbitMQ of their own, a way to wait for a
-//! condition, and sample messages. Feature `test-support`; never part of a service.
+//! What the tests of every crate share: a real RabbitMQ of their own, a proxy before it that
+//! breaks lines, a way to wait for a condition, and sample messages. Feature `test-support`; never part of a service.
 #![expect(clippy::expect_used, clippy::panic, reason = "tests end when their ground gives way")]
 
+mod proxy;
 mod rabbitmq;
 mod samples;
 
@@ -10,6 +11,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+pub use proxy::{Mode, Proxy};
 pub use rabbitmq::{RabbitMq, ServerTls};
 pub use samples::full_measure;
 

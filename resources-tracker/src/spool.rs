@@ -315,10 +315,10 @@ impl Spool {
         self.retry_at
     }
 
-    /// Tries the disk with the next sample, although it took nothing a moment ago.
-    pub(crate) fn try_again(&mut self) {
+    /// Tries the disk with the next sample from `now` on, although it took nothing a moment ago.
+    pub(crate) fn try_again(&mut self, now: Instant) {
         if let Some(retry_at) = &mut self.retry_at {
-            *retry_at = (*retry_at).min(Instant::now());
+            *retry_at = (*retry_at).min(now);
         }
     }
 

@@ -6,8 +6,9 @@ use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
-use resources_core::bus::{Bus, Delivery, LinkState, PublishError, Publisher, Source, Start};
+use resources_core::bus::{Bus, Delivery, PublishError, Publisher, Source, Start, Subscription};
 use resources_core::contract::{Analysis, Rejection};
 use resources_core::service::{Failure, RejectionLog, now_ms, within};
 use tokio::time::{Instant, MissedTickBehavior};
@@ -22,16 +23,14 @@ use replay::Replay;
 /// written a few messages at a time is read back slowly, some thousand messages a second.
 const BEGIN_AGO: Duration = Duration::from_secs(2);
 
-/// A link that was down for longer than this begins anew instead of reading on, so that what is
-/// now does not wait for what was.
-const LONG_AWAY: Duration = Duration::from_secs(10);
+/// When the first analysis after a break of the link was published, or the last one before it
+/// read, longer ago than this, in milliseconds, what was missed would hide what is now. Then the
+/// live view begins anew instead of reading on.
+const AWAY_MS: u64 = 2_000;
 
-/// How long after the first analysis what was published before the start may take to come, in
-/// milliseconds.
+/// How long after the first analysis of a session what was published before it may take to come,
+/// in milliseconds.
 const CATCH_UP_MS: u64 = 10_000;
-
-/// How old an analysis may be that is of now, in milliseconds.
-const PRESENT_MS: u64 = 1_000;
 
 /// Analyses under way from the broker.
 const PREFETCH: NonZeroU16 = NonZeroU16::new(500).expect("not zero");
@@ -57,71 +56,61 @@ pub(crate) async fn run(
     arrivals: Arc<Arrivals>,
     stop: CancellationToken,
 ) -> Result<(), Failure> {
-    let mut analyses = bus.subscribe(Source::Analyses(Start::Ago(BEGIN_AGO)), PREFETCH);
-    let mut replay = Replay::new(&bus);
-    let mut link = bus.link();
-    let mut down_since: Option<Instant> = None;
+    let mut analyses = subscribe(&bus);
+    if stop.run_until_cancelled(analyses.ready()).await.is_none() {
+        return Ok(());
+    }
+    let mut replay = Replay::of_the_last_minutes(&bus);
     let mut feed = Feed {
         live,
         arrivals,
         begin_offset: None,
+        last: None,
         catches_up_until_ms: 0,
         rejections: RejectionLog::default(),
         refused: 0,
         left_in_stream: 0,
+        passed_over: 0,
     };
-    let mut aside = Aside { bus: bus.clone(), publisher: None };
-    let mut setting_aside = FuturesUnordered::new();
+    let mut aside = Aside { bus: bus.clone(), publisher: None, under_way: FuturesUnordered::new() };
     let mut summary = tokio::time::interval(SUMMARY_EVERY);
     summary.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
+            // What is now comes before what was.
+            biased;
             () = stop.cancelled() => break,
             _ = summary.tick() => feed.sum_up(),
-            Ok(()) = link.changed() => {
-                let state = link.borrow_and_update().state.clone();
-                match state {
-                    // What was missed comes behind what is now, as at the start.
-                    LinkState::Up if was_away(down_since.take()) => {
-                        analyses = bus.subscribe(Source::Analyses(Start::Ago(BEGIN_AGO)), PREFETCH);
-                        replay = Replay::new(&bus);
-                        feed.begin_offset = None;
-                        feed.live.recent_is_whole_since(now_ms());
-                    }
-                    LinkState::Down { .. } => {
-                        down_since.get_or_insert_with(Instant::now);
-                    }
-                    _ => {}
-                }
-            }
-            Some(outcome) = setting_aside.next() => feed.set_aside(outcome),
+            Some(outcome) = aside.under_way.next() => feed.was_set_aside(outcome),
             delivery = analyses.next() => {
                 let Some(delivery) = delivery else {
                     return Err(Failure::failed("the bus was closed while analyses were read"));
                 };
+                if feed.was_away(&delivery, now_ms()) {
+                    // It comes again, with all that was missed, behind what is now.
+                    analyses = subscribe(&bus);
+                    feed.begin_anew(&mut replay);
+                    continue;
+                }
                 let receipt = delivery.receipt;
                 match feed.take(&delivery) {
-                    Ok(age_ms) if age_ms < PRESENT_MS => replay.begin(),
-                    Ok(_) => {}
-                    Err(rejection) => {
-                        feed.rejections.note(&delivery, &rejection, Instant::now());
-                        if setting_aside.len() < MAX_SETTING_ASIDE {
-                            setting_aside.push(aside.set(delivery, rejection));
-                        } else {
-                            feed.left_in_stream += 1;
-                        }
-                    }
+                    Ok(age_ms) => replay.live_is_at(age_ms),
+                    Err(rejection) => feed.set_aside(&delivery, rejection, &mut aside),
                 }
-                // Over a stream this only asks for more: a message that a crash keeps from being
-                // set aside comes again with the next replay.
+                feed.last = Some((delivery, now_ms()));
+                // Over a stream this only asks for more.
                 analyses.acknowledge_through(receipt).await;
                 tokio::task::consume_budget().await;
             }
             earlier = replay.next() => {
-                if replay.goes_on(&earlier, feed.begin_offset).await {
-                    feed.take_again(&earlier);
-                } else if replay.reached_live() {
+                if !replay.goes_on(&earlier, feed.begin_offset).await {
                     feed.live.recent_is_whole_since(0);
+                } else if let Err(rejection) = feed.take_again(&earlier, replay.since_ms()) {
+                    if replay.was_missed(&earlier) {
+                        feed.set_aside(&earlier, rejection, &mut aside);
+                    } else {
+                        feed.passed_over += 1;
+                    }
                 }
                 // A long replay must not keep the browsers waiting.
                 tokio::task::consume_budget().await;
@@ -129,8 +118,8 @@ pub(crate) async fn run(
         }
     }
     let all_set_aside = async {
-        while let Some(outcome) = setting_aside.next().await {
-            feed.set_aside(outcome);
+        while let Some(outcome) = aside.under_way.next().await {
+            feed.was_set_aside(outcome);
         }
     };
     within(LAST_LIMIT, "setting messages aside", all_set_aside).await;
@@ -140,9 +129,9 @@ pub(crate) async fn run(
     Ok(())
 }
 
-/// Whether the link was down for too long to read on.
-fn was_away(down_since: Option<Instant>) -> bool {
-    down_since.is_some_and(|since| since.elapsed() > LONG_AWAY)
+/// What comes now.
+fn subscribe(bus: &Bus) -> Subscription {
+    bus.subscribe(Source::Analyses(Start::Ago(BEGIN_AGO)), PREFETCH)
 }
 
 struct Feed {
@@ -150,27 +139,54 @@ struct Feed {
     arrivals: Arc<Arrivals>,
     /// Place in the stream of the first analysis that was read live.
     begin_offset: Option<u64>,
-    /// Until when what comes may be from before the start.
+    /// The last analysis that was read live, and when.
+    last: Option<(Delivery, u64)>,
+    /// Until when what comes may be from before the start, or from while the link was broken.
     catches_up_until_ms: u64,
     rejections: RejectionLog,
     /// Analyses of hosts that found no room since the last summary.
     refused: u64,
     /// Messages that were not set aside since the last summary, because too many were waiting.
     left_in_stream: u64,
+    /// Messages from before the start that do not follow the contract, since the last summary.
+    passed_over: u64,
 }
 
 impl Feed {
+    /// Whether `delivery` is the first after a break of the link, and too much was missed to
+    /// read on. The time is told by our clock, as that of a machine that slept goes on, and by the
+    /// sender's: a machine that wakes up first reads what had arrived before.
+    fn was_away(&self, delivery: &Delivery, now_ms: u64) -> bool {
+        self.last.as_ref().is_some_and(|(last, read_ms)| {
+            let sent_ms = delivery.timestamp_ms.unwrap_or(now_ms);
+            let missed_ms = now_ms.abs_diff(*read_ms).max(now_ms.saturating_sub(sent_ms));
+            !delivery.receipt.is_of_session_of(&last.receipt) && missed_ms > AWAY_MS
+        })
+    }
+
+    /// Reads live from now on, and has `replay` read what came since the last one that was.
+    fn begin_anew(&mut self, replay: &mut Replay) {
+        if let Some((last, read_ms)) = self.last.take() {
+            replay.of_an_absence(last.position(), read_ms);
+        }
+        self.begin_offset = None;
+        self.live.recent_is_whole_since(now_ms());
+    }
+
     /// Takes what is new, and tells how long ago it was sampled, in milliseconds.
     fn take(&mut self, delivery: &Delivery) -> Result<u64, Rejection> {
         let now_ms = now_ms();
         if self.begin_offset.is_none() {
-            self.begin_offset = delivery.position().map(|position| position.offset);
+            self.begin_offset = delivery.offset;
+        }
+        let is_first = |last: &Delivery| !delivery.receipt.is_of_session_of(&last.receipt);
+        if self.last.as_ref().is_none_or(|(last, _)| is_first(last)) {
             self.catches_up_until_ms = now_ms + CATCH_UP_MS;
         }
         let analysis = Analysis::decode(&delivery.topic, &delivery.body)?;
         self.arrivals.note(analysis.interval_ms);
         let received_ms = if now_ms < self.catches_up_until_ms {
-            received_before(&analysis, now_ms)
+            received_before(&analysis, now_ms.saturating_sub(RECENT_MS), now_ms)
         } else {
             now_ms
         };
@@ -181,14 +197,23 @@ impl Feed {
         Ok(age_ms)
     }
 
-    /// Takes what was there before the start, and may be known already.
-    fn take_again(&mut self, delivery: &Delivery) {
-        // What does not follow the contract was set aside when it came, or stays in the stream.
-        if let Ok(analysis) = Analysis::decode(&delivery.topic, &delivery.body) {
-            let receipt =
-                Receipt { received_ms: received_before(&analysis, now_ms()), read_ms: None };
-            let applied = self.live.apply_again(analysis, delivery.body.clone(), receipt);
-            self.note(applied, delivery);
+    /// Takes what was there before, received at `since_ms` at the earliest; it may be known.
+    fn take_again(&mut self, delivery: &Delivery, since_ms: u64) -> Result<(), Rejection> {
+        let analysis = Analysis::decode(&delivery.topic, &delivery.body)?;
+        let received_ms = received_before(&analysis, since_ms, now_ms());
+        let receipt = Receipt { received_ms, read_ms: None };
+        let applied = self.live.apply_again(analysis, delivery.body.clone(), receipt);
+        self.note(applied, delivery);
+        Ok(())
+    }
+
+    /// Has a message set aside that does not follow the contract.
+    fn set_aside(&mut self, delivery: &Delivery, rejection: Rejection, aside: &mut Aside) {
+        self.rejections.note(delivery, &rejection, Instant::now());
+        if aside.under_way.len() < MAX_SETTING_ASIDE {
+            aside.set(delivery.clone(), rejection);
+        } else {
+            self.left_in_stream += 1;
         }
     }
 
@@ -206,7 +231,7 @@ impl Feed {
         }
     }
 
-    fn set_aside(&self, outcome: Result<(), PublishError>) {
+    fn was_set_aside(&self, outcome: Result<(), PublishError>) {
         if let Err(error) = outcome {
             tracing::warn!(%error, "a message could not be set aside; the stream keeps it");
         }
@@ -222,6 +247,14 @@ impl Feed {
                  before them; the stream keeps them"
             );
         }
+        let passed_over = std::mem::take(&mut self.passed_over);
+        if passed_over > 0 {
+            tracing::warn!(
+                count = passed_over,
+                "{passed_over} messages from the minutes before the start do not follow the \
+                 contract; they were set aside when they came, or are in the stream only"
+            );
+        }
         let refused = std::mem::take(&mut self.refused);
         if refused > 1 {
             tracing::warn!(refused, "left out {refused} analyses of hosts that found no room");
@@ -229,25 +262,23 @@ impl Feed {
     }
 }
 
-/// When another process may have received an analysis that is read again: a host that has been
-/// silent since must not look alive. Not longer ago than is read again: its clock may be far off.
-fn received_before(analysis: &Analysis, now_ms: u64) -> u64 {
-    analysis.timestamp_ms.clamp(now_ms.saturating_sub(RECENT_MS), now_ms)
+/// When an analysis that is read late may have been received: a host that has been silent since
+/// must not look alive. Not before `since_ms`, as its clock may be far off.
+fn received_before(analysis: &Analysis, since_ms: u64, now_ms: u64) -> u64 {
+    analysis.timestamp_ms.clamp(since_ms.min(now_ms), now_ms)
 }
 
 /// Sets messages aside over a link that is made when the first of them comes.
 struct Aside {
     bus: Bus,
     publisher: Option<Publisher>,
+    under_way: FuturesUnordered<BoxFuture<'static, Result<(), PublishError>>>,
 }
 
 impl Aside {
-    fn set(
-        &mut self,
-        delivery: Delivery,
-        rejection: Rejection,
-    ) -> impl Future<Output = Result<(), PublishError>> + use<> {
+    fn set(&mut self, delivery: Delivery, rejection: Rejection) {
         let publisher = self.publisher.get_or_insert_with(|| self.bus.publisher()).clone();
-        async move { publisher.set_aside(&delivery, &rejection).await }
+        let set = async move { publisher.set_aside(&delivery, &rejection).await };
+        self.under_way.push(Box::pin(set));
     }
 }

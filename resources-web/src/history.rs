@@ -59,7 +59,6 @@ pub struct History {
 #[derive(Debug, Clone)]
 struct Kept {
     reader: Reader,
-    retention: Retention,
     progress: Arc<Progress>,
 }
 
@@ -82,10 +81,11 @@ impl History {
         self.kept.as_ref().map(|kept| &kept.reader)
     }
 
-    /// How long each tier is kept; `None` when it is off.
+    /// How long each tier is kept: as long as was asked for, or less in a memory that was full.
+    /// `None` when it is off.
     #[must_use]
     pub fn retention(&self) -> Option<Retention> {
-        self.kept.as_ref().map(|kept| kept.retention)
+        self.kept.as_ref().map(|kept| kept.progress.lock().retention)
     }
 
     /// The last message of the stream that is in it.
@@ -117,6 +117,7 @@ struct Written {
     newest_ms: Option<u64>,
     /// Whether something was taken in that is not written.
     waits: bool,
+    retention: Retention,
 }
 
 impl Progress {
@@ -134,7 +135,12 @@ impl Progress {
             position: position.or(written.position),
             newest_ms: newest_ms.max(written.newest_ms),
             waits: false,
+            retention: written.retention,
         };
+    }
+
+    fn keeps(&self, retention: Retention) {
+        self.lock().retention = retention;
     }
 }
 
@@ -154,12 +160,9 @@ impl Recording {
         let (state, watched) = watch::channel(HistoryState::On);
         let progress = Arc::new(Progress::default());
         progress.committed(recorder.position(), None);
+        progress.keeps(limits.retention);
         let reader = Reader::new(Arc::clone(recorder.database()));
-        let kept = Kept {
-            reader: reader.clone(),
-            retention: limits.retention,
-            progress: Arc::clone(&progress),
-        };
+        let kept = Kept { reader: reader.clone(), progress: Arc::clone(&progress) };
         let history = History { state: watched, kept: Some(kept) };
         Ok((Self { recorder, state, progress, reader }, history))
     }

@@ -149,13 +149,18 @@ impl History {
         if answer.truncated {
             tracing::warn!(
                 host,
-                "not all of its runs are told: what is left out counts as missing"
+                "not all of its runs are told: what is left out counts as missing, and duplicates \
+                 cannot be seen"
             );
         }
         let ranges = |run: Run| {
             let sequences = run.sequences.into_iter().map(|(first, last)| first..=last);
             (run.run, sequences.collect::<Sequences>())
         };
-        Ok(Held { counted: answer.counted, runs: answer.runs.into_iter().map(ranges).collect() })
+        Ok(Held {
+            counted: answer.counted,
+            runs: answer.runs.into_iter().map(ranges).collect(),
+            truncated: answer.truncated,
+        })
     }
 }

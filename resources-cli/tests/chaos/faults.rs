@@ -9,9 +9,9 @@ use tokio::time::Instant;
 use super::broker::Broker;
 use super::pass;
 use super::processes::Program;
-use super::proxy::{Mode, Proxy};
 use super::settings::Settings;
 use super::stage::{Line, Stage};
+use resources_core::test_support::{Mode, Proxy};
 
 /// Longest time one fault lasts: long enough for both sides to take a silent line for dead.
 const LONGEST: Duration = Duration::from_secs(30);

@@ -3,11 +3,12 @@
 use std::time::{Duration, Instant};
 
 use resources_core::bus::{Bus, LinkState};
-use resources_core::test_support::{in_time, open_bus, shared_broker, unique_exchange};
+use resources_core::test_support::{
+    Mode, Proxy, in_time, open_bus, shared_broker, unique_exchange,
+};
 
 use super::broker::Broker;
 use super::faults::say;
-use super::proxy::{Mode, Proxy};
 
 /// The default of every broker URL.
 const HEARTBEAT: Duration = Duration::from_secs(10);

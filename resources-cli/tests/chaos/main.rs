@@ -7,7 +7,6 @@ mod ledger;
 mod links;
 mod present;
 mod processes;
-mod proxy;
 mod settings;
 mod stage;
 

@@ -6,14 +6,13 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use resources_core::bus::{Pattern, Source};
-use resources_core::test_support::{in_time, open_bus};
+use resources_core::test_support::{Proxy, in_time, open_bus};
 use tokio::process::Command;
 
 use super::broker::Broker;
 use super::faults::say;
 use super::ledger::{Stream, sampled};
 use super::processes::Program;
-use super::proxy::Proxy;
 use super::settings::Settings;
 
 /// A queue of measures that does not get shorter for this long is stuck.

@@ -1,5 +1,7 @@
 //! What is known of the way to the broker, for health checks and the page.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
@@ -23,7 +25,8 @@ pub struct Link {
 pub enum LinkState {
     /// Connected, declared, running.
     Up,
-    /// The first attempt is under way.
+    /// The first attempt is under way. Of a bus only until all its links were up: a link that is
+    /// made later counts from when it is up or fails.
     Connecting,
     /// Connected, but the broker accepts nothing for now (a memory or disk alarm).
     Blocked {
@@ -35,7 +38,7 @@ pub enum LinkState {
         /// What broke it, without any password.
         reason: String,
     },
-    /// The broker refused a link that was never up; attempts have ended.
+    /// The broker refused a link that was never up, of a bus that never was; attempts have ended.
     Refused {
         /// The broker's words.
         reason: String,
@@ -66,12 +69,15 @@ pub(crate) struct LinkBoard {
     /// A place for each link ever added; empty once the link is no longer wanted.
     links: std::sync::Mutex<Vec<Option<watch::Sender<Link>>>>,
     worst: watch::Sender<Link>,
+    /// Whether all links were ever up at a time. A link added since does not count until it is
+    /// up or fails.
+    was_up: AtomicBool,
 }
 
 impl LinkBoard {
     pub(crate) fn new() -> Self {
         let worst = watch::Sender::new(Link::since_now(LinkState::Connecting));
-        Self { links: std::sync::Mutex::new(Vec::new()), worst }
+        Self { links: std::sync::Mutex::new(Vec::new()), worst, was_up: AtomicBool::new(false) }
     }
 
     pub(crate) fn watch(&self) -> watch::Receiver<Link> {
@@ -117,9 +123,23 @@ impl LinkBoard {
         }
     }
 
+    /// Whether all links were ever up at a time.
+    pub(crate) fn was_up(&self) -> bool {
+        self.was_up.load(Ordering::Relaxed)
+    }
+
     fn show(&self, links: &[Option<watch::Sender<Link>>]) {
+        let was_up = self.was_up();
         let states = links.iter().flatten().map(|link| link.borrow().state.clone());
-        change(&self.worst, states.max().unwrap_or(LinkState::Connecting));
+        let worst = states.filter(|state| !was_up || *state != LinkState::Connecting).max();
+        match worst {
+            Some(worst) => {
+                self.was_up.fetch_or(worst.is_up(), Ordering::Relaxed);
+                change(&self.worst, worst);
+            }
+            None if was_up => {}
+            None => change(&self.worst, LinkState::Connecting),
+        }
     }
 }
 
@@ -163,6 +183,25 @@ mod tests {
         board.close();
         assert_eq!(board.watch_one(b).borrow().state, LinkState::Closed);
         assert_eq!(shown.borrow().state, LinkState::Closed);
+    }
+
+    #[test]
+    fn a_link_added_to_those_that_are_up_shows_once_it_fails() {
+        let board = LinkBoard::new();
+        let a = board.add();
+        assert!(!board.was_up());
+        board.set(a, LinkState::Up);
+        assert!(board.was_up());
+        let shown = board.watch();
+        let b = board.add();
+        assert_eq!(shown.borrow().state, LinkState::Up);
+        board.remove(a);
+        assert_eq!(shown.borrow().state, LinkState::Up, "as it was, until more is known");
+        assert_eq!(board.watch_one(b).borrow().state, LinkState::Connecting);
+        board.set(b, LinkState::Down { reason: "gone".into() });
+        assert_eq!(shown.borrow().state, LinkState::Down { reason: "gone".into() });
+        board.set(b, LinkState::Up);
+        assert_eq!(shown.borrow().state, LinkState::Up);
     }
 
     #[test]

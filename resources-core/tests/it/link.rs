@@ -89,6 +89,7 @@ async fn rights_alarms_and_foreign_declarations_are_met_with_sense() {
     a_queue_declared_otherwise_is_used_as_it_is(&broker).await;
     an_alarm_of_the_broker_stops_publishing_until_it_is_over(&broker).await;
     a_link_that_the_broker_closes_comes_back(&broker).await;
+    a_link_refused_beside_one_that_is_up_is_tried_again(&broker).await;
     a_silent_broker_is_noticed_within_two_heartbeats(&broker).await;
 }
 
@@ -206,6 +207,21 @@ async fn a_link_that_the_broker_closes_comes_back(broker: &RabbitMq) {
         bodies.push(in_time("the measures", measures.next()).await.unwrap().body);
     }
     assert!(bodies.iter().any(|body| body == "1"), "{bodies:?}");
+    bus.close().await;
+}
+
+async fn a_link_refused_beside_one_that_is_up_is_tried_again(broker: &RabbitMq) {
+    let bus = open_bus(&broker.url(), "resources");
+    in_time("a confirm", bus.publisher().publish_until_confirmed(&message("web.measure", 1)))
+        .await
+        .unwrap();
+    broker.ctl(&["set_vhost_limits", r#"{"max-connections": 0}"#]);
+    let mut measures = bus.subscribe(Source::Measures, PREFETCH);
+    let state = until(&bus, "the refusal", |state| !state.is_up()).await;
+    assert!(is_down(&state), "{state:?} would end a service");
+    broker.ctl(&["clear_vhost_limits"]);
+    assert!(in_time("the link", measures.ready()).await);
+    until(&bus, "all links are up", LinkState::is_up).await;
     bus.close().await;
 }
 

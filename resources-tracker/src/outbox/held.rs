@@ -301,7 +301,7 @@ impl Held {
         let now = Instant::now();
         if let Some(spool) = &mut self.spool {
             // There is no later.
-            spool.try_again();
+            spool.try_again(now);
         }
         while let Some((&id, _)) = self.unwritten.first_key_value() {
             if !self.settle_on_disk(id, now) {

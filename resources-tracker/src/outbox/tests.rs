@@ -300,6 +300,23 @@ async fn a_disk_that_takes_nothing_leaves_memory_and_is_used_again_when_it_does(
     assert_eq!(outbox.counts(), OutboxCounts { confirmed: 0, held: 328, dropped: 72 });
 }
 
+/// In real time: two readings of a clock that stands still are the same.
+#[tokio::test]
+async fn a_stop_tries_a_disk_again_that_took_nothing_a_moment_ago() {
+    let (bus, folder) = (in_memory(), TempDir::new().unwrap());
+    let spool = folder.path().join("spool");
+    std::fs::create_dir(&spool).unwrap();
+    let mut outbox = with_spool(&bus, &spool, 128);
+    (0..5).for_each(|number| outbox.push(unheard(number)));
+    std::fs::rename(&spool, folder.path().join("away")).unwrap();
+    outbox.held.write_due(Instant::now(), false);
+    assert_eq!(outbox.held.unwritten(), 5, "the disk takes nothing");
+    std::fs::rename(folder.path().join("away"), &spool).unwrap();
+    assert_eq!(outbox.held.put_away(), 5);
+    drop(outbox);
+    assert_eq!(with_spool(&bus, &spool, 128).counts().held, 5);
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_is_gone_from_the_disk_is_counted_as_dropped() {
     let (bus, folder) = (in_memory(), TempDir::new().unwrap());

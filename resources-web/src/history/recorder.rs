@@ -61,6 +61,8 @@ pub struct Recorder {
     range_count: usize,
     batch: Batch,
     position: Option<Position>,
+    /// Time of the newest sample since the start, by its host's clock.
+    newest_ms: Option<u64>,
     sweep: Sweep,
     counts: Counts,
     /// Scratch space for names of series.
@@ -87,6 +89,8 @@ pub struct Counts {
     pub impossible_times: u64,
     /// Analyses of hosts that found no room.
     pub hosts_left_out: u64,
+    /// Samples that were missing in runs with too many gaps, and count as taken from now on.
+    pub closed_gaps: u64,
     /// Values of series that found no room with their host.
     pub series_left_out: u64,
 }
@@ -109,6 +113,7 @@ impl Recorder {
             range_count: 0,
             batch: Batch::default(),
             position,
+            newest_ms: None,
             sweep: Sweep::default(),
             counts: Counts::default(),
             name: String::new(),
@@ -180,7 +185,28 @@ impl Recorder {
         Ok(())
     }
 
+    /// The time by which old rows go: our clock's, unless that is far ahead of every sample.
+    /// Then it is wrong, and would have all of history deleted. `None` before the first sample.
+    fn kept_by_ms(&self, now_ms: u64) -> Option<u64> {
+        Some(now_ms.min(self.newest_ms?.saturating_add(MAX_AHEAD_MS)))
+    }
+
+    /// Whether a sample of this time can be kept.
+    fn is_possible(&mut self, timestamp_ms: u64, now_ms: u64) -> bool {
+        if timestamp_ms > now_ms + MAX_AHEAD_MS {
+            return false;
+        }
+        self.newest_ms = self.newest_ms.max(Some(timestamp_ms));
+        let by_ms = self.kept_by_ms(now_ms).unwrap_or(now_ms);
+        timestamp_ms / 1_000 >= self.limits.retention.oldest_of_all_s(by_ms)
+    }
+
     fn take_analysis(&mut self, analysis: &Analysis, now_ms: u64) -> rusqlite::Result<()> {
+        // Before it counts as taken: with the clocks set right it may come again.
+        if !self.is_possible(analysis.timestamp_ms, now_ms) {
+            self.counts.impossible_times += 1;
+            return Ok(());
+        }
         let name = analysis.host.as_str();
         if !self.hosts.contains_key(name) {
             let known = Host::load(&self.connection, name, now_ms)?;
@@ -195,20 +221,15 @@ impl Recorder {
         }
         let Some(host) = self.hosts.get_mut(name) else { return Ok(()) };
         if let (Some(run), Some(sequence)) = (&analysis.run, analysis.sequence) {
-            let (is_new, ranges_more) = host.take_sequence(&self.connection, run, sequence)?;
+            let (closed, ranges_more) = host.take_sequence(&self.connection, run, sequence)?;
             self.range_count = self.range_count.saturating_add_signed(ranges_more);
-            if !is_new {
+            let Some(closed) = closed else {
                 self.counts.duplicates += 1;
                 return Ok(());
-            }
+            };
+            self.counts.closed_gaps += closed;
         }
         let time_s = analysis.timestamp_ms / 1_000;
-        if analysis.timestamp_ms > now_ms + MAX_AHEAD_MS
-            || time_s < self.limits.retention.oldest_of_all_s(now_ms)
-        {
-            self.counts.impossible_times += 1;
-            return Ok(());
-        }
         self.batch.newest_ms = self.batch.newest_ms.max(Some(analysis.timestamp_ms.min(now_ms)));
         host.begin_sample();
         each_series(analysis, &mut self.name, |series, value| {
@@ -236,8 +257,9 @@ impl Recorder {
         write::give_ids(&self.connection, &mut self.hosts, now_ms)?;
         let last = self.batch.last.as_ref();
         let position = last.map(|(offset, body)| Position::of(*offset, body));
+        let by_ms = self.kept_by_ms(now_ms).unwrap_or(now_ms);
         let transaction = write::begin(&mut self.connection)?;
-        write::rollups(&transaction, &self.hosts, &self.limits.retention, now_ms)?;
+        write::rollups(&transaction, &self.hosts, &self.limits.retention, by_ms)?;
         write::runs(&transaction, &self.hosts, now_ms)?;
         if let Some(position) = position {
             write::position(&transaction, position)?;
@@ -255,8 +277,13 @@ impl Recorder {
     }
 
     /// Whether nothing is to be deleted for a while.
-    pub(super) const fn is_tidy(&self, now_ms: u64) -> bool {
-        self.sweep.rests(now_ms)
+    pub(super) fn is_tidy(&self, now_ms: u64) -> bool {
+        self.kept_by_ms(now_ms).is_none_or(|by_ms| self.sweep.rests(by_ms))
+    }
+
+    /// How long what it writes is kept.
+    pub(super) const fn retention(&self) -> Retention {
+        self.limits.retention
     }
 
     /// Deletes a little of what is too old, also while a batch waits. A database in memory that
@@ -268,19 +295,19 @@ impl Recorder {
         if self.is_in_memory() {
             self.limits.retention = self.limits.retention.shortened();
         }
-        self.sweep.old_rows(&mut self.connection, &self.limits.retention, now_ms)
+        let Some(by_ms) = self.kept_by_ms(now_ms) else { return Ok(()) };
+        self.sweep.old_rows(&mut self.connection, &self.limits.retention, by_ms)
     }
 
     /// Deletes a little of what is too old to be kept. To be called now and then, between
-    /// batches: while one waits, nothing is done.
+    /// batches: while one waits, or before the first sample, nothing is done.
     ///
     /// # Errors
     /// When the database cannot be written; the call may be made again.
     pub fn tidy(&mut self, now_ms: u64) -> rusqlite::Result<()> {
-        if self.has_batch() {
-            return Ok(());
-        }
-        let gone = self.sweep.step(&mut self.connection, &self.limits.retention, now_ms)?;
+        let by_ms = self.kept_by_ms(now_ms).filter(|_| !self.has_batch());
+        let Some(by_ms) = by_ms else { return Ok(()) };
+        let gone = self.sweep.step(&mut self.connection, &self.limits.retention, by_ms)?;
         if gone.is_empty() {
             return Ok(());
         }

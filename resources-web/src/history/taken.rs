@@ -32,13 +32,14 @@ impl Taken {
         &self.0
     }
 
-    /// Takes `sequence` in; tells whether it is new. Sequences are below 2^53.
-    pub(super) fn insert(&mut self, sequence: u64) -> bool {
+    /// Takes `sequence` in. `None` when it was before; else how many other sequences count as
+    /// taken from now on, because the gap they were in had to be closed. Sequences are below 2^53.
+    pub(super) fn insert(&mut self, sequence: u64) -> Option<u64> {
         // The first range that begins behind it.
         let behind = self.0.partition_point(|range| range.first <= sequence);
         let before = behind.checked_sub(1);
         if before.is_some_and(|before| sequence <= self.0[before].last) {
-            return false;
+            return None;
         }
         let before = before.filter(|before| self.0[*before].last + 1 == sequence);
         let next = self.0.get(behind).filter(|next| next.first == sequence + 1).copied();
@@ -51,17 +52,21 @@ impl Taken {
             (None, Some(_)) => self.0[behind].first = sequence,
             (None, None) => {
                 self.0.insert(behind, Range { first: sequence, last: sequence });
-                self.close_lowest_gap_when_full();
+                return Some(self.close_lowest_gap_when_full());
             }
         }
-        true
+        Some(0)
     }
 
-    fn close_lowest_gap_when_full(&mut self) {
-        if self.0.len() > MAX_RANGES {
-            let lowest = self.0.remove(0);
-            self.0[0].first = lowest.first;
+    /// Gives how many sequences were missing in the gap that was closed.
+    fn close_lowest_gap_when_full(&mut self) -> u64 {
+        if self.0.len() <= MAX_RANGES {
+            return 0;
         }
+        let lowest = self.0.remove(0);
+        let missing = self.0[0].first - lowest.last - 1;
+        self.0[0].first = lowest.first;
+        missing
     }
 }
 
@@ -99,7 +104,7 @@ mod tests {
     #[test]
     fn ranges_grow_at_both_ends_and_merge() {
         let mut taken = Taken::default();
-        let inserted = [5, 7, 6, 6, 4, 9, 0].map(|sequence| taken.insert(sequence));
+        let inserted = [5, 7, 6, 6, 4, 9, 0].map(|sequence| taken.insert(sequence).is_some());
         assert_eq!(inserted, [true, true, true, false, true, true, true]);
         assert_eq!(ranges(&taken), [(0, 0), (4, 7), (9, 9)]);
     }
@@ -109,13 +114,13 @@ mod tests {
         let mut taken = Taken::default();
         let most = u64::try_from(MAX_RANGES).unwrap();
         for gap in 0..most {
-            assert!(taken.insert(gap * 2));
+            assert_eq!(taken.insert(gap * 3), Some(0));
         }
-        assert!(taken.insert(most * 2));
+        assert_eq!(taken.insert(most * 3), Some(2), "it tells what is missing for good");
         assert_eq!(taken.ranges().len(), MAX_RANGES);
-        assert_eq!(taken.ranges()[0], Range { first: 0, last: 2 });
-        assert!(!taken.insert(1), "the gap is closed");
-        assert!(taken.insert(3), "the next one is not");
+        assert_eq!(taken.ranges()[0], Range { first: 0, last: 3 });
+        assert_eq!(taken.insert(1), None, "the gap is closed");
+        assert_eq!(taken.insert(4), Some(0), "the next one is not");
     }
 
     /// Sequences as a run sends them: mostly one after the other, some again, some late.
@@ -145,7 +150,7 @@ mod tests {
             let mut taken = Taken::default();
             let mut set = BTreeSet::new();
             for sequence in sequences {
-                prop_assert_eq!(taken.insert(sequence), set.insert(sequence));
+                prop_assert_eq!(taken.insert(sequence).is_some(), set.insert(sequence));
             }
             let held: BTreeSet<u64> =
                 taken.ranges().iter().flat_map(|range| range.first..=range.last).collect();

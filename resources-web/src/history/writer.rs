@@ -107,7 +107,6 @@ impl Writer {
                     if !self.recorder.has_batch() {
                         let open = self.written_in * OPEN_BY_WRITTEN;
                         due = Instant::now() + open.clamp(SHORTEST_BATCH, LONGEST_BATCH);
-                        self.progress.waits(true);
                     }
                     self.take(&chunk).await?;
                 }
@@ -120,13 +119,16 @@ impl Writer {
     }
 
     async fn take(&mut self, chunk: &[Delivery]) -> Result<(), GivenUp> {
+        self.progress.waits(true);
         for delivery in chunk {
             let Delivery { topic, body, offset, .. } = delivery;
             self.persevere(|recorder| recorder.take(topic, body, *offset, now_ms())).await?;
             if self.recorder.is_full() {
                 self.commit().await?;
+                self.progress.waits(true);
             }
         }
+        self.progress.waits(self.recorder.has_batch());
         Ok(())
     }
 
@@ -181,10 +183,10 @@ impl Writer {
     /// Deletes old rows although a batch waits. That needs a little room of its own, which a
     /// full disk may not have; then nothing is deleted.
     fn make_room(&mut self) {
-        match self.recorder.make_room(now_ms()) {
-            Ok(()) => {}
-            Err(error) => tracing::debug!(%error, "no room could be made"),
+        if let Err(error) = self.recorder.make_room(now_ms()) {
+            tracing::debug!(%error, "no room could be made");
         }
+        self.progress.keeps(self.recorder.retention());
     }
 
     fn tell(&self, now: HistoryState) {
@@ -232,7 +234,7 @@ impl Writer {
     }
 
     fn sum_up(&mut self) {
-        let Counts { duplicates, impossible_times, hosts_left_out, series_left_out } =
+        let Counts { duplicates, impossible_times, hosts_left_out, closed_gaps, series_left_out } =
             self.recorder.take_counts();
         if duplicates > 0 {
             tracing::debug!(duplicates, "{duplicates} samples came again and count once");
@@ -240,8 +242,9 @@ impl Writer {
         if impossible_times > 0 {
             tracing::warn!(
                 samples = impossible_times,
-                "{impossible_times} samples are not in history: their hosts' clocks are more \
-                 than a day ahead, or they are older than anything that is kept"
+                "{impossible_times} samples are not in history: by this machine's clock \
+                 they are more than a day ahead, or older than anything that is kept; one of the \
+                 clocks may be wrong"
             );
         }
         if hosts_left_out > 0 {
@@ -249,6 +252,13 @@ impl Writer {
                 samples = hosts_left_out,
                 "{hosts_left_out} samples are not in history: there is no room for more hosts \
                  (--max-hosts)"
+            );
+        }
+        if closed_gaps > 0 {
+            tracing::warn!(
+                samples = closed_gaps,
+                "{closed_gaps} samples are not in history and will not be if they still come: \
+                 their runs have more than 1,024 gaps"
             );
         }
         if series_left_out > 0 {

@@ -5,6 +5,7 @@ use resources_core::bus::{Bus, BusConfig, Source};
 use resources_core::contract::Analysis;
 use resources_core::service::now_ms;
 use resources_core::test_support::{eventually, in_time};
+use serde_json::Value;
 
 use crate::dashboard::{Dashboard, analysis, publish, publish_raw, sampled_ms};
 
@@ -129,4 +130,31 @@ async fn a_bus_closed_under_it_ends_the_dashboard_with_a_failure() {
     dashboard.bus.close().await;
     let outcome = in_time("the dashboard ends", dashboard.running).await.unwrap();
     assert!(outcome.unwrap_err().to_string().contains("bus was closed"));
+}
+
+#[tokio::test]
+async fn the_minutes_before_the_start_are_read_behind_what_is_now_and_then_are_whole() {
+    let bus = Bus::open(BusConfig::in_memory("test"));
+    let from_ms = now_ms();
+    let at_now =
+        |host, sequence, cpu| Analysis { timestamp_ms: now_ms(), ..analysis(host, sequence, cpu) };
+    publish(&bus, &at_now("a", 1, 41.0)).await;
+    publish(&bus, &at_now("a", 2, 42.0)).await;
+    // Longer ago than the live view begins, which the stream tells by its own clock.
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+
+    let dashboard = Dashboard::start_over(bus, &["--history", "memory"]).await;
+    let ask = async || {
+        let to_ms = now_ms();
+        let path = format!("/api/v1/hosts/a/history?from={from_ms}&to={to_ms}&resource=cpu");
+        dashboard.get(&path).await.json()
+    };
+    assert_ne!(ask().await["tier"], "raw", "it does not know what it has not read");
+    // The replay ends where what is now began.
+    dashboard.publish(&at_now("b", 1, 1.0)).await;
+    eventually("the minutes before are in memory", async || ask().await["tier"] == "raw").await;
+    let cpu = ask().await["series"][0]["maximum"].clone();
+    let known: Vec<f64> = cpu.as_array().unwrap().iter().filter_map(Value::as_f64).collect();
+    assert!(known.contains(&42.0), "{cpu}");
+    dashboard.stop().await;
 }

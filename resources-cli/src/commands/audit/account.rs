@@ -13,6 +13,8 @@ pub(super) struct Held {
     pub(super) counted: u64,
     /// The sequences it says it counted, by run.
     pub(super) runs: BTreeMap<String, Sequences>,
+    /// Whether it holds more runs or gaps than it tells.
+    pub(super) truncated: bool,
 }
 
 /// How the samples of one host, or of several together, fared.
@@ -24,7 +26,8 @@ pub(super) struct Account {
     pub(super) found: u64,
     /// Of those, samples not in history.
     pub(super) missing: u64,
-    /// Times a sample of this host was counted beyond the first.
+    /// Times a sample of this host was counted beyond the first; none is known of when not all
+    /// runs are told.
     pub(super) duplicated: u64,
 }
 
@@ -40,12 +43,8 @@ impl Account {
         let held: u64 = history.runs.values().map(Sequences::len).sum();
         // Noted as counted, but in no roll-up: as good as lost.
         let found = known.saturating_sub(held.saturating_sub(history.counted));
-        Self {
-            expected,
-            found,
-            missing: expected - found,
-            duplicated: history.counted.saturating_sub(held),
-        }
+        let duplicated = if history.truncated { 0 } else { history.counted.saturating_sub(held) };
+        Self { expected, found, missing: expected - found, duplicated }
     }
 
     /// Whether every sample was counted exactly once.
@@ -81,7 +80,7 @@ mod tests {
         counted: u64,
         history: BTreeMap<String, Sequences>,
     ) -> (u64, u64, u64, u64) {
-        let account = Account::new(&ledger, &Held { counted, runs: history });
+        let account = Account::new(&ledger, &Held { counted, runs: history, truncated: false });
         (account.expected, account.found, account.missing, account.duplicated)
     }
 
@@ -105,5 +104,13 @@ mod tests {
         let ledger = || runs([("a", &[(0, 99)])]);
         assert_eq!(account(ledger(), 103, ledger()), (100, 100, 0, 3));
         assert_eq!(account(ledger(), 98, ledger()), (100, 98, 2, 0));
+    }
+
+    #[test]
+    fn what_history_does_not_tell_is_missing_and_not_duplicated() {
+        let told = runs([("a", &[(0, 79)])]);
+        let held = Held { counted: 100, runs: told, truncated: true };
+        let account = Account::new(&runs([("a", &[(0, 99)])]), &held);
+        assert_eq!((account.missing, account.duplicated), (20, 0));
     }
 }

@@ -52,10 +52,18 @@ fn judge(answer: Result<History, ApiError>, findings: &mut Findings) {
     };
     let reason = history.reason.map(|reason| format!(": {reason}")).unwrap_or_default();
     let behind_ms = history.behind_ms.unwrap_or(0);
+    let behind = match history.behind_ms {
+        Some(behind_ms) => format!(", {} s behind", behind_ms / 1000),
+        None => String::new(),
+    };
     match &*history.state {
         "on" if behind_ms <= LATE_MS => {
             let hosts = history.hosts.unwrap_or(0);
-            findings.ok("history", format!("is kept of {hosts} hosts, {behind_ms} ms behind"));
+            let behind = match history.behind_ms {
+                Some(behind_ms) => format!("{behind_ms} ms behind"),
+                None => "nothing written since its start".to_owned(),
+            };
+            findings.ok("history", format!("is kept of {hosts} hosts, {behind}"));
         }
         "on" => findings.warning(
             "history",
@@ -69,8 +77,8 @@ fn judge(answer: Result<History, ApiError>, findings: &mut Findings) {
         ),
         state => findings.wrong(
             "history",
-            format!("is {state}, {} s behind{reason}", behind_ms / 1000),
-            "make room on the disk of the server; it catches up by itself",
+            format!("is {state}{behind}{reason}"),
+            "mend what it names, or see the server's log; then it catches up by itself",
         ),
     }
 }
@@ -81,9 +89,13 @@ mod tests {
     use super::*;
 
     fn judged(answer: &str) -> Status {
+        found(answer).all()[0].status
+    }
+
+    fn found(answer: &str) -> Findings {
         let mut findings = Findings::default();
         judge(Ok(serde_json::from_str(answer).unwrap()), &mut findings);
-        findings.all()[0].status
+        findings
     }
 
     #[test]
@@ -93,5 +105,17 @@ mod tests {
         assert_eq!(judged(r#"{"state":"on","hosts":3,"behind_ms":60000}"#), Status::Warning);
         assert_eq!(judged(r#"{"state":"off","behind_ms":null}"#), Status::Warning);
         assert_eq!(judged(r#"{"state":"lagging","reason":"disk full"}"#), Status::Wrong);
+    }
+
+    #[test]
+    fn how_far_it_is_behind_is_told_only_when_it_is_known() {
+        let text = |answer| format!("{:?}", found(answer).all()[0]);
+        let lagging = text(r#"{"state":"lagging","reason":"another program holds the database"}"#);
+        assert!(lagging.contains("is lagging: another program"), "{lagging}");
+        assert!(!lagging.contains("behind") && !lagging.contains("room"), "{lagging}");
+        let lagging = text(r#"{"state":"lagging","reason":"disk full","behind_ms":7000}"#);
+        assert!(lagging.contains("7 s behind: disk full"), "{lagging}");
+        let on = text(r#"{"state":"on","hosts":3,"behind_ms":null}"#);
+        assert!(on.contains("nothing written since its start"), "{on}");
     }
 }

@@ -129,8 +129,10 @@ impl Subscription {
                 continue;
             };
             let delivered = tokio::select! {
-                delivered = open.consumer.next() => delivered,
+                biased;
+                // What is left of it comes again with the next one.
                 () = open.over.cancelled() => continue,
+                delivered = open.consumer.next() => delivered,
             };
             if let Some(delivery) = self.take(delivered) {
                 return Some(delivery);
@@ -247,11 +249,13 @@ impl Session for ConsumeLink {
     }
 
     async fn run(&mut self, connection: &Connection, live: &Live<'_>) -> ConnectError {
-        let (channel, mut consumer) = match self.consume(connection).await {
+        // Looked up once: the reader may still take one of the session before this one.
+        let last = self.resumes_after();
+        let (channel, mut consumer) = match self.consume(connection, last).await {
             Ok(opened) => opened,
             Err(error) => return ConnectError::of(&error),
         };
-        let first = match self.resume(&channel, &mut consumer).await {
+        let first = match self.resume(&channel, &mut consumer, last).await {
             Ok(first) => first,
             Err(error) => return error,
         };
@@ -287,7 +291,11 @@ impl Session for ConsumeLink {
 }
 
 impl ConsumeLink {
-    async fn consume(&self, connection: &Connection) -> lapin::Result<(Channel, Consumer)> {
+    async fn consume(
+        &self,
+        connection: &Connection,
+        last: Option<Position>,
+    ) -> lapin::Result<(Channel, Consumer)> {
         let channel = connection.create_channel().await?;
         channel.basic_qos(self.prefetch, BasicQosOptions::default()).await?;
         let names = &self.shared.config.names;
@@ -295,7 +303,7 @@ impl ConsumeLink {
             Source::Measures => (names.measures(), FieldTable::default()),
             Source::Rejected => (names.rejected(), FieldTable::default()),
             Source::Analyses(start) => {
-                let start = self.resumes_after().map_or(*start, Start::After);
+                let start = last.map_or(*start, Start::After);
                 (names.analyses(), start_argument(start))
             }
             Source::Patterns(patterns) => {
@@ -317,14 +325,15 @@ impl ConsumeLink {
         })
     }
 
-    /// Takes the message that was read last once more, to know that the stream is still the one
+    /// Takes `last`, the message that was read last, once more, to know that the stream is still the one
     /// it was in. When it is gone, says how many went with it and gives the first that is left.
     async fn resume(
         &mut self,
         channel: &Channel,
         consumer: &mut Consumer,
+        last: Option<Position>,
     ) -> Result<Option<AmqpDelivery>, ConnectError> {
-        let Some(last) = self.resumes_after() else { return Ok(None) };
+        let Some(last) = last else { return Ok(None) };
         let mut delivered = timeout(REREAD_LIMIT, consumer.next()).await;
         if delivered.is_err() {
             // A silent link looks the same; only a broker that answers has nothing to give.

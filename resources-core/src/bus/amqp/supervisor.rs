@@ -79,7 +79,8 @@ struct Supervisor {
     blocked: AtomicBool,
     /// When messages could flow over the session of now.
     up_at: Mutex<Option<Instant>>,
-    /// Whether messages could ever flow: a refusal after that may be somebody's passing mistake.
+    /// Whether messages could ever flow, over this link or, before it was made, over all others:
+    /// a refusal after that passes, as somebody's mistake does, or a bound on connections.
     was_up: AtomicBool,
 }
 
@@ -89,6 +90,7 @@ pub(super) fn supervise<S: Session>(
     closing: CancellationToken,
     session: S,
 ) -> watch::Receiver<Link> {
+    let was_up = AtomicBool::new(shared.board.was_up());
     let place = shared.board.add();
     let link = shared.board.watch_one(place);
     let BrokerUrl::Amqp(url) = shared.config.url.clone() else {
@@ -96,7 +98,7 @@ pub(super) fn supervise<S: Session>(
         return link;
     };
     let purpose = session.purpose();
-    let (blocked, was_up) = (AtomicBool::new(false), AtomicBool::new(false));
+    let blocked = AtomicBool::new(false);
     let supervisor = Supervisor {
         shared: Arc::clone(shared),
         closing,

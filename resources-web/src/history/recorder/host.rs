@@ -86,14 +86,14 @@ impl Host {
         self.id
     }
 
-    /// Takes in a sequence of a run; tells whether it is new, and how many more ranges are held
-    /// than before.
+    /// Takes in a sequence of a run; tells what [`Taken::insert`] does, and how many more ranges
+    /// are held than before.
     pub(super) fn take_sequence(
         &mut self,
         connection: &Connection,
         name: &str,
         sequence: u64,
-    ) -> rusqlite::Result<(bool, isize)> {
+    ) -> rusqlite::Result<(Option<u64>, isize)> {
         let mut more = 0;
         if !self.runs.contains_key(name) {
             let run = match self.id {
@@ -104,11 +104,11 @@ impl Host {
             self.runs.insert(name.into(), run);
         }
         self.in_batch = true;
-        let Some(run) = self.runs.get_mut(name) else { return Ok((true, more)) };
+        let Some(run) = self.runs.get_mut(name) else { return Ok((Some(0), more)) };
         run.in_batch = true;
         let before = run.size();
-        let is_new = run.taken.insert(sequence);
-        Ok((is_new, more + run.size().cast_signed() - before.cast_signed()))
+        let closed = run.taken.insert(sequence);
+        Ok((closed, more + run.size().cast_signed() - before.cast_signed()))
     }
 
     /// What is added from now on is of another sample.

@@ -85,6 +85,66 @@ async fn while_there_is_no_room_it_lags_and_says_why_and_then_catches_up() {
     in_time("the writer ends", writing).await.unwrap();
 }
 
+#[tokio::test]
+async fn a_memory_that_is_full_keeps_less_and_says_so() {
+    let recorder = Recorder::open(&Location::Memory, LIMITS).unwrap();
+    let (state, _watched) = watch::channel(HistoryState::On);
+    let progress = Arc::new(Progress::default());
+    progress.keeps(LIMITS.retention);
+    let mut writer = Writer::new(recorder, state, Arc::clone(&progress), CancellationToken::new());
+    let mut tries = 0;
+    writer.before_each_try = Some(Box::new(move |recorder| {
+        if !recorder.has_batch() {
+            set_full(recorder, true);
+            fill_a_batch(recorder);
+        }
+        tries += 1;
+        if tries == 3 {
+            set_full(recorder, false);
+        }
+    }));
+    let (chunks, handed_over) = mpsc::channel(1);
+    drop(chunks);
+    in_time("what is left is written", writer.run(handed_over)).await;
+    let kept = progress.lock().retention;
+    assert_eq!(kept, LIMITS.retention.shortened().shortened(), "it found no room twice");
+}
+
+#[tokio::test]
+async fn it_is_behind_while_the_rest_of_a_chunk_waits() {
+    const FULL_BATCH: u64 = 100_000;
+    let bus = Bus::open(BusConfig::in_memory("test"));
+    publish(&bus, &Sample::of("a", 0, now_ms())).await;
+    let first = bus.subscribe(Source::Analyses(Start::First), feed_prefetch()).next().await;
+    let mut delivery = first.unwrap();
+    delivery.body = Bytes::from_static(b"{");
+    let chunk = (0..=FULL_BATCH).map(|offset| {
+        delivery.offset = Some(offset);
+        delivery.clone()
+    });
+
+    let place = Place::new();
+    let (state, _watched) = watch::channel(HistoryState::On);
+    let progress = Arc::new(Progress::default());
+    let stop = CancellationToken::new();
+    let mut writer = Writer::new(place.recorder(), state, Arc::clone(&progress), stop);
+    let seen = Arc::new(AtomicBool::new(false));
+    let (shared, sees) = (Arc::clone(&progress), Arc::clone(&seen));
+    writer.before_each_try = Some(Box::new(move |recorder| {
+        // The full batch is written; what is left of the chunk is still to be taken in.
+        if recorder.position().is_some() && !recorder.has_batch() {
+            assert!(shared.lock().waits, "it is not up to date");
+            sees.store(true, Ordering::Relaxed);
+        }
+    }));
+    let (chunks, handed_over) = mpsc::channel(1);
+    chunks.send(chunk.collect()).await.unwrap();
+    drop(chunks);
+    in_time("all is written", writer.run(handed_over)).await;
+    assert!(seen.load(Ordering::Relaxed));
+    assert!(!progress.lock().waits);
+}
+
 fn feed_prefetch() -> std::num::NonZeroU16 {
     std::num::NonZeroU16::new(10).unwrap()
 }

@@ -19,7 +19,7 @@ const SLOWNESS: Duration = Duration::from_millis(100);
 
 /// What the proxy does with connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mode {
+pub enum Mode {
     /// Carries every byte at once.
     Pass,
     /// Ends every connection, and new ones as soon as they are made.
@@ -32,7 +32,7 @@ pub(crate) enum Mode {
 
 /// A running proxy; it ends when dropped.
 #[derive(Debug)]
-pub(crate) struct Proxy {
+pub struct Proxy {
     port: u16,
     mode: watch::Sender<Mode>,
     accepted: Arc<Mutex<Vec<Instant>>>,
@@ -41,7 +41,10 @@ pub(crate) struct Proxy {
 
 impl Proxy {
     /// A proxy on a free port before `broker_port`.
-    pub(crate) async fn start(broker_port: u16) -> Self {
+    ///
+    /// # Panics
+    /// When there is no free port.
+    pub async fn start(broker_port: u16) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
         let port = listener.local_addr().expect("a bound socket").port();
         let (mode, modes) = watch::channel(Mode::Pass);
@@ -52,17 +55,23 @@ impl Proxy {
         Self { port, mode, accepted, _stop: stop.drop_guard() }
     }
 
-    pub(crate) fn set(&self, mode: Mode) {
+    /// What it does from now on, also with the connections it has.
+    pub fn set(&self, mode: Mode) {
         self.mode.send_replace(mode);
     }
 
     /// URL of the broker behind it; `query` such as `?heartbeat=2`.
-    pub(crate) fn url(&self, query: &str) -> String {
+    #[must_use]
+    pub fn url(&self, query: &str) -> String {
         format!("amqp://guest:guest@127.0.0.1:{}/%2f{query}", self.port)
     }
 
     /// When each connection was made that was not cut at once.
-    pub(crate) fn accepted(&self) -> Vec<Instant> {
+    ///
+    /// # Panics
+    /// Never: nobody panics while holding what it reads.
+    #[must_use]
+    pub fn accepted(&self) -> Vec<Instant> {
         self.accepted.lock().expect("no panic while it is held").clone()
     }
 }
