@@ -118,9 +118,15 @@ export class Fleet {
   }
 
   /** To be called a few times a second: counts anew and lets lists follow, if something changed. */
-  settle(nowMs: number, serverNowMs: number, judgedFromMs: number): void {
+  settle(
+    nowMs: number,
+    serverNowMs: number,
+    judgedFromMs: number,
+    judgedUntilMs = Infinity,
+  ): void {
     untrack(() => {
       this.#store.judgedFromMs = judgedFromMs;
+      this.#store.judgedUntilMs = judgedUntilMs;
       this.isJudging = judgedFromMs !== Infinity;
       if (!this.known || nowMs - this.#settledAtMs < SETTLE_MS - 50) return;
       this.#settledAtMs = nowMs;

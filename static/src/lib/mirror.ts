@@ -39,6 +39,8 @@ export const POINT_NUMBERS = 3;
 export interface Batch {
   /** Server clock minus the clock of this machine, in milliseconds. */
   readonly clockOffsetMs: number;
+  /** What the server's clock read when it sent the newest message heard. */
+  readonly heardServerMs: number;
   /** Counts snapshots: a new one replaces all that was known, once it is complete. */
   readonly generation: number;
   /** Whether every host of this generation has been handed over. */
@@ -73,6 +75,7 @@ export class Mirror {
   readonly #points = new Map<number, number[]>();
   readonly #details = new Map<string, Detail | null>();
   #clockOffsetMs = 0;
+  #heardServerMs = -Infinity;
   #generation = 0;
   /** Hosts of the newest snapshot still to be handed over. */
   #snapshotLeft = 0;
@@ -95,6 +98,7 @@ export class Mirror {
   /** Notes the server's clock; `nowMs` is this machine's, read when the message came in. */
   clock(serverTimeMs: number, nowMs: number): void {
     this.#clockOffsetMs = serverTimeMs - nowMs;
+    this.#heardServerMs = serverTimeMs;
     this.#isFresh = true;
   }
 
@@ -186,6 +190,7 @@ export class Mirror {
     this.#snapshotLeft = Math.max(0, this.#snapshotLeft - taken);
     const batch: Batch = {
       clockOffsetMs: this.#clockOffsetMs,
+      heardServerMs: this.#heardServerMs,
       generation: this.#generation,
       complete: this.#snapshotLeft === 0,
       arrived: this.#arrived,

@@ -198,6 +198,14 @@ export const OFFLINE: Notice = {
   offers: 'retry',
 };
 
+/** The connection is open as far as the browser knows, but nothing comes over it. */
+export const QUIET: Notice = {
+  mood: 'waiting',
+  happened: 'Nothing is heard from the server.',
+  next: 'The page connects anew if that lasts.',
+  offers: 'nothing',
+};
+
 /** What to say about the page's own connection; `null` when all is well, or nothing is known yet. */
 export function pageNotice(state: SocketState, wasOpen: boolean, nowMs: number): Notice | null {
   if (state.phase === 'open') return null;
