@@ -52,6 +52,15 @@ describe('a fleet', () => {
     expect([fleet.generation, fleet.series(0)]).toEqual([2, undefined]);
   });
 
+  it('keeps nothing of a snapshot that a newer one overtook', () => {
+    const fleet = fleetOf(
+      batchOf({ 0: { host: 'a' }, 1: { host: 'ghost' } }, { complete: false }),
+      batchOf({ 0: { host: 'b' } }, { generation: 2 }),
+    );
+    expect([...fleet.store.all()].map((index) => fleet.store.info(index)?.host)).toEqual(['b']);
+    expect([fleet.total, fleet.store.indexOf('a')]).toEqual([1, undefined]);
+  });
+
   it('grows its version at a pace that can be read, and only when something changed', () => {
     const fleet = fleetOf(batchOf({ 0: { host: 'a' } }));
     expect(fleet.version).toBe(1);

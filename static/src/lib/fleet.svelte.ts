@@ -15,7 +15,7 @@ const SETTLE_MS = 500;
 export class Fleet {
   readonly #store = new HostStore();
   /** A snapshot of which not every host has arrived yet. */
-  #staged: HostStore | undefined;
+  #staged: { readonly generation: number; readonly store: HostStore } | undefined;
   #generation = 0;
   // eslint-disable-next-line svelte/prefer-svelte-reactivity -- points are drawn, not rendered
   readonly #series = new Map<number, Series>();
@@ -139,13 +139,17 @@ export class Fleet {
 
   #storeFor(batch: Batch): HostStore {
     if (batch.generation === this.#generation) return this.#store;
-    return (this.#staged ??= new HostStore());
+    // A newer snapshot may come before all of the last one has: nothing of that one is to stay.
+    if (this.#staged?.generation !== batch.generation) {
+      this.#staged = { generation: batch.generation, store: new HostStore() };
+    }
+    return this.#staged.store;
   }
 
   /** A snapshot replaces everything at once, so that a list never shows half of one. */
   #swap(generation: number): boolean {
     if (this.#staged === undefined) return false;
-    this.#store.replaceBy(this.#staged);
+    this.#store.replaceBy(this.#staged.store);
     this.#staged = undefined;
     this.#generation = generation;
     this.#series.clear();

@@ -78,7 +78,7 @@ export class Mirror {
   #heardServerMs = -Infinity;
   #generation = 0;
   /** Hosts of the newest snapshot still to be handed over. */
-  #snapshotLeft = 0;
+  readonly #snapshotLeft = new Set<number>();
   #arrived = 0;
   #link: Link | undefined;
   #history: History | undefined;
@@ -114,7 +114,8 @@ export class Mirror {
     // In the order of names, so that the page has little left to do to list them.
     this.#hosts(sortByName(snapshot.hosts, ([, info]) => info.host));
     this.#rows(snapshot.rows, snapshot.server_time_ms);
-    this.#snapshotLeft = this.#changed.size;
+    this.#snapshotLeft.clear();
+    for (const index of this.#changed) this.#snapshotLeft.add(index);
   }
 
   changes(changes: Changes): void {
@@ -177,6 +178,7 @@ export class Mirror {
     for (const index of this.#changed) {
       if (taken === indices.length) break;
       this.#changed.delete(index);
+      this.#snapshotLeft.delete(index);
       const info = this.#infos.get(index);
       if (info !== undefined) {
         hosts.push([index, info]);
@@ -186,13 +188,11 @@ export class Mirror {
       figures.set(this.#figures.subarray(index * FIGURES, (index + 1) * FIGURES), taken * FIGURES);
       taken += 1;
     }
-    // A set keeps the order of first insertion, so the hosts of a snapshot leave before later ones.
-    this.#snapshotLeft = Math.max(0, this.#snapshotLeft - taken);
     const batch: Batch = {
       clockOffsetMs: this.#clockOffsetMs,
       heardServerMs: this.#heardServerMs,
       generation: this.#generation,
-      complete: this.#snapshotLeft === 0,
+      complete: this.#snapshotLeft.size === 0,
       arrived: this.#arrived,
       ...(this.#link && { link: this.#link }),
       ...(this.#history && { history: this.#history }),
@@ -269,6 +269,7 @@ export class Mirror {
   #forget(index: number): void {
     this.#known.delete(index);
     this.#changed.delete(index);
+    this.#snapshotLeft.delete(index);
     this.#infos.delete(index);
     this.#points.delete(index);
     this.#gone.add(index);
