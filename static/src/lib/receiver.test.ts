@@ -126,6 +126,37 @@ it('connects anew when a message was lost', () => {
   expect(server().address).toBe('ws://server/ws?resume=abc.5');
 });
 
+it('counts a message it does not know or cannot read, and goes on', () => {
+  say(snapshot);
+  say({ type: 'alert', number: 6, server_time_ms: 7_000 });
+  say({ type: 'link', number: 7, server_time_ms: 7_000, link: { state: 'odd', since_ms: 1 } });
+  say(row(8));
+  expect(servers).toHaveLength(1);
+  receiver.take({ kind: 'applied' });
+  expect(lastBatch().arrived).toBe(1);
+  expect(sent.filter(({ kind }) => kind === 'problem')).toHaveLength(1);
+});
+
+it('asks for a snapshot after changes it could not read, once', () => {
+  const unreadable = (number: number) => ({ ...row(number), rows: {} });
+  say(snapshot);
+  say(unreadable(6));
+  vi.advanceTimersByTime(1_000);
+  expect(servers.map(({ address }) => address)).toEqual(['ws://server/ws', 'ws://server/ws']);
+  say(snapshot);
+  say(unreadable(6));
+  say(row(7));
+  vi.advanceTimersByTime(10_000);
+  expect(servers).toHaveLength(2);
+  receiver.take({ kind: 'applied' });
+  expect(lastBatch()).toMatchObject({ generation: 2, arrived: 1 });
+});
+
+it('does not take a snapshot that it cannot read for a connection', () => {
+  say({ ...snapshot, rows: {} });
+  expect(sent.at(-1)).toMatchObject({ kind: 'state', state: { why: 'incompatible' } });
+});
+
 it('says what is on the screen once, and again after a reconnect', () => {
   say(snapshot);
   look([0], ['a']);
