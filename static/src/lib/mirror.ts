@@ -28,6 +28,7 @@ import { ContractError } from './guard';
 import { sortByName } from './names';
 import { readPoint, readPointList, readRow } from './rows';
 import { POINTS_KEPT } from './series';
+import { ServerClock } from './server-clock';
 
 /** Hosts in one batch: a few milliseconds of the page's time, a whole fleet in a few frames. */
 export const BATCH_HOSTS = 1_000;
@@ -74,8 +75,7 @@ export class Mirror {
   /** For each row looked at, its points that the page lacks: time and percentage in turn. */
   readonly #points = new Map<number, number[]>();
   readonly #details = new Map<string, Detail | null>();
-  #clockOffsetMs = 0;
-  #heardServerMs = -Infinity;
+  readonly #clock = new ServerClock();
   #generation = 0;
   /** Hosts of the newest snapshot still to be handed over. */
   readonly #snapshotLeft = new Set<number>();
@@ -95,11 +95,16 @@ export class Mirror {
     return this.#generation;
   }
 
-  /** Notes the server's clock; `nowMs` is this machine's, read when the message came in. */
-  clock(serverTimeMs: number, nowMs: number): void {
-    this.#clockOffsetMs = serverTimeMs - nowMs;
-    this.#heardServerMs = serverTimeMs;
+  /** Notes the time of the first message of a connection; `nowMs` is this machine's clock. */
+  begin(serverTimeMs: number, nowMs: number): void {
+    this.#clock.begin(serverTimeMs, nowMs);
     this.#isFresh = true;
+  }
+
+  /** The same of any later message; whether it was sent on this connection, not before it. */
+  heard(serverTimeMs: number, nowMs: number): boolean {
+    this.#isFresh = true;
+    return this.#clock.note(serverTimeMs, nowMs);
   }
 
   snapshot(snapshot: Snapshot): void {
@@ -189,8 +194,8 @@ export class Mirror {
       taken += 1;
     }
     const batch: Batch = {
-      clockOffsetMs: this.#clockOffsetMs,
-      heardServerMs: this.#heardServerMs,
+      clockOffsetMs: this.#clock.offsetMs,
+      heardServerMs: this.#clock.newestMs,
       generation: this.#generation,
       complete: this.#snapshotLeft.size === 0,
       arrived: this.#arrived,

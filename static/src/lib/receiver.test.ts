@@ -116,6 +116,31 @@ it('asks to go on where it was after a drop', () => {
   expect(kinds()).not.toContain('problem');
 });
 
+it('is told what it missed without going back to how things were', () => {
+  say(snapshot);
+  server().onclose?.();
+  vi.advanceTimersByTime(1_000);
+  say({
+    type: 'resumed',
+    protocol: 2,
+    session: 'abc',
+    number: 5,
+    server_time_ms: 60_000,
+    ...conditions,
+  });
+  receiver.take({ kind: 'applied' });
+  const down = { state: 'down', since_ms: 6_500 };
+  say({ type: 'link', number: 6, server_time_ms: 6_500, link: down });
+  say(row(7));
+  receiver.take({ kind: 'applied' });
+  expect(lastBatch()).toMatchObject({ arrived: 1, heardServerMs: 60_000 });
+  expect(lastBatch().clockOffsetMs).toBe(60_000 - Date.now());
+  expect(lastBatch()).not.toHaveProperty('link');
+  say({ type: 'link', number: 8, server_time_ms: 60_100, link: down });
+  receiver.take({ kind: 'applied' });
+  expect(lastBatch()).toMatchObject({ heardServerMs: 60_100, link: down });
+});
+
 it('connects anew when a message was lost', () => {
   say(snapshot);
   say(row(8));

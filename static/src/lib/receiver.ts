@@ -99,11 +99,7 @@ export class Receiver {
       if (!this.#follows(frame)) return;
       const message = parseMessage(frame);
       if (message === null) return;
-      if ('session' in message) {
-        this.#place = { session: message.session, number: message.number };
-      }
-      this.#mirror.clock(message.server_time_ms, nowMs);
-      this.#apply(message);
+      this.#apply(message, nowMs);
     } catch (error) {
       if (!(error instanceof ContractError)) throw error;
       this.#complain(error.message);
@@ -143,7 +139,14 @@ export class Receiver {
     this.#socket?.fail('lost');
   }
 
-  #apply(message: Message): void {
+  #apply(message: Message, nowMs: number): void {
+    let isOfNow = true;
+    if ('session' in message) {
+      this.#place = { session: message.session, number: message.number };
+      this.#mirror.begin(message.server_time_ms, nowMs);
+    } else {
+      isOfNow = this.#mirror.heard(message.server_time_ms, nowMs);
+    }
     switch (message.type) {
       case 'snapshot':
         this.#complainAll(message.rejected);
@@ -164,7 +167,8 @@ export class Receiver {
       case 'link':
       case 'history':
       case 'pipeline':
-        this.#mirror.condition(message);
+        // What was missed while the page was away is told again; `resumed` has told what came of it.
+        if (isOfNow) this.#mirror.condition(message);
         break;
       case 'points':
         this.#mirror.points(message);
