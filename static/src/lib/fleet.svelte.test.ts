@@ -72,6 +72,17 @@ describe('a fleet', () => {
     expect(fleet.version).toBe(2);
   });
 
+  it('grows its version when hosts fall silent, although nothing arrives any more', () => {
+    const fleet = fleetOf(batchOf({ 0: { host: 'a', receivedMs: 9_900 } }));
+    const steps = [11_000, 14_000, 15_000, 30_000, 31_000].map((nowMs) => {
+      fleet.settle(nowMs, nowMs, -Infinity);
+      return fleet.version;
+    });
+    expect(steps).toEqual([1, 2, 2, 3, 3]);
+    fleet.settle(32_000, 32_000, Infinity);
+    expect([fleet.version, fleet.silent]).toEqual([4, 0]);
+  });
+
   it('grows its membership only when hosts come, go or change', () => {
     const fleet = fleetOf(batchOf({ 0: { host: 'a' } }));
     const before = fleet.membership;

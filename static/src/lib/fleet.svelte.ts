@@ -34,7 +34,7 @@ export class Fleet {
   silent = $state(0);
   /** Whether hosts can be called late or silent; otherwise all figures are the last known. */
   isJudging = $state(false);
-  /** Grows when any figure changed, at most twice a second: lists and sorts follow this. */
+  /** Grows when any figure or the freshness of a host changed, at most twice a second: lists and sorts follow this. */
   version = $state(0);
   /** Grows when hosts come, go or change what is known of them beside figures. */
   membership = $state(0);
@@ -130,7 +130,10 @@ export class Fleet {
       this.isJudging = judgedFromMs !== Infinity;
       if (!this.known || nowMs - this.#settledAtMs < SETTLE_MS - 50) return;
       this.#settledAtMs = nowMs;
+      const { late, silent } = this;
       this.#count(serverNowMs);
+      // Nothing arrives from a host that falls silent, and yet lists by freshness change.
+      this.#changed ||= this.late !== late || this.silent !== silent;
       if (!this.#changed) return;
       this.#changed = false;
       this.version += 1;
