@@ -129,8 +129,10 @@ describe('the mirror', () => {
     const complaints: string[] = [];
     const mirror = mirrorOf(2, (sentence) => complaints.push(sentence));
     next(mirror);
-    mirror.changes(changesOf({ rows: [[9, 0], 'x', [0, CPU], [1, CPU, 30]], points: [[0]] }));
-    expect(complaints).toHaveLength(4);
+    const rows = [[9, 0], 'x', [0, CPU], [1, CPU, 30]];
+    expect(mirror.changes(changesOf({ rows, points: [[0]] }))).toBe(false);
+    expect(mirror.changes(changesOf({ rows: [[9, 0]], points: [[0]] }))).toBe(true);
+    expect(complaints).toHaveLength(6);
     expect(cpus(next(mirror))).toEqual([[1, 3]]);
   });
 

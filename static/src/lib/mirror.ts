@@ -123,17 +123,22 @@ export class Mirror {
     for (const index of this.#changed) this.#snapshotLeft.add(index);
   }
 
-  changes(changes: Changes): void {
+  /**
+   * Answers whether every row could be read: what later rows tell is the difference to those before,
+   * so that after one that is left out its host is no longer what the server has told.
+   */
+  changes(changes: Changes): boolean {
     for (const index of changes.gone) this.#forget(index);
     this.#hosts(changes.hosts);
     this.#arrived += changes.rows.length;
-    this.#rows(changes.rows, changes.server_time_ms);
+    const isWhole = this.#rows(changes.rows, changes.server_time_ms);
     for (const point of changes.points) {
       this.#orComplain(() => {
         const [index, timestampMs, cpu] = readPoint(point);
         this.#point(index, timestampMs, cpu);
       });
     }
+    return isWhole;
   }
 
   conditions(told: Snapshot | Resumed): void {
@@ -234,12 +239,16 @@ export class Mirror {
     }
   }
 
-  #rows(rows: readonly unknown[], serverTimeMs: number): void {
+  #rows(rows: readonly unknown[], serverTimeMs: number): boolean {
+    let isWhole = true;
     for (const row of rows) {
-      this.#orComplain(() => {
+      const isRead = this.#orComplain(() => {
         const index: unknown = Array.isArray(row) ? row[0] : undefined;
-        if (!isHostIndex(index) || !this.#known.has(index)) {
-          throw new ContractError('a row must begin with the index of a host that was told');
+        if (!isHostIndex(index)) throw new ContractError('a row must begin with an index');
+        if (!this.#known.has(index)) {
+          // Its host was left out when it was told, and would be again.
+          this.#complain('a row must begin with the index of a host that was told');
+          return;
         }
         readRow(row as readonly unknown[], this.#figures, index * FIGURES, serverTimeMs);
         this.#changed.add(index);
@@ -249,7 +258,9 @@ export class Mirror {
           this.#figures[index * FIGURES + FIGURE.cpu] ?? NaN,
         );
       });
+      isWhole &&= isRead;
     }
+    return isWhole;
   }
 
   /** Notes a point if its row is looked at. */
@@ -288,13 +299,15 @@ export class Mirror {
     this.#figures = roomier;
   }
 
-  /** One part that cannot be read does not take the others with it. */
-  #orComplain(read: () => void): void {
+  /** One part that cannot be read does not take the others with it. Answers whether it could. */
+  #orComplain(read: () => void): boolean {
     try {
       read();
+      return true;
     } catch (error) {
       if (!(error instanceof ContractError)) throw error;
       this.#complain(error.message);
+      return false;
     }
   }
 }

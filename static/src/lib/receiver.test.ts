@@ -177,6 +177,13 @@ it('asks for a snapshot after changes it could not read, once', () => {
   expect(lastBatch()).toMatchObject({ generation: 2, arrived: 1 });
 });
 
+it('asks for a snapshot after a row it could not read', () => {
+  say(snapshot);
+  say({ ...row(6), rows: [[0, 8, 'x']] });
+  vi.advanceTimersByTime(1_000);
+  expect(servers.map(({ address }) => address)).toEqual(['ws://server/ws', 'ws://server/ws']);
+});
+
 it('does not take a snapshot that it cannot read for a connection', () => {
   say({ ...snapshot, rows: {} });
   expect(sent.at(-1)).toMatchObject({ kind: 'state', state: { why: 'incompatible' } });

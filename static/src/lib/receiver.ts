@@ -162,7 +162,7 @@ export class Receiver {
         break;
       case 'changes':
         this.#complainAll(message.rejected);
-        this.#mirror.changes(message);
+        if (!this.#mirror.changes(message)) this.#startOver();
         break;
       case 'link':
       case 'history':
