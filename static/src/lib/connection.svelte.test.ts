@@ -48,6 +48,29 @@ it('judges nobody while it is not connected', () => {
   expect(fleet.isJudging).toBe(false);
 });
 
+it('blames no host for what the page has not heard', () => {
+  const clock = new Clock();
+  const tickAt = (nowMs: number) => {
+    vi.setSystemTime(nowMs);
+    clock.tick();
+    connection.settle();
+  };
+  connection = new Connection(fleet, clock);
+  connection.start(port, 'ws://server/ws');
+  say({ kind: 'state', state: { phase: 'open' } });
+  const host = { 0: { host: 'a', receivedMs: 10_000 } };
+  say({ kind: 'batch', batch: batchOf(host, { link: UP, pipeline: FLOWING }) });
+  tickAt(15_500);
+  expect([fleet.late, fleet.isJudging, connection.isQuiet]).toEqual([0, true, false]);
+  tickAt(17_000);
+  expect([fleet.late, fleet.isJudging, connection.isQuiet]).toEqual([0, false, true]);
+  say({ kind: 'batch', batch: batchOf({}, { heardServerMs: 17_000 }) });
+  tickAt(17_250);
+  expect(connection.isQuiet).toBe(false);
+  tickAt(19_000);
+  expect([fleet.late, fleet.isJudging]).toEqual([1, true]);
+});
+
 it('sends the first look at once, and of quick ones the last', () => {
   connection.look({ rows: [1], detail: [] });
   vi.advanceTimersByTime(0);

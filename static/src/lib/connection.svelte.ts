@@ -28,6 +28,15 @@ export interface Look {
 /** Time between two looks: whoever scrolls does not stop at every row. */
 const LOOK_MS = 100;
 
+/**
+ * For this long after the newest message hosts can still be judged: on a connection over which
+ * nothing comes, silence may be that of the way and not theirs.
+ */
+const HEARD_LASTS_MS = 1_000;
+
+/** The server says something every 5 s; a connection without a word for longer is in doubt. */
+const QUIET_MS = 6_500;
+
 export class Connection {
   readonly #fleet: Fleet;
   readonly #clock: Clock;
@@ -38,12 +47,16 @@ export class Connection {
   #look: Look = { rows: [], detail: [] };
   #lookTimer: ReturnType<typeof setTimeout> | undefined;
   #lookedAtMs = -Infinity;
+  #heardAtMs = -Infinity;
+  #heardServerMs = -Infinity;
 
   state: SocketState = $state.raw({ phase: 'connecting' });
   /** Whether this page was ever connected: losing a server differs from never finding one. */
   wasOpen = $state(false);
   /** Whether this browser has a network at all, as far as it knows. */
   online = $state(true);
+  /** Whether the connection, though open, has said nothing for longer than the server ever waits. */
+  isQuiet = $state(false);
   /** Link between server and broker, as last heard. */
   link: Link | undefined = $state.raw();
   /** Whether the server keeps what it shows, as last heard. */
@@ -116,17 +129,27 @@ export class Connection {
   settle(): void {
     const { nowMs, serverNowMs } = this.#clock;
     this.updatesPerSecond = Math.round(this.#rate.perSecond(nowMs));
-    const judgedFromMs = this.#judgement.fromMs(this.isOpen, this.link, this.pipeline, serverNowMs);
-    this.#fleet.settle(nowMs, serverNowMs, judgedFromMs);
+    this.isQuiet = this.isOpen && nowMs - this.#heardAtMs > QUIET_MS;
+    const judgedFromMs = this.#judgement.fromMs(
+      this.isOpen && !this.isQuiet,
+      this.link,
+      this.pipeline,
+      serverNowMs,
+    );
+    this.#fleet.settle(nowMs, serverNowMs, judgedFromMs, this.#heardServerMs + HEARD_LASTS_MS);
   }
 
   #take(message: FromWorker): void {
     switch (message.kind) {
       case 'state':
         this.state = message.state;
-        if (message.state.phase === 'open') this.wasOpen = true;
+        if (message.state.phase === 'open') {
+          this.wasOpen = true;
+          this.#heardAtMs = Date.now();
+        }
         break;
       case 'batch':
+        this.#heardAtMs = Date.now();
         this.#applyInNextFrame(message.batch);
         break;
       case 'problem':
@@ -155,6 +178,7 @@ export class Connection {
 
   #apply(batch: Batch): void {
     this.#clock.offsetMs = batch.clockOffsetMs;
+    this.#heardServerMs = batch.heardServerMs;
     this.#rate.add(batch.arrived, Date.now());
     if (batch.link !== undefined) this.link = batch.link;
     if (batch.history !== undefined) this.history = batch.history;

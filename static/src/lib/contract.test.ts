@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ContractError, parseMessage, ProtocolError, type Snapshot } from './contract';
+import { ContractError, parseMessage, ProtocolError, readFrame, type Snapshot } from './contract';
 
 const info = {
   host: 'web-1',
@@ -51,7 +51,8 @@ const detail = {
   dropped_samples: 0,
 };
 
-const parse = (message: unknown) => parseMessage(JSON.stringify(message));
+const read = (text: string) => parseMessage(readFrame(text));
+const parse = (message: unknown) => read(JSON.stringify(message));
 const changes = (more: object) => ({ type: 'changes', number: 1, server_time_ms: 1, ...more });
 
 describe('parseMessage', () => {
@@ -117,8 +118,8 @@ describe('parseMessage', () => {
     ['an infinite time', '{"type":"heartbeat","server_time_ms":1e999}', 'must be a number'],
     ['no number', '{"type":"changes","server_time_ms":1}', 'number must be a number'],
   ])('refuses %s', (_, text, sentence) => {
-    expect(() => parseMessage(text)).toThrow(ContractError);
-    expect(() => parseMessage(text)).toThrow(sentence);
+    expect(() => read(text)).toThrow(ContractError);
+    expect(() => read(text)).toThrow(sentence);
   });
 
   it.each([
@@ -147,7 +148,7 @@ describe('parseMessage', () => {
 
   it('is not led astray by a label named like a built-in', () => {
     const text = JSON.stringify(changes({ hosts: [[0, info]] })).replace('"role"', '"__proto__"');
-    const [told] = (parseMessage(text) as Snapshot).hosts;
+    const [told] = (read(text) as Snapshot).hosts;
     expect(Object.entries(told?.[1].labels ?? {})).toEqual([['__proto__', 'web']]);
   });
 });

@@ -138,22 +138,37 @@ export class ProtocolError extends ContractError {
   override readonly name = 'ProtocolError';
 }
 
-/**
- * Reads one text frame.
- *
- * Returns `null` for a type this page does not know, which a newer server may well send. Throws
- * `ContractError` for anything else that does not fit; one unreadable host among many is left out
- * and named in `rejected`, so that it does not blind the page to the others.
- */
-export function parseMessage(text: string): Message | null {
+/** A message of which only the head was looked at: enough to count it, whatever else it holds. */
+export interface Frame {
+  readonly type: string;
+  readonly number: number | undefined;
+  readonly fields: Record<string, unknown>;
+}
+
+/** Opens one text frame; throws `ContractError` when it is no message at all. */
+export function readFrame(text: string): Frame {
   let input: unknown;
   try {
     input = JSON.parse(text);
   } catch {
     throw new ContractError('the message is not JSON');
   }
-  const message = record(input, 'message');
-  const type = string(message.type, 'type');
+  const fields = record(input, 'message');
+  return {
+    type: string(fields.type, 'type'),
+    number: optional(fields.number, (value) => number(value, 'number')),
+    fields,
+  };
+}
+
+/**
+ * Reads what a frame holds.
+ *
+ * Returns `null` for a type this page does not know, which a newer server may well send. Throws
+ * `ContractError` for anything else that does not fit; one unreadable host among many is left out
+ * and named in `rejected`, so that it does not blind the page to the others.
+ */
+export function parseMessage({ type, fields: message }: Frame): Message | null {
   const stamp = () => ({ server_time_ms: number(message.server_time_ms, 'server_time_ms') });
   const numbered = () => ({ ...stamp(), number: number(message.number, 'number') });
   switch (type) {

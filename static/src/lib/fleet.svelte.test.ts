@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Batch } from './mirror';
 import { Fleet } from './fleet.svelte';
-import { batchOf } from './sample';
+import { batchOf, type SampleHost } from './sample';
 
 function fleetOf(...batches: Batch[]): Fleet {
   const fleet = new Fleet();
@@ -52,6 +52,15 @@ describe('a fleet', () => {
     expect([fleet.generation, fleet.series(0)]).toEqual([2, undefined]);
   });
 
+  it('keeps nothing of a snapshot that a newer one overtook', () => {
+    const fleet = fleetOf(
+      batchOf({ 0: { host: 'a' }, 1: { host: 'ghost' } }, { complete: false }),
+      batchOf({ 0: { host: 'b' } }, { generation: 2 }),
+    );
+    expect([...fleet.store.all()].map((index) => fleet.store.info(index)?.host)).toEqual(['b']);
+    expect([fleet.total, fleet.store.indexOf('a')]).toEqual([1, undefined]);
+  });
+
   it('grows its version at a pace that can be read, and only when something changed', () => {
     const fleet = fleetOf(batchOf({ 0: { host: 'a' } }));
     expect(fleet.version).toBe(1);
@@ -63,13 +72,47 @@ describe('a fleet', () => {
     expect(fleet.version).toBe(2);
   });
 
-  it('grows its membership only when hosts come, go or change', () => {
-    const fleet = fleetOf(batchOf({ 0: { host: 'a' } }));
+  it('grows its version when hosts fall silent, although nothing arrives any more', () => {
+    const fleet = fleetOf(batchOf({ 0: { host: 'a', receivedMs: 9_900 } }));
+    const steps = [11_000, 14_000, 15_000, 30_000, 31_000].map((nowMs) => {
+      fleet.settle(nowMs, nowMs, -Infinity);
+      return fleet.version;
+    });
+    expect(steps).toEqual([1, 2, 2, 3, 3]);
+    fleet.settle(32_000, 32_000, Infinity);
+    expect([fleet.version, fleet.silent]).toEqual([4, 0]);
+  });
+
+  it('grows its membership only when hosts come, go or get other labels', () => {
+    const fleet = fleetOf(batchOf({ 0: { host: 'a', info: { labels: { role: 'web' } } } }));
     const before = fleet.membership;
-    fleet.apply(batchOf({ 0: { host: 'a' } }, { hosts: [] }));
-    expect(fleet.membership).toBe(before);
+    const tell = (info: SampleHost['info']) => {
+      fleet.apply(batchOf({ 0: { host: 'a', info: { ...info } } }));
+      return fleet.membership - before;
+    };
+    expect(tell({ labels: { role: 'web' }, late_samples: 7, causes: ['swap'] })).toBe(0);
+    expect(fleet.store.info(0)?.late_samples).toBe(7);
+    expect(tell({ labels: { role: 'db' } })).toBe(1);
+    expect(tell({})).toBe(2);
+    fleet.apply(batchOf({ 0: { host: 'b' } }));
+    expect(fleet.membership).toBe(before + 3);
     fleet.apply(batchOf({}, { gone: Uint32Array.of(0) }));
-    expect([fleet.membership, fleet.total]).toEqual([before + 1, 0]);
+    expect([fleet.membership, fleet.total]).toEqual([before + 4, 0]);
+  });
+
+  it('grows its version at once when an index is another host, and not when more is told of one', () => {
+    const fleet = fleetOf(batchOf({ 0: { host: 'a' }, 1: { host: 'b' } }));
+    expect(fleet.version).toBe(1);
+    fleet.apply(batchOf({ 0: { host: 'a', info: { late_samples: 1 } } }));
+    expect(fleet.version).toBe(1);
+    fleet.apply(batchOf({}, { gone: Uint32Array.of(1) }));
+    expect(fleet.version).toBe(2);
+    fleet.apply(batchOf({ 0: { host: 'x' } }, { generation: 2 }));
+    expect(fleet.version).toBe(3);
+    const empty = fleetOf(batchOf({}));
+    const before = empty.version;
+    empty.apply(batchOf({ 0: { host: 'first' } }));
+    expect([empty.version, empty.total]).toEqual([before + 1, 1]);
   });
 
   it('tells listeners which hosts changed, those with new points only too', () => {

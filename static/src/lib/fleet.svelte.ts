@@ -1,7 +1,7 @@
 /** The reactive face of the store: what lists, counts and titles follow, at a pace that can be read. */
 
 import { untrack } from 'svelte';
-import { LEVEL_BY_NUMBER, type Detail, type Level } from './contract';
+import { LEVEL_BY_NUMBER, type Detail, type Info, type Level } from './contract';
 import { FIGURES } from './figures';
 import { POINT_NUMBERS, type Batch } from './mirror';
 import { Series } from './series';
@@ -15,7 +15,7 @@ const SETTLE_MS = 500;
 export class Fleet {
   readonly #store = new HostStore();
   /** A snapshot of which not every host has arrived yet. */
-  #staged: HostStore | undefined;
+  #staged: { readonly generation: number; readonly store: HostStore } | undefined;
   #generation = 0;
   // eslint-disable-next-line svelte/prefer-svelte-reactivity -- points are drawn, not rendered
   readonly #series = new Map<number, Series>();
@@ -34,9 +34,12 @@ export class Fleet {
   silent = $state(0);
   /** Whether hosts can be called late or silent; otherwise all figures are the last known. */
   isJudging = $state(false);
-  /** Grows when any figure changed, at most twice a second: lists and sorts follow this. */
+  /**
+   * Grows when any figure or the freshness of a host changed, at most twice a second, and at once
+   * when an index is no longer the host it was or the first host comes: lists and sorts follow this, and this alone.
+   */
   version = $state(0);
-  /** Grows when hosts come, go or change what is known of them beside figures. */
+  /** Grows when hosts come, go or get other labels: what they are listed and grouped by. */
   membership = $state(0);
   /** Details of the hosts looked at, by name. */
   // eslint-disable-next-line svelte/prefer-svelte-reactivity -- replaced as a whole
@@ -93,12 +96,15 @@ export class Fleet {
         store.forget(index);
         if (store === this.#store) this.#series.delete(index);
       }
-      for (const [index, info] of batch.hosts) store.tell(index, info);
+      let membershipChanged = batch.gone.length > 0;
+      for (const [index, info] of batch.hosts) {
+        membershipChanged ||= !isListedAlike(store.info(index), info);
+        store.tell(index, info);
+      }
       batch.indices.forEach((index, i) => {
         store.write(index, batch.figures, i * FIGURES);
       });
       this.#changed ||= batch.indices.length > 0 || batch.gone.length > 0;
-      const membershipChanged = batch.gone.length > 0 || batch.hosts.length > 0;
       const isSwapped = batch.complete && this.#swap(batch.generation);
       if (batch.details.length > 0) {
         // eslint-disable-next-line svelte/prefer-svelte-reactivity -- replaced as a whole
@@ -106,6 +112,9 @@ export class Fleet {
       }
       if (this.#staged !== undefined) return;
       const drawn = this.#applyPoints(batch);
+      // The first host of all is not to wait: without it lists say that none matches.
+      const isFirst = this.total === 0 && this.#store.size > 0;
+      if (batch.gone.length > 0 || isSwapped || isFirst) this.version += 1;
       if (membershipChanged || isSwapped) {
         this.membership += 1;
         this.total = this.#store.size;
@@ -118,13 +127,17 @@ export class Fleet {
   }
 
   /** To be called a few times a second: counts anew and lets lists follow, if something changed. */
-  settle(nowMs: number, serverNowMs: number, judgedFromMs: number): void {
+  settle(nowMs: number, serverNowMs: number, judgedFromMs: number, judgedUntilMs = Infinity): void {
     untrack(() => {
       this.#store.judgedFromMs = judgedFromMs;
+      this.#store.judgedUntilMs = judgedUntilMs;
       this.isJudging = judgedFromMs !== Infinity;
       if (!this.known || nowMs - this.#settledAtMs < SETTLE_MS - 50) return;
       this.#settledAtMs = nowMs;
+      const { late, silent } = this;
       this.#count(serverNowMs);
+      // Nothing arrives from a host that falls silent, and yet lists by freshness change.
+      this.#changed ||= this.late !== late || this.silent !== silent;
       if (!this.#changed) return;
       this.#changed = false;
       this.version += 1;
@@ -133,18 +146,22 @@ export class Fleet {
 
   #storeFor(batch: Batch): HostStore {
     if (batch.generation === this.#generation) return this.#store;
-    return (this.#staged ??= new HostStore());
+    // A newer snapshot may come before all of the last one has: nothing of that one is to stay.
+    if (this.#staged?.generation !== batch.generation) {
+      this.#staged = { generation: batch.generation, store: new HostStore() };
+    }
+    return this.#staged.store;
   }
 
   /** A snapshot replaces everything at once, so that a list never shows half of one. */
   #swap(generation: number): boolean {
     if (this.#staged === undefined) return false;
-    this.#store.replaceBy(this.#staged);
+    this.#store.replaceBy(this.#staged.store);
     this.#staged = undefined;
     this.#generation = generation;
     this.#series.clear();
     this.known = true;
-    this.#changed = true;
+    this.#changed = false;
     this.#settledAtMs = -Infinity;
     return true;
   }
@@ -186,6 +203,17 @@ export class Fleet {
     this.late = late;
     this.silent = silent;
   }
+}
+
+/** Whether what is known of a host beside its figures keeps its place in lists and groups. */
+function isListedAlike(before: Info | undefined, now: Info): boolean {
+  if (before?.host !== now.host) return false;
+  const [labels, others] = [before.labels ?? {}, now.labels ?? {}];
+  const names = Object.keys(labels);
+  return (
+    names.length === Object.keys(others).length &&
+    names.every((name) => labels[name] === others[name])
+  );
 }
 
 export const fleet = new Fleet();

@@ -57,6 +57,21 @@ describe('the mirror', () => {
     expect(second.indices).toContain(BATCH_HOSTS);
   });
 
+  it('is complete when the rest of a snapshot is gone, and not when others came instead', () => {
+    const mirror = mirrorOf(BATCH_HOSTS + 2);
+    expect(next(mirror).complete).toBe(false);
+    mirror.changes(changesOf({ rows: [[0, CPU, 990]], gone: [BATCH_HOSTS] }));
+    mirror.changes(changesOf({ gone: [BATCH_HOSTS + 1] }));
+    const batch = next(mirror);
+    expect([batch.complete, cpus(batch)]).toEqual([true, [[0, 99]]]);
+  });
+
+  it('is not complete while a host of the snapshot waits behind others', () => {
+    const mirror = mirrorOf(2 * BATCH_HOSTS + 1);
+    mirror.changes(changesOf({ gone: [0] }));
+    expect([next(mirror).complete, next(mirror).complete]).toEqual([false, true]);
+  });
+
   it('hands the newest over, however often a host changed', () => {
     const mirror = mirrorOf(2);
     next(mirror);
@@ -114,8 +129,10 @@ describe('the mirror', () => {
     const complaints: string[] = [];
     const mirror = mirrorOf(2, (sentence) => complaints.push(sentence));
     next(mirror);
-    mirror.changes(changesOf({ rows: [[9, 0], 'x', [0, CPU], [1, CPU, 30]], points: [[0]] }));
-    expect(complaints).toHaveLength(4);
+    const rows = [[9, 0], 'x', [0, CPU], [1, CPU, 30]];
+    expect(mirror.changes(changesOf({ rows, points: [[0]] }))).toBe(false);
+    expect(mirror.changes(changesOf({ rows: [[9, 0]], points: [[0]] }))).toBe(true);
+    expect(complaints).toHaveLength(6);
     expect(cpus(next(mirror))).toEqual([[1, 3]]);
   });
 

@@ -28,6 +28,7 @@ import { ContractError } from './guard';
 import { sortByName } from './names';
 import { readPoint, readPointList, readRow } from './rows';
 import { POINTS_KEPT } from './series';
+import { ServerClock } from './server-clock';
 
 /** Hosts in one batch: a few milliseconds of the page's time, a whole fleet in a few frames. */
 export const BATCH_HOSTS = 1_000;
@@ -39,6 +40,8 @@ export const POINT_NUMBERS = 3;
 export interface Batch {
   /** Server clock minus the clock of this machine, in milliseconds. */
   readonly clockOffsetMs: number;
+  /** What the server's clock read when it sent the newest message heard. */
+  readonly heardServerMs: number;
   /** Counts snapshots: a new one replaces all that was known, once it is complete. */
   readonly generation: number;
   /** Whether every host of this generation has been handed over. */
@@ -72,10 +75,10 @@ export class Mirror {
   /** For each row looked at, its points that the page lacks: time and percentage in turn. */
   readonly #points = new Map<number, number[]>();
   readonly #details = new Map<string, Detail | null>();
-  #clockOffsetMs = 0;
+  readonly #clock = new ServerClock();
   #generation = 0;
   /** Hosts of the newest snapshot still to be handed over. */
-  #snapshotLeft = 0;
+  readonly #snapshotLeft = new Set<number>();
   #arrived = 0;
   #link: Link | undefined;
   #history: History | undefined;
@@ -92,10 +95,16 @@ export class Mirror {
     return this.#generation;
   }
 
-  /** Notes the server's clock; `nowMs` is this machine's, read when the message came in. */
-  clock(serverTimeMs: number, nowMs: number): void {
-    this.#clockOffsetMs = serverTimeMs - nowMs;
+  /** Notes the time of the first message of a connection; `nowMs` is this machine's clock. */
+  begin(serverTimeMs: number, nowMs: number): void {
+    this.#clock.begin(serverTimeMs, nowMs);
     this.#isFresh = true;
+  }
+
+  /** The same of any later message; whether it was sent on this connection, not before it. */
+  heard(serverTimeMs: number, nowMs: number): boolean {
+    this.#isFresh = true;
+    return this.#clock.note(serverTimeMs, nowMs);
   }
 
   snapshot(snapshot: Snapshot): void {
@@ -110,20 +119,26 @@ export class Mirror {
     // In the order of names, so that the page has little left to do to list them.
     this.#hosts(sortByName(snapshot.hosts, ([, info]) => info.host));
     this.#rows(snapshot.rows, snapshot.server_time_ms);
-    this.#snapshotLeft = this.#changed.size;
+    this.#snapshotLeft.clear();
+    for (const index of this.#changed) this.#snapshotLeft.add(index);
   }
 
-  changes(changes: Changes): void {
+  /**
+   * Answers whether every row could be read: what later rows tell is the difference to those before,
+   * so that after one that is left out its host is no longer what the server has told.
+   */
+  changes(changes: Changes): boolean {
     for (const index of changes.gone) this.#forget(index);
     this.#hosts(changes.hosts);
     this.#arrived += changes.rows.length;
-    this.#rows(changes.rows, changes.server_time_ms);
+    const isWhole = this.#rows(changes.rows, changes.server_time_ms);
     for (const point of changes.points) {
       this.#orComplain(() => {
         const [index, timestampMs, cpu] = readPoint(point);
         this.#point(index, timestampMs, cpu);
       });
     }
+    return isWhole;
   }
 
   conditions(told: Snapshot | Resumed): void {
@@ -173,6 +188,7 @@ export class Mirror {
     for (const index of this.#changed) {
       if (taken === indices.length) break;
       this.#changed.delete(index);
+      this.#snapshotLeft.delete(index);
       const info = this.#infos.get(index);
       if (info !== undefined) {
         hosts.push([index, info]);
@@ -182,12 +198,11 @@ export class Mirror {
       figures.set(this.#figures.subarray(index * FIGURES, (index + 1) * FIGURES), taken * FIGURES);
       taken += 1;
     }
-    // A set keeps the order of first insertion, so the hosts of a snapshot leave before later ones.
-    this.#snapshotLeft = Math.max(0, this.#snapshotLeft - taken);
     const batch: Batch = {
-      clockOffsetMs: this.#clockOffsetMs,
+      clockOffsetMs: this.#clock.offsetMs,
+      heardServerMs: this.#clock.newestMs,
       generation: this.#generation,
-      complete: this.#snapshotLeft === 0,
+      complete: this.#snapshotLeft.size === 0,
       arrived: this.#arrived,
       ...(this.#link && { link: this.#link }),
       ...(this.#history && { history: this.#history }),
@@ -224,12 +239,16 @@ export class Mirror {
     }
   }
 
-  #rows(rows: readonly unknown[], serverTimeMs: number): void {
+  #rows(rows: readonly unknown[], serverTimeMs: number): boolean {
+    let isWhole = true;
     for (const row of rows) {
-      this.#orComplain(() => {
+      const isRead = this.#orComplain(() => {
         const index: unknown = Array.isArray(row) ? row[0] : undefined;
-        if (!isHostIndex(index) || !this.#known.has(index)) {
-          throw new ContractError('a row must begin with the index of a host that was told');
+        if (!isHostIndex(index)) throw new ContractError('a row must begin with an index');
+        if (!this.#known.has(index)) {
+          // Its host was left out when it was told, and would be again.
+          this.#complain('a row must begin with the index of a host that was told');
+          return;
         }
         readRow(row as readonly unknown[], this.#figures, index * FIGURES, serverTimeMs);
         this.#changed.add(index);
@@ -239,7 +258,9 @@ export class Mirror {
           this.#figures[index * FIGURES + FIGURE.cpu] ?? NaN,
         );
       });
+      isWhole &&= isRead;
     }
+    return isWhole;
   }
 
   /** Notes a point if its row is looked at. */
@@ -264,6 +285,7 @@ export class Mirror {
   #forget(index: number): void {
     this.#known.delete(index);
     this.#changed.delete(index);
+    this.#snapshotLeft.delete(index);
     this.#infos.delete(index);
     this.#points.delete(index);
     this.#gone.add(index);
@@ -277,13 +299,15 @@ export class Mirror {
     this.#figures = roomier;
   }
 
-  /** One part that cannot be read does not take the others with it. */
-  #orComplain(read: () => void): void {
+  /** One part that cannot be read does not take the others with it. Answers whether it could. */
+  #orComplain(read: () => void): boolean {
     try {
       read();
+      return true;
     } catch (error) {
       if (!(error instanceof ContractError)) throw error;
       this.#complain(error.message);
+      return false;
     }
   }
 }

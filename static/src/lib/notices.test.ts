@@ -6,6 +6,7 @@ const well: Conditions = {
   online: true,
   broken: false,
   state: { phase: 'open' },
+  isQuiet: false,
   wasOpen: true,
   link: UP,
   pipeline: FLOWING,
@@ -34,6 +35,13 @@ it('says one thing: the cause nearest to the page', () => {
   expect(happened({ pipeline: { state: 'unknown', since_ms: 0 } })).toContain('cannot find out');
 });
 
-it('believes a connection that is there more than the browser', () => {
+it('believes a connection that is there more than the browser, as long as it says something', () => {
   expect(happened({ online: false })).toBeUndefined();
+  expect(happened({ online: false, isQuiet: true })).toBe('This browser is offline.');
+});
+
+it('speaks of a connection gone quiet before what lies behind it', () => {
+  expect(happened({ isQuiet: true, pipeline: noAnalyzer })).toBe(
+    'Nothing is heard from the server.',
+  );
 });

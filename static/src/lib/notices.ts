@@ -10,6 +10,8 @@ export interface Conditions {
   /** Whether the listening part of the page could not be started. */
   readonly broken: boolean;
   readonly state: SocketState;
+  /** Whether the connection is open and yet says nothing for too long. */
+  readonly isQuiet: boolean;
   readonly wasOpen: boolean;
   readonly link: Link | undefined;
   readonly pipeline: Pipeline | undefined;
@@ -18,9 +20,12 @@ export interface Conditions {
 
 /** The one thing to say, or `null` when all is well as far as is known. */
 export function noticeOf(conditions: Conditions): words.Notice | null {
-  const { broken, online, state, wasOpen, link, pipeline, nowMs } = conditions;
+  const { broken, online, state, isQuiet, wasOpen, link, pipeline, nowMs } = conditions;
   if (broken) return words.BROKEN;
-  if (state.phase !== 'open')
-    return online ? words.pageNotice(state, wasOpen, nowMs) : words.OFFLINE;
+  const isOpen = state.phase === 'open';
+  // A network may be gone long before a connection over it counts as dead.
+  if (!online && (!isOpen || isQuiet)) return words.OFFLINE;
+  if (!isOpen) return words.pageNotice(state, wasOpen, nowMs);
+  if (isQuiet) return words.QUIET;
   return words.brokerNotice(link) ?? words.pipelineNotice(pipeline);
 }

@@ -116,6 +116,31 @@ it('asks to go on where it was after a drop', () => {
   expect(kinds()).not.toContain('problem');
 });
 
+it('is told what it missed without going back to how things were', () => {
+  say(snapshot);
+  server().onclose?.();
+  vi.advanceTimersByTime(1_000);
+  say({
+    type: 'resumed',
+    protocol: 2,
+    session: 'abc',
+    number: 5,
+    server_time_ms: 60_000,
+    ...conditions,
+  });
+  receiver.take({ kind: 'applied' });
+  const down = { state: 'down', since_ms: 6_500 };
+  say({ type: 'link', number: 6, server_time_ms: 6_500, link: down });
+  say(row(7));
+  receiver.take({ kind: 'applied' });
+  expect(lastBatch()).toMatchObject({ arrived: 1, heardServerMs: 60_000 });
+  expect(lastBatch().clockOffsetMs).toBe(60_000 - Date.now());
+  expect(lastBatch()).not.toHaveProperty('link');
+  say({ type: 'link', number: 8, server_time_ms: 60_100, link: down });
+  receiver.take({ kind: 'applied' });
+  expect(lastBatch()).toMatchObject({ heardServerMs: 60_100, link: down });
+});
+
 it('connects anew when a message was lost', () => {
   say(snapshot);
   say(row(8));
@@ -124,6 +149,44 @@ it('connects anew when a message was lost', () => {
   );
   vi.advanceTimersByTime(1_000);
   expect(server().address).toBe('ws://server/ws?resume=abc.5');
+});
+
+it('counts a message it does not know or cannot read, and goes on', () => {
+  say(snapshot);
+  say({ type: 'alert', number: 6, server_time_ms: 7_000 });
+  say({ type: 'link', number: 7, server_time_ms: 7_000, link: { state: 'odd', since_ms: 1 } });
+  say(row(8));
+  expect(servers).toHaveLength(1);
+  receiver.take({ kind: 'applied' });
+  expect(lastBatch().arrived).toBe(1);
+  expect(sent.filter(({ kind }) => kind === 'problem')).toHaveLength(1);
+});
+
+it('asks for a snapshot after changes it could not read, once', () => {
+  const unreadable = (number: number) => ({ ...row(number), rows: {} });
+  say(snapshot);
+  say(unreadable(6));
+  vi.advanceTimersByTime(1_000);
+  expect(servers.map(({ address }) => address)).toEqual(['ws://server/ws', 'ws://server/ws']);
+  say(snapshot);
+  say(unreadable(6));
+  say(row(7));
+  vi.advanceTimersByTime(10_000);
+  expect(servers).toHaveLength(2);
+  receiver.take({ kind: 'applied' });
+  expect(lastBatch()).toMatchObject({ generation: 2, arrived: 1 });
+});
+
+it('asks for a snapshot after a row it could not read', () => {
+  say(snapshot);
+  say({ ...row(6), rows: [[0, 8, 'x']] });
+  vi.advanceTimersByTime(1_000);
+  expect(servers.map(({ address }) => address)).toEqual(['ws://server/ws', 'ws://server/ws']);
+});
+
+it('does not take a snapshot that it cannot read for a connection', () => {
+  say({ ...snapshot, rows: {} });
+  expect(sent.at(-1)).toMatchObject({ kind: 'state', state: { why: 'incompatible' } });
 });
 
 it('says what is on the screen once, and again after a reconnect', () => {

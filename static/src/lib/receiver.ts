@@ -10,12 +10,17 @@ import {
   LOOK_ROWS_AT_MOST,
   parseMessage,
   ProtocolError,
+  readFrame,
+  type Frame,
   type Look,
   type Message,
 } from './contract';
 import { Mirror } from './mirror';
 import type { FromWorker, ToWorker } from './protocol';
 import { LiveSocket } from './socket';
+
+/** A server that keeps saying what cannot be read is asked for everything anew only this often. */
+const START_OVER_MS = 60_000;
 
 /** Where to go on after a drop: the last message heard of a run of the server. */
 interface Place {
@@ -33,6 +38,7 @@ export class Receiver {
   /** What the server was told on this connection; it begins with nothing. */
   #told = '';
   #pageIsBusy = false;
+  #startedOverAtMs = -Infinity;
 
   constructor(send: (message: FromWorker, moved: ArrayBuffer[]) => void) {
     this.#send = send;
@@ -86,37 +92,61 @@ export class Receiver {
 
   #read(text: string): void {
     const nowMs = Date.now();
+    let frame: Frame | undefined;
     try {
-      const message = parseMessage(text);
-      if (message === null || !this.#follows(message)) return;
-      this.#mirror.clock(message.server_time_ms, nowMs);
-      this.#apply(message);
+      frame = readFrame(text);
+      // Counted before the rest is read, so that what cannot be read is no gap.
+      if (!this.#follows(frame)) return;
+      const message = parseMessage(frame);
+      if (message === null) return;
+      this.#apply(message, nowMs);
     } catch (error) {
       if (!(error instanceof ContractError)) throw error;
       this.#complain(error.message);
-      if (error instanceof ProtocolError) this.#socket?.fail('incompatible');
+      this.#goWithout(frame?.type, error);
     }
     this.#offer();
   }
 
   /** Whether nothing was lost before this message; otherwise the connection is made anew. */
-  #follows(message: Message): boolean {
-    if (!('number' in message)) return true;
-    if ('session' in message) {
-      this.#place = { session: message.session, number: message.number };
-      return true;
-    }
+  #follows({ type, number }: Frame): boolean {
+    if (number === undefined || beginsAnew(type)) return true;
     if (this.#place === undefined) return false;
-    if (message.number === this.#place.number + 1) {
-      this.#place.number = message.number;
+    if (number === this.#place.number + 1) {
+      this.#place.number = number;
       return true;
     }
-    this.#complain(`message ${message.number} came after ${this.#place.number}`);
+    this.#complain(`message ${number} came after ${this.#place.number}`);
     this.#socket?.fail('lost');
     return false;
   }
 
-  #apply(message: Message): void {
+  /** Mends what a message that could not be read leaves behind. */
+  #goWithout(type: string | undefined, error: ContractError): void {
+    if (error instanceof ProtocolError || type === 'snapshot') {
+      this.#socket?.fail('incompatible');
+    } else if (type === 'resumed' || type === 'changes') {
+      this.#startOver();
+    }
+  }
+
+  /** What is here no longer fits what comes: asks for a snapshot, unless it was just asked for. */
+  #startOver(): void {
+    const nowMs = Date.now();
+    if (nowMs - this.#startedOverAtMs < START_OVER_MS) return;
+    this.#startedOverAtMs = nowMs;
+    this.#place = undefined;
+    this.#socket?.fail('lost');
+  }
+
+  #apply(message: Message, nowMs: number): void {
+    let isOfNow = true;
+    if ('session' in message) {
+      this.#place = { session: message.session, number: message.number };
+      this.#mirror.begin(message.server_time_ms, nowMs);
+    } else {
+      isOfNow = this.#mirror.heard(message.server_time_ms, nowMs);
+    }
     switch (message.type) {
       case 'snapshot':
         this.#complainAll(message.rejected);
@@ -132,12 +162,13 @@ export class Receiver {
         break;
       case 'changes':
         this.#complainAll(message.rejected);
-        this.#mirror.changes(message);
+        if (!this.#mirror.changes(message)) this.#startOver();
         break;
       case 'link':
       case 'history':
       case 'pipeline':
-        this.#mirror.condition(message);
+        // What was missed while the page was away is told again; `resumed` has told what came of it.
+        if (isOfNow) this.#mirror.condition(message);
         break;
       case 'points':
         this.#mirror.points(message);
@@ -187,4 +218,9 @@ export class Receiver {
       moved.map((block) => block.buffer),
     );
   }
+}
+
+/** Whether a message of this type tells where its numbers begin. */
+function beginsAnew(type: string): boolean {
+  return type === 'snapshot' || type === 'resumed';
 }

@@ -38,6 +38,14 @@ describe('a row', () => {
     expect(figures[FIGURE.seenIntervalMs]).toBe(2_000);
   });
 
+  it('is read past figures that a newer server tells', () => {
+    const figures = host();
+    const mask = bit(FIGURE.cpu) + 2 ** 15 + 2 ** 40;
+    readRow([0, mask, 125, 'anything', { at: 'all' }], figures, 0, 0);
+    expect(figures[FIGURE.cpu]).toBe(12.5);
+    expect(figures[FIGURE.memory]).toBeNaN();
+  });
+
   it('takes a figure away with null', () => {
     const figures = host();
     figures[FIGURE.swap] = 3;
@@ -46,9 +54,10 @@ describe('a row', () => {
   });
 
   it.each([
-    ['no mask', [0], '15 bits'],
-    ['a mask of more bits', [0, 2 ** 15], '15 bits'],
-    ['a broken mask', [0, 1.5, 1], '15 bits'],
+    ['no mask', [0], 'whole number'],
+    ['a negative mask', [0, -1], 'whole number'],
+    ['a broken mask', [0, 1.5, 1], 'whole number'],
+    ['no value for a bit it does not know', [0, 2 ** 15], 'one value for each bit'],
     ['too few values', [0, bit(FIGURE.cpu)], 'must be a number'],
     ['too many values', [0, bit(FIGURE.cpu), 1, 2], 'one value for each bit'],
     ['a word', [0, bit(FIGURE.cpu), '9'], 'must be a number'],

@@ -45,11 +45,11 @@ export function readRow(
   serverTimeMs: number,
 ): void {
   const mask = row[1];
-  if (!Number.isInteger(mask) || (mask as number) < 0 || (mask as number) >= MASK_END) {
-    throw new ContractError('the mask of a row must be a number of 15 bits');
+  if (!Number.isSafeInteger(mask) || (mask as number) < 0) {
+    throw new ContractError('the mask of a row must be a whole number');
   }
-  const bits = mask as number;
-  check(row, bits);
+  const bits = (mask as number) % MASK_END;
+  check(row, bits, countBits(Math.floor((mask as number) / MASK_END)));
 
   let place = 2;
   const time = start + FIGURE.timestampMs;
@@ -80,8 +80,11 @@ export function readRow(
   }
 }
 
-/** Throws unless there is one fitting value for each bit. */
-function check(row: readonly unknown[], bits: number): void {
+/**
+ * Throws unless there is one fitting value for each bit, those of `unknownBits` at the end: figures
+ * that a newer server tells, which may be anything.
+ */
+function check(row: readonly unknown[], bits: number, unknownBits: number): void {
   let place = 2;
   for (let figure = 0; figure < FIGURES_SENT; figure += 1) {
     const one = bit(figure);
@@ -96,9 +99,15 @@ function check(row: readonly unknown[], bits: number): void {
       throw new ContractError(`figure ${figure} of a row must be a level`);
     }
   }
-  if (place !== row.length) {
+  if (place + unknownBits !== row.length) {
     throw new ContractError('a row must have one value for each bit of its mask');
   }
+}
+
+function countBits(bits: number): number {
+  let count = 0;
+  for (let left = bits; left > 0; left = Math.floor(left / 2)) count += left % 2;
+  return count;
 }
 
 function noteInterval(figures: Float64Array, place: number, stepMs: number): void {

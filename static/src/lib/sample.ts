@@ -63,6 +63,7 @@ export function batchOf(hosts: Record<number, SampleHost>, more: Partial<Batch> 
   });
   return {
     clockOffsetMs: 0,
+    heardServerMs: 10_000,
     generation: 1,
     complete: true,
     arrived: entries.length,

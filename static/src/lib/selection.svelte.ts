@@ -13,7 +13,7 @@ class Selection {
   /** Hosts that fit, in no order; follows the figures a few times a second. */
   readonly indices: Uint32Array = $derived.by(() => {
     const { filter } = this;
-    if (fleet.version + fleet.membership === 0) return new Uint32Array(0);
+    if (fleet.version === 0) return new Uint32Array(0);
     const serverNowMs = untrack(() => clock.serverNowMs);
     const fits = matcher(filter, fleet.store, serverNowMs);
     const all = Uint32Array.from(fleet.store.all());

@@ -68,6 +68,8 @@ export class HostStore implements Store {
   #size = 0;
   /** Silence before this moment, by the server's clock, is not the hosts' own; see `Judgement`. */
   judgedFromMs = -Infinity;
+  /** Up to this moment, by the server's clock, the page would have heard what there was to hear. */
+  judgedUntilMs = Infinity;
 
   get columns(): Columns {
     return this.#columns;
@@ -96,7 +98,8 @@ export class HostStore implements Store {
 
   /** For how long the host may be blamed for being silent. */
   #silenceMs(index: number, serverNowMs: number): number {
-    return serverNowMs - Math.max(this.#columns.receivedMs[index] ?? NaN, this.judgedFromMs);
+    const untilMs = Math.min(serverNowMs, this.judgedUntilMs);
+    return untilMs - Math.max(this.#columns.receivedMs[index] ?? NaN, this.judgedFromMs);
   }
 
   freshness(index: number, serverNowMs: number): Freshness {

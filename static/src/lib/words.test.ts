@@ -83,6 +83,20 @@ describe('hosts that say nothing', () => {
   });
 });
 
+describe('the command that starts a tracker', () => {
+  it('takes the host of the page for that of the broker, and says that this is a guess', () => {
+    const { command, fillIn } = words.startTracker('monitor.example');
+    expect(command).toContain('amqp://USER:PASSWORD@monitor.example:5672/%2f');
+    expect(fillIn).toMatch(/^Fill in USER and PASSWORD, .* than monitor\.example if/);
+  });
+
+  it.each(['localhost', '127.0.0.1', '[::1]', ''])('does not lead others to %j', (host) => {
+    const { command, fillIn } = words.startTracker(host);
+    expect(command).toContain('@BROKER:5672');
+    expect(fillIn).toContain('BROKER, the address');
+  });
+});
+
 it('causes name what raises a host above its CPU', () => {
   expect(words.causes({ host: 'a', causes: ['disk:/', 'swap'] })).toBe('disk /, swap');
   expect(words.causes({ host: 'a' })).toBe('');

@@ -113,8 +113,22 @@ export function upSince(bootedMs: number): string {
   return `Started ${format.localTime(bootedMs)} (${format.utcTime(bootedMs)})`;
 }
 
-export const START_TRACKER =
-  'resources-tracker --host NAME --broker-url amqp://USER:PASSWORD@BROKER:5672/%2f';
+const LOOPBACK = /^(localhost|127\..*|\[::1\])$/;
+
+/**
+ * How to start a tracker on another machine, and what of it has to be filled in. The broker is often
+ * where this page comes from, but an address that means "this machine" is of no use elsewhere.
+ */
+export function startTracker(pageHost: string): { command: string; fillIn: string } {
+  const isUsable = pageHost !== '' && !LOOPBACK.test(pageHost);
+  const broker = isUsable ? pageHost : 'BROKER';
+  return {
+    command: `resources-tracker --broker-url amqp://USER:PASSWORD@${broker}:5672/%2f`,
+    fillIn: isUsable
+      ? `Fill in USER and PASSWORD, and another address than ${pageHost} if RabbitMQ runs elsewhere.`
+      : 'Fill in USER, PASSWORD and BROKER, the address of RabbitMQ as that machine reaches it.',
+  };
+}
 
 export const START_ANALYZER =
   'resources-analyzer --broker-url amqp://USER:PASSWORD@BROKER:5672/%2f';
@@ -134,6 +148,20 @@ export interface Condition {
   readonly mood: Mood;
   readonly words: string;
 }
+
+/** The links in the head of the page, by what is at their other end. */
+export const LINKS = {
+  server: { name: 'Server', explanation: 'Connection from this page to the server' },
+  broker: { name: 'Broker', explanation: 'Link from the server to the broker' },
+  analyzer: { name: 'Analyzer', explanation: 'Way of measures through an analyzer' },
+  history: { name: 'History' },
+} as const;
+
+export const UPDATES = {
+  name: 'Updates',
+  explanation: 'Analyses that reached this page a second, over the last 5 s',
+  rate: (perSecond: number) => `${format.count(perSecond)}/s`,
+} as const;
 
 export function pageCondition(state: SocketState): Condition {
   switch (state.phase) {
@@ -190,12 +218,23 @@ export interface Notice {
   readonly offers: 'retry' | 'reload' | 'nothing';
 }
 
+/** What the button of a notice says, by what it offers. */
+export const NOTICE_ACTIONS = { retry: 'Try now', reload: 'Reload' } as const;
+
 /** This browser has no network: nothing can be said about anything behind it. */
 export const OFFLINE: Notice = {
   mood: 'bad',
   happened: 'This browser is offline.',
   next: 'The page goes on by itself when the network is back.',
   offers: 'retry',
+};
+
+/** The connection is open as far as the browser knows, but nothing comes over it. */
+export const QUIET: Notice = {
+  mood: 'waiting',
+  happened: 'Nothing is heard from the server.',
+  next: 'The page connects anew if that lasts.',
+  offers: 'nothing',
 };
 
 /** What to say about the page's own connection; `null` when all is well, or nothing is known yet. */
@@ -372,7 +411,17 @@ export const NOT_LOADED = {
   action: 'Reload',
 };
 
+export const VIEWS_LABEL = 'Views of the fleet';
 export const VIEW_WORDS = { table: 'Table', map: 'Map' } as const;
+
+/** What the switch does, by the theme it leads to. */
+export const THEME_WORDS = {
+  light: 'Switch to the light theme',
+  dark: 'Switch to the dark theme',
+} as const;
+
+/** What the button beside a command says. */
+export const COPY_WORDS = { copy: 'Copy', copied: 'Copied' } as const;
 
 export const CONNECTING = { heading: 'Connecting to the server…', text: '' };
 
@@ -384,7 +433,7 @@ export const NO_SERVER = {
 export const NO_HOST = {
   heading: 'No host yet',
   text: 'Start a tracker on each machine you want to see here:',
-  after: 'It appears by itself, about a second later.',
+  after: 'The machine appears here by itself, about a second later.',
 };
 
 export const NO_MATCH = {
