@@ -76,7 +76,7 @@ impl<'a> Traffic<'a> {
                 open.measures.acknowledge_through(measure.receipt).await;
             }
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     /// What was heard in this quiet.
