@@ -204,7 +204,7 @@ mod tests {
     use resources_core::bus::{BusConfig, Message, Source, Start};
     use resources_core::contract::{Topic, TraceParent};
     use resources_core::test_support::{
-        full_measure, in_time, open_bus, shared_broker, unique_exchange,
+        RabbitMq, full_measure, in_time, open_bus, shared_broker, unique_exchange,
     };
     use tokio::task::JoinHandle;
 
@@ -308,15 +308,7 @@ mod tests {
         let (arrivals, mut pipeline) = (watch.arrivals(), watch.pipeline());
         let task = tokio::spawn(watch.run(CancellationToken::new()));
         let tracker = open_bus(url, &exchange);
-        let sender = {
-            let tracker = tracker.clone();
-            tokio::spawn(async move {
-                for sequence in 0.. {
-                    publish_measure(&tracker, sequence).await;
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                }
-            })
-        };
+        let sender = send_on(&tracker);
         let stalled = |now: &Pipeline| {
             now.state == PipelineState::Stalled && now.waiting_measures >= Some(10)
         };
@@ -328,6 +320,45 @@ mod tests {
         task.abort();
         let closing = async { tokio::join!(bus.close(), tracker.close(), analyzer.close()) };
         in_time("the buses close", closing).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_login_hears_measures_when_it_may_and_looks_at_the_queue_when_not() {
+        // Those of docs/deploy.md.
+        let logins = [
+            (
+                "listens",
+                r"'^amq\.gen-' '^(resources\.rejected|amq\.gen-.*)$' '^(resources(\.analyses)?|amq\.gen-.*)$'",
+                PipelineState::Stalled,
+            ),
+            ("looks", r"'^$' '^resources\.rejected$' '^resources\.analyses$'", PipelineState::Idle),
+        ];
+        let broker = tokio::task::spawn_blocking(RabbitMq::start).await.unwrap();
+        let others = open_bus(&broker.url(), "resources");
+        let mut frozen = others.subscribe(Source::Measures, NonZeroU16::new(512).unwrap());
+        assert!(in_time("it consumes", frozen.ready()).await);
+        let sender = send_on(&others);
+        for (user, rights, state) in logins {
+            assert!(include_str!("../../../docs/deploy.md").contains(rights), "{rights}");
+            let rights: Vec<_> = rights.split(' ').map(|each| each.trim_matches('\'')).collect();
+            broker.ctl(&["add_user", user, "secret"]);
+            broker.ctl(&[&["set_permissions", user][..], &rights].concat());
+            let bus = open_bus(&broker.url_of(user, "secret"), "resources");
+            let _analyses = bus.subscribe(Source::Analyses(Start::Next), NonZeroU16::MIN);
+            let watch = PipelineWatch::new(bus.clone());
+            let mut pipeline = watch.pipeline();
+            let task = tokio::spawn(watch.run(CancellationToken::new()));
+            // One or two may be on their way to the analyzer whenever the queue is looked at.
+            let heard = state == PipelineState::Stalled;
+            let is_told =
+                |now: &Pipeline| now.state == state && (now.waiting_measures >= Some(10)) == heard;
+            in_time(user, pipeline.wait_for(is_told)).await.unwrap();
+            assert_eq!(bus.link().borrow().state, LinkState::Up, "{user}");
+            task.abort();
+            in_time("the bus closes", bus.close()).await;
+        }
+        sender.abort();
+        in_time("the bus closes", others.close()).await;
     }
 
     #[tokio::test(start_paused = true)]
@@ -359,6 +390,17 @@ mod tests {
         let measure = full_measure("web", sequence);
         let message = Message::json(topic, &measure, 7, TraceParent::begin()).unwrap();
         bus.publisher().publish_until_confirmed(&message).await.unwrap();
+    }
+
+    /// Publishes ten measures a second, until it is aborted.
+    fn send_on(bus: &Bus) -> JoinHandle<()> {
+        let bus = bus.clone();
+        tokio::spawn(async move {
+            for sequence in 0.. {
+                publish_measure(&bus, sequence).await;
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        })
     }
 
     async fn blocking_broker() -> &'static str {
