@@ -19,6 +19,11 @@ setup: ## Install what is missing on this machine for building and testing
 tools:
 	@scripts/setup.sh build
 
+# What benchmarks and chaos need, without the proxies of the tests.
+.PHONY: instruments
+instruments:
+	@scripts/setup.sh measure
+
 static/node_modules/.installed: static/package.json static/package-lock.json
 	cd static && npm ci
 	touch $@
@@ -52,7 +57,7 @@ test: setup lint page ## Check and test everything, with a broker and a browser
 	cd static && RESOURCES_BIN=$(TARGET_DIR)/debug/resources npm run e2e
 
 .PHONY: bench
-bench: setup build ## Measure everything beside bare programs; WRITE=1 writes docs/benchmarks.md
+bench: instruments build ## Measure everything beside bare programs; WRITE=1 writes docs/benchmarks.md
 	cargo bench --locked -p resources-cli --bench pipeline$(if $(WRITE), -- --write)
 
 # How long faults strike, how long the broker is down, and who samples how often; the seed
@@ -69,7 +74,7 @@ chaos: export CHAOS_OUTAGE_MINUTES := $(CHAOS_OUTAGE_MINUTES)
 chaos: export CHAOS_HOSTS := $(CHAOS_HOSTS)
 chaos: export CHAOS_INTERVAL := $(CHAOS_INTERVAL)
 chaos: export CHAOS_SEED := $(CHAOS_SEED)
-chaos: setup build ## Kill and cut off every part for CHAOS_MINUTES=10; no sample may be missing
+chaos: instruments build ## Kill and cut off every part for CHAOS_MINUTES=10; no sample may be missing
 	cargo test --release --locked -p resources-cli --test chaos -- --include-ignored --nocapture --test-threads=1
 
 .PHONY: clean

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Installs what is missing on this machine: `setup.sh build` for building and running,
-# `setup.sh test` (the default) for the tests too. On Debian as root by apt; elsewhere it names
-# what is missing and exits with 1. Quick when nothing is missing.
+# `setup.sh measure` for benchmarks and chaos as well, `setup.sh test` (the default) for all tests.
+# On Debian as root by apt; elsewhere it names what is missing and exits with 1. Quick when
+# nothing is missing.
 set -euo pipefail
 
 what=${1:-test}
 case $what in
-  build | test) ;;
-  *) echo "usage: $0 [build|test]" >&2; exit 2 ;;
+  build | measure | test) ;;
+  *) echo "usage: $0 [build|measure|test]" >&2; exit 2 ;;
 esac
 
 # The oldest Node that the page's tools run on, and the one installed when apt has only older ones.
@@ -30,16 +31,19 @@ has_broker() { [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || has rabbitmq-serv
 # Debian keeps it where only root's PATH leads.
 has_nginx() { has nginx || [ -x /usr/sbin/nginx ]; }
 
-# Sets `missing` to what people call it, and `packages` to Debian's names.
+# Sets `missing` to what people call it, `packages` to Debian's names, and `left_out` to what
+# there are systems without: its tests leave themselves out there.
 look() {
-  missing=() packages=()
+  missing=() packages=() left_out=()
   has cc || { missing+=('a C compiler'); packages+=(gcc libc6-dev); }
   node_fits || { missing+=("Node.js $node_oldest or newer, with npm"); packages+=(nodejs npm); }
-  if [ "$what" = test ]; then
+  if [ "$what" != build ]; then
     has_broker || { missing+=('RabbitMQ (rabbitmq-server)'); packages+=(rabbitmq-server); }
-    has_nginx || { missing+=('nginx'); packages+=(nginx-light); }
-    has caddy || { missing+=('Caddy'); packages+=(caddy); }
     has_browser || { missing+=('Chromium'); packages+=(chromium fonts-dejavu-core); }
+  fi
+  if [ "$what" = test ]; then
+    has_nginx || { left_out+=('nginx'); packages+=(nginx-light); }
+    has caddy || { left_out+=('Caddy'); packages+=(caddy); }
   fi
 }
 
@@ -53,7 +57,17 @@ install_packages() {
     chmod 755 "$policy"
   fi
   apt-get update -q
-  DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@"
+  # One name that a release does not know would keep apt from installing the others.
+  local package known=()
+  for package in "$@"; do
+    if apt-cache show "$package" >/dev/null 2>&1; then
+      known+=("$package")
+    else
+      echo "setup: this release has no package $package" >&2
+    fi
+  done
+  ((!${#known[@]})) ||
+    DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${known[@]}"
 }
 
 # Rust is the user's own choice of toolchain: named, never installed.
@@ -77,6 +91,9 @@ if ((${#packages[@]})) && [ "$(id -u)" = 0 ] && has apt-get; then
   look
 fi
 
+if ((${#left_out[@]})); then
+  echo "setup: not on this machine, so not tested here: ${left_out[*]}" >&2
+fi
 if ((${#missing[@]} + ${#rust_missing[@]})); then
   echo 'setup: missing on this machine:' >&2
   printf '  %s\n' "${rust_missing[@]}" "${missing[@]}" | sed '/^ *$/d' >&2

@@ -1,6 +1,7 @@
 //! Whether measures become analyses and, if they do not, what holds them up.
 
 mod judge;
+mod traffic;
 mod watch;
 
 use serde::{Deserialize, Serialize};
@@ -15,7 +16,7 @@ pub struct Pipeline {
     pub state: PipelineState,
     /// Since when: milliseconds since the Unix epoch, UTC, by the server's clock.
     pub since_ms: u64,
-    /// How many measures wait in the queue; absent when that was not asked.
+    /// How many measures wait, at least; absent when that was not asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional))]
     pub waiting_measures: Option<u64>,
@@ -28,11 +29,12 @@ pub struct Pipeline {
 pub enum PipelineState {
     /// Analyses arrive.
     Flowing,
-    /// None arrives and no measure waits: no tracker sends.
+    /// None arrives, no measure waits and none comes: no tracker sends.
     Idle,
     /// Nobody consumes measures.
     NoAnalyzer,
-    /// Somebody consumes measures, but those that wait are not analysed.
+    /// Somebody consumes measures, but those that wait, in the queue or with whoever took them,
+    /// are not analysed.
     Stalled,
     /// The broker cannot be asked.
     Unknown,

@@ -19,6 +19,17 @@ pub(super) enum Sight {
     Queue(Backlog),
 }
 
+/// What was heard of trackers while no analysis came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Heard {
+    /// Too little to tell: what was heard may be on its way, and silence is short.
+    NotLongEnough,
+    /// No measure, or nobody could listen.
+    Nothing,
+    /// So many measures, long enough ago that they should have become analyses.
+    Measures(u64),
+}
+
 /// How long no analysis has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Quiet {
@@ -31,31 +42,47 @@ pub(super) struct Quiet {
 /// Intervals of the last host within which another sample of it may still be under way.
 const PATIENCE: u32 = 3;
 
+impl Quiet {
+    /// How long the last host may be silent without any fault.
+    pub(super) fn patience(self) -> Duration {
+        self.interval * PATIENCE
+    }
+}
+
 /// What the pipeline does while no analysis comes, with how many measures wait; `before` is what
 /// it did.
 pub(super) fn judge(
     sight: Sight,
+    heard: Heard,
     quiet: Quiet,
     before: PipelineState,
 ) -> (PipelineState, Option<u64>) {
-    let waiting = match sight {
+    let ready = match sight {
         Sight::Queue(backlog) => Some(u64::from(backlog.measures)),
         Sight::InProcess | Sight::Nothing | Sight::NoQueue => None,
     };
-    let state = match sight {
-        Sight::Nothing => PipelineState::Unknown,
+    match (sight, heard) {
+        (Sight::Nothing, _) => (PipelineState::Unknown, None),
         // The first analyzer makes it.
-        Sight::NoQueue | Sight::Queue(Backlog { consumers: 0, .. }) => PipelineState::NoAnalyzer,
-        Sight::Queue(Backlog { measures: 1.., .. }) => PipelineState::Stalled,
-        // A tracker that samples every minute is silent for most of it.
-        Sight::Queue(_) | Sight::InProcess
-            if before == PipelineState::Flowing && quiet.lasts < quiet.interval * PATIENCE =>
-        {
-            return (PipelineState::Flowing, None);
+        (Sight::NoQueue | Sight::Queue(Backlog { consumers: 0, .. }), _) => {
+            (PipelineState::NoAnalyzer, ready)
         }
-        Sight::Queue(_) | Sight::InProcess => PipelineState::Idle,
-    };
-    (state, waiting)
+        // Those that were heard are in the queue, or somebody has taken them.
+        (Sight::Queue(_) | Sight::InProcess, Heard::Measures(count)) => {
+            (PipelineState::Stalled, Some(count.max(ready.unwrap_or(0))))
+        }
+        (Sight::Queue(Backlog { measures: 1.., .. }), _) => (PipelineState::Stalled, ready),
+        // A tracker that samples every minute is silent for most of it.
+        (Sight::Queue(_) | Sight::InProcess, _)
+            if before == PipelineState::Flowing && quiet.lasts < quiet.patience() =>
+        {
+            (PipelineState::Flowing, None)
+        }
+        (Sight::Queue(_) | Sight::InProcess, Heard::NotLongEnough) => {
+            (before, ready.filter(|_| before != PipelineState::Flowing))
+        }
+        (Sight::Queue(_) | Sight::InProcess, Heard::Nothing) => (PipelineState::Idle, ready),
+    }
 }
 
 #[cfg(test)]
@@ -88,7 +115,8 @@ mod tests {
             (Sight::InProcess, (Idle, None)),
         ] {
             for before in [Flowing, Idle, NoAnalyzer, Stalled, Unknown] {
-                assert_eq!(judge(sight, NEVER, before), told, "{sight:?} after {before:?}");
+                let judged = judge(sight, Heard::Nothing, NEVER, before);
+                assert_eq!(judged, told, "{sight:?} after {before:?}");
             }
         }
     }
@@ -96,13 +124,46 @@ mod tests {
     #[test]
     fn between_two_samples_of_a_slow_host_it_still_flows() {
         for sight in [queue(0, 1), Sight::InProcess] {
-            assert_eq!(judge(sight, quiet(29, 10), Flowing), (Flowing, None));
-            assert_eq!(judge(sight, quiet(30, 10), Flowing).0, Idle);
-            assert_eq!(judge(sight, quiet(29, 10), Unknown).0, Idle, "only what flowed flows on");
+            assert_eq!(judge(sight, Heard::Nothing, quiet(29, 10), Flowing), (Flowing, None));
+            assert_eq!(judge(sight, Heard::Nothing, quiet(30, 10), Flowing).0, Idle);
+            assert_eq!(
+                judge(sight, Heard::Nothing, quiet(29, 10), Unknown).0,
+                Idle,
+                "only what flowed flows on"
+            );
         }
         // What is wrong is told at once, however slow the host.
-        assert_eq!(judge(queue(1, 1), quiet(3, 10), Flowing), (Stalled, Some(1)));
-        assert_eq!(judge(queue(0, 0), quiet(3, 10), Flowing), (NoAnalyzer, Some(0)));
-        assert_eq!(judge(Sight::Nothing, quiet(3, 10), Flowing), (Unknown, None));
+        assert_eq!(judge(queue(1, 1), Heard::Nothing, quiet(3, 10), Flowing), (Stalled, Some(1)));
+        assert_eq!(
+            judge(queue(0, 0), Heard::Nothing, quiet(3, 10), Flowing),
+            (NoAnalyzer, Some(0))
+        );
+        assert_eq!(judge(Sight::Nothing, Heard::Nothing, quiet(3, 10), Flowing), (Unknown, None));
+    }
+    #[test]
+    fn measures_that_were_heard_wait_even_when_none_is_in_the_queue() {
+        for before in [Flowing, Idle, NoAnalyzer, Stalled, Unknown] {
+            for (sight, told) in [
+                (queue(0, 1), (Stalled, Some(20))),
+                (queue(30, 1), (Stalled, Some(30))),
+                (Sight::InProcess, (Stalled, Some(20))),
+                (queue(20, 0), (NoAnalyzer, Some(20))),
+                (Sight::Nothing, (Unknown, None)),
+            ] {
+                let judged = judge(sight, Heard::Measures(20), quiet(5, 10), before);
+                assert_eq!(judged, told, "{sight:?} after {before:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn silence_is_told_once_it_was_listened_to() {
+        let soon = |sight, before| judge(sight, Heard::NotLongEnough, NEVER, before);
+        for before in [Flowing, Idle, Stalled, Unknown] {
+            assert_eq!(soon(queue(0, 1), before).0, before);
+            assert_eq!(soon(Sight::InProcess, before), (before, None));
+        }
+        assert_eq!(soon(queue(1, 1), Flowing), (Stalled, Some(1)));
+        assert_eq!(soon(queue(0, 0), Flowing), (NoAnalyzer, Some(0)));
     }
 }

@@ -1,4 +1,5 @@
-//! Watches whether analyses arrive, and asks the broker what holds them up when none does.
+//! Watches whether analyses arrive; when none does, asks the broker what holds them up and
+//! listens whether there is anything to analyse.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout
 use tokio_util::sync::CancellationToken;
 
 use super::judge::{Quiet, Sight, judge};
+use super::traffic::Traffic;
 use super::{Pipeline, PipelineState};
 
 /// No analysis for this long is looked into, and then every so often until one comes.
@@ -89,6 +91,7 @@ impl PipelineWatch {
     async fn watch(&self) {
         let mut arrivals = self.seen.clone();
         let mut probe = Probe::new(&self.bus);
+        let mut traffic = Traffic::new(&self.bus);
         loop {
             // Asks until one comes.
             let mut asks = interval_at(arrivals.borrow().at + QUIET, QUIET);
@@ -98,12 +101,22 @@ impl PipelineWatch {
                     Ok(()) = arrivals.changed() => break,
                     _ = asks.tick() => {
                         let sight = probe.look().await;
+                        if sight == Sight::Nothing {
+                            // What came meanwhile is not known.
+                            traffic.close();
+                        } else {
+                            traffic.open();
+                        }
                         if !arrivals.has_changed().unwrap_or(true) {
-                            self.tell(|before| judge(sight, quiet(&arrivals), before));
+                            let quiet = quiet(&arrivals);
+                            let heard = traffic.heard(quiet);
+                            self.tell(|before| judge(sight, heard, quiet, before));
                         }
                     }
+                    () = traffic.listen() => {}
                 }
             }
+            traffic.close();
             probe.close().await;
             self.tell(|_| (PipelineState::Flowing, None));
             // They come, thousands a second perhaps: looked at now and then.
@@ -191,7 +204,7 @@ mod tests {
     use resources_core::bus::{BusConfig, Message, Source, Start};
     use resources_core::contract::{Topic, TraceParent};
     use resources_core::test_support::{
-        full_measure, in_time, open_bus, shared_broker, unique_exchange,
+        RabbitMq, full_measure, in_time, open_bus, shared_broker, unique_exchange,
     };
     use tokio::task::JoinHandle;
 
@@ -213,7 +226,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn it_flows_while_analyses_come_and_rests_three_seconds_after_the_last() {
+    async fn it_flows_while_analyses_come_and_rests_six_seconds_after_the_last() {
         let (arrivals, mut pipeline, task) = watched();
         assert_eq!(pipeline.borrow().state, PipelineState::Unknown);
         assert!(until(&mut pipeline, PipelineState::Idle).await >= QUIET, "none ever came");
@@ -223,8 +236,9 @@ mod tests {
             tokio::time::sleep(Duration::from_secs(1)).await;
             assert_eq!(pipeline.borrow().state, PipelineState::Flowing);
         }
+        // Looked into after three seconds, and listened to for three more.
         let rested = until(&mut pipeline, PipelineState::Idle).await;
-        assert!((QUIET - Duration::from_secs(1)..=QUIET).contains(&rested), "{rested:?}");
+        assert!((QUIET * 2 - Duration::from_secs(1)..=QUIET * 2).contains(&rested), "{rested:?}");
         task.abort();
     }
 
@@ -244,16 +258,14 @@ mod tests {
         let bus = open_bus(url, &exchange);
         // As the dashboard does: without any link there would be none that is up.
         let _analyses = bus.subscribe(Source::Analyses(Start::Next), NonZeroU16::MIN);
+        // Before it listens, so that it can only see them.
+        let tracker = open_bus(url, &exchange);
+        for sequence in 0..3 {
+            publish_measure(&tracker, sequence).await;
+        }
         let watch = PipelineWatch::new(bus.clone());
         let (arrivals, mut pipeline) = (watch.arrivals(), watch.pipeline());
         let task = tokio::spawn(watch.run(CancellationToken::new()));
-        let tracker = open_bus(url, &exchange);
-        for sequence in 0..3 {
-            let measure = full_measure("web", sequence);
-            let topic = Topic::new("web.measure").unwrap();
-            let message = Message::json(topic, &measure, 7, TraceParent::begin()).unwrap();
-            tracker.publisher().publish_until_confirmed(&message).await.unwrap();
-        }
         let waiting = |state, waiting_measures| {
             move |now: &Pipeline| (now.state, now.waiting_measures) == (state, waiting_measures)
         };
@@ -285,9 +297,110 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread")]
+    async fn an_analyzer_that_takes_every_measure_and_does_nothing_has_stalled() {
+        let (url, exchange) = (blocking_broker().await, unique_exchange());
+        let bus = open_bus(url, &exchange);
+        let _analyses = bus.subscribe(Source::Analyses(Start::Next), NonZeroU16::MIN);
+        let analyzer = open_bus(url, &exchange);
+        let mut frozen = analyzer.subscribe(Source::Measures, NonZeroU16::new(512).unwrap());
+        assert!(in_time("it consumes", frozen.ready()).await);
+        let watch = PipelineWatch::new(bus.clone());
+        let (arrivals, mut pipeline) = (watch.arrivals(), watch.pipeline());
+        let task = tokio::spawn(watch.run(CancellationToken::new()));
+        let tracker = open_bus(url, &exchange);
+        let sender = send_on(&tracker);
+        let stalled = |now: &Pipeline| {
+            now.state == PipelineState::Stalled && now.waiting_measures >= Some(10)
+        };
+        in_time("measures come and none is analysed", pipeline.wait_for(stalled)).await.unwrap();
+        arrivals.note(Some(1000));
+        let flowing = |now: &Pipeline| now.state == PipelineState::Flowing;
+        in_time("one came", pipeline.wait_for(flowing)).await.unwrap();
+        sender.abort();
+        task.abort();
+        let closing = async { tokio::join!(bus.close(), tracker.close(), analyzer.close()) };
+        in_time("the buses close", closing).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_login_hears_measures_when_it_may_and_looks_at_the_queue_when_not() {
+        // Those of docs/deploy.md.
+        let logins = [
+            (
+                "listens",
+                r"'^amq\.gen-' '^(resources\.rejected|amq\.gen-.*)$' '^(resources(\.analyses)?|amq\.gen-.*)$'",
+                PipelineState::Stalled,
+            ),
+            ("looks", r"'^$' '^resources\.rejected$' '^resources\.analyses$'", PipelineState::Idle),
+        ];
+        let broker = tokio::task::spawn_blocking(RabbitMq::start).await.unwrap();
+        let others = open_bus(&broker.url(), "resources");
+        let mut frozen = others.subscribe(Source::Measures, NonZeroU16::new(512).unwrap());
+        assert!(in_time("it consumes", frozen.ready()).await);
+        let sender = send_on(&others);
+        for (user, rights, state) in logins {
+            assert!(include_str!("../../../docs/deploy.md").contains(rights), "{rights}");
+            let rights: Vec<_> = rights.split(' ').map(|each| each.trim_matches('\'')).collect();
+            broker.ctl(&["add_user", user, "secret"]);
+            broker.ctl(&[&["set_permissions", user][..], &rights].concat());
+            let bus = open_bus(&broker.url_of(user, "secret"), "resources");
+            let _analyses = bus.subscribe(Source::Analyses(Start::Next), NonZeroU16::MIN);
+            let watch = PipelineWatch::new(bus.clone());
+            let mut pipeline = watch.pipeline();
+            let task = tokio::spawn(watch.run(CancellationToken::new()));
+            // One or two may be on their way to the analyzer whenever the queue is looked at.
+            let heard = state == PipelineState::Stalled;
+            let is_told =
+                |now: &Pipeline| now.state == state && (now.waiting_measures >= Some(10)) == heard;
+            in_time(user, pipeline.wait_for(is_told)).await.unwrap();
+            assert_eq!(bus.link().borrow().state, LinkState::Up, "{user}");
+            task.abort();
+            in_time("the bus closes", bus.close()).await;
+        }
+        sender.abort();
+        in_time("the bus closes", others.close()).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn inside_a_process_measures_that_are_not_analysed_are_heard_as_well() {
+        let bus = Bus::open(BusConfig::in_memory("test"));
+        let watch = PipelineWatch::new(bus.clone());
+        let mut pipeline = watch.pipeline();
+        let task = tokio::spawn(watch.run(CancellationToken::new()));
+        until(&mut pipeline, PipelineState::Idle).await;
+        for sequence in 0..3 {
+            publish_measure(&bus, sequence).await;
+        }
+        until(&mut pipeline, PipelineState::Stalled).await;
+        assert_eq!(pipeline.borrow().waiting_measures, Some(3));
+        // Nobody sends any more.
+        let rested = until(&mut pipeline, PipelineState::Idle).await;
+        assert!((20..=40).contains(&rested.as_secs()), "{rested:?}");
+        task.abort();
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
     async fn a_broker_that_does_not_answer_leaves_it_unknown() {
         let watch = PipelineWatch::new(open_bus("amqp://127.0.0.1:1/", "resources"));
         assert_eq!(Probe::new(&watch.bus).look().await, Sight::Nothing);
+    }
+
+    async fn publish_measure(bus: &Bus, sequence: u64) {
+        let topic = Topic::new("web.measure").unwrap();
+        let measure = full_measure("web", sequence);
+        let message = Message::json(topic, &measure, 7, TraceParent::begin()).unwrap();
+        bus.publisher().publish_until_confirmed(&message).await.unwrap();
+    }
+
+    /// Publishes ten measures a second, until it is aborted.
+    fn send_on(bus: &Bus) -> JoinHandle<()> {
+        let bus = bus.clone();
+        tokio::spawn(async move {
+            for sequence in 0.. {
+                publish_measure(&bus, sequence).await;
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        })
     }
 
     async fn blocking_broker() -> &'static str {

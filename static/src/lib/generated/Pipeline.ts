@@ -14,6 +14,6 @@ state: PipelineState,
  */
 since_ms: number, 
 /**
- * How many measures wait in the queue; absent when that was not asked.
+ * How many measures wait, at least; absent when that was not asked.
  */
 waiting_measures?: number, };
