@@ -84,6 +84,33 @@ describe('going from view to view', () => {
     });
   }
 
+  it('finds filter, order and grouping again when it comes back by a link', async () => {
+    const { page } = stage;
+    for (const state of ['/?q=web&sort=cpu', '/map?q=web&group=label:role']) {
+      await open(state);
+      await (state.startsWith('/map') ? cells() : grid()).focus();
+      await page.keyboard.press('ArrowDown');
+      await page.keyboard.press('Enter');
+      await page.getByRole('link', { name: 'Back to the hosts' }).click();
+      await stage.until(async () => (await hash()).startsWith(`#${state}&selected=web`));
+    }
+  });
+
+  it('makes one step for the back button of many steps of the range', async () => {
+    const { page } = stage;
+    await open('/hosts/db-1.fra.example.com?range=1h');
+    await page.getByRole('heading', { name: 'CPU', exact: true }).waitFor();
+    const zoomOut = page.getByRole('button', { name: 'Zoom out' });
+    const before = await page.evaluate(() => history.length);
+    for (const range of ['6h', '24h', '7d']) {
+      await zoomOut.click();
+      await stage.until(async () => (await hash()).endsWith(`range=${range}`));
+    }
+    assert.equal(await page.evaluate(() => history.length), before + 1);
+    await page.goBack();
+    await stage.until(async () => (await hash()).endsWith('range=1h'));
+  });
+
   it('opens no host that the filter hides', async () => {
     const { page } = stage;
     await open('/?q=web&selected=db-1.fra.example.com');
