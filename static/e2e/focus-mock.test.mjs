@@ -111,6 +111,14 @@ describe('going from view to view', () => {
     await stage.until(async () => (await hash()).endsWith('range=1h'));
   });
 
+  it('says of each figure of a row what it is', async () => {
+    await open('/?q=db-1.fra');
+    const row = stage.page.getByRole('row').first();
+    for (const name of ['CPU', 'Memory', 'Disk', 'Load', 'Net in', 'Age']) {
+      await row.getByRole('gridcell', { name: new RegExp(`^${name} .*\\d`) }).waitFor();
+    }
+  });
+
   it('opens no host that the filter hides', async () => {
     const { page } = stage;
     await open('/?q=web&selected=db-1.fra.example.com');
