@@ -41,6 +41,8 @@ export const ASKING = (host: string) => ({
   text: '',
 });
 
+export const NO_SERVER = 'The host appears here by itself as soon as the server answers.';
+
 export const UNKNOWN_HOST = (host: string) => ({
   heading: `No host is called ${host}`,
   text: 'Neither the server nor its history has heard of it. A host appears by itself as soon as its tracker sends a first sample; check the name if it should be here.',
