@@ -221,8 +221,6 @@ export const PANELS = {
   swap: 'Swap',
   load: 'Load over 1, 5 and 15 min',
   disks: 'Disks',
-  disk: 'Disk',
-  used: 'Used',
   networks: 'Network',
   interfaceName: 'Interface',
   received: 'In',
