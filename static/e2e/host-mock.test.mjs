@@ -17,6 +17,7 @@ const PATIENCE_MS = 20_000;
 
 /** Hosts of the mock server: one that sends all, its CPU alone, and nothing any more. */
 const FULL = 'db-1.fra.example.com';
+const OTHER = 'web-1.fra.example.com';
 const TERSE = 'api-2.ams.example.com';
 const SILENT = 'cache-2.ams.example.com';
 
@@ -191,8 +192,8 @@ describe('the page of a host', () => {
     });
     await open(FULL, '?range=1h');
     await plot('cpu').waitFor();
-    for (const name of ['Last 7 days', 'Last 30 days', 'Last year', 'Last 6 hours']) {
-      await page.getByRole('button', { name }).click();
+    for (const name of ['7 d', '30 d', '1 y', '6 h']) {
+      await page.getByRole('button', { name, exact: true }).click();
     }
     await hasAverage('temperatures-0');
     const { most, takenBack } = await page.evaluate(() => globalThis.asked);
@@ -215,6 +216,30 @@ describe('the page of a host', () => {
     await picture('silent');
   });
 
+  it('says that a host cannot be shown, and draws what history knows of it', async () => {
+    const own = await startMockServer({ hosts: 3 });
+    own.garble();
+    await page.goto(`${own.url}#/hosts/${FULL}?range=1h`);
+    await page.getByText('What this host sends cannot be shown here').waitFor();
+    await hasAverage('cpu');
+    await picture('unreadable');
+    await own.stop();
+    problems.length = 0;
+  });
+
+  it('says so while there is no server, and shows the host once there is', async () => {
+    const own = await startMockServer({ hosts: 3 });
+    await page.goto(`${own.url}#/hosts/${OTHER}`);
+    await page.getByRole('heading', { name: OTHER }).waitFor();
+    await own.stop();
+    await page.evaluate((host) => (location.hash = `#/hosts/${host}`), FULL);
+    await page.getByRole('heading', { name: 'Nothing to show yet' }).waitFor();
+    const again = await startMockServer({ hosts: 3, port: Number(new URL(own.url).port) });
+    await page.getByRole('heading', { name: FULL }).waitFor();
+    await again.stop();
+    problems.length = 0;
+  });
+
   it('goes on live when history is off, fails or lags', async () => {
     const reply = async (status, error) => {
       expectedStatus = status;
@@ -227,7 +252,7 @@ describe('the page of a host', () => {
     await hasAverage('cpu');
     await picture('no-history');
     await reply(500, 'the database is locked');
-    await page.getByRole('button', { name: 'Last hour' }).click();
+    await page.getByRole('button', { name: '1 h', exact: true }).click();
     await page.getByText('History gave no answer: the database is locked.').waitFor();
     await hasAverage('cpu');
     await page.unroute('**/history?*');

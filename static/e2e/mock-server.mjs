@@ -83,6 +83,7 @@ class MockServer {
   #journal = new Journal();
   #conditions;
   #quiet = false;
+  #garbles = false;
   #startedMs = Date.now();
   #turn = 0;
   #server;
@@ -124,6 +125,11 @@ class MockServer {
   /** Cuts every connection, as a proxy that restarts would; the journal stays. */
   cut() {
     for (const socket of this.#sockets.clients) socket.terminate();
+  }
+
+  /** From now on sends details that lack what every page needs. */
+  garble() {
+    this.#garbles = true;
   }
 
   /** Forgets the last host, as after `--forget-after`. */
@@ -199,6 +205,7 @@ class MockServer {
   #sendDetail(socket, name) {
     const host = this.#fleet.find((one) => one.name === name);
     const detail = host?.detail() ?? { host: name, analysis: null };
+    if (this.#garbles && detail.analysis) delete detail.analysis.cpu_percentage;
     socket.send(JSON.stringify(this.#stamped({ type: 'detail', ...detail })));
   }
 

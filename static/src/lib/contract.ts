@@ -6,7 +6,7 @@
  * thousand: they pass as they are and are checked while the `Mirror` decodes them, in one go.
  */
 
-import { parseDetail, type Detail } from './detail';
+import { readDetail, type DetailOfHost } from './detail';
 import { PROTOCOL } from './generated/constants';
 import type { History as ToldHistory } from './generated/History';
 import type { Link as ToldLink } from './generated/Link';
@@ -29,7 +29,7 @@ import {
 } from './guard';
 import { parseLabels } from './labels';
 
-export type { Analysis, Detail } from './detail';
+export type { Analysis, Detail, DetailOfHost } from './detail';
 export type { Info, Level, Pipeline, PipelineState };
 export { ContractError, PROTOCOL };
 
@@ -127,8 +127,7 @@ export interface Points extends Stamped {
 export interface DetailTold extends Stamped {
   readonly type: 'detail';
   readonly host: string;
-  /** `null` when the server does not know the host. */
-  readonly detail: Detail | null;
+  readonly detail: DetailOfHost;
 }
 
 export type Message = Snapshot | Resumed | Changes | Condition | Heartbeat | Points | DetailTold;
@@ -215,7 +214,7 @@ export function parseMessage({ type, fields: message }: Frame): Message | null {
         type,
         ...stamp(),
         host: string(message.host, 'host'),
-        detail: message.analysis === null ? null : parseDetail(message),
+        detail: readDetail(message),
       };
     default:
       return null;

@@ -6,6 +6,7 @@ import type { ResourceLevel } from './generated/ResourceLevel';
 import type { ResourceThresholds } from './generated/ResourceThresholds';
 import type { System } from './generated/System';
 import {
+  ContractError,
   list,
   listOrNone,
   number,
@@ -34,9 +35,23 @@ export interface Detail {
   readonly dropped_samples: number;
 }
 
+/** What was told of a host: `null` when the server does not know it. */
+export type DetailOfHost = Detail | 'unreadable' | null;
+
 const LEVELS: readonly Level[] = ['LOW', 'MEDIUM', 'HIGH'];
 
-export function parseDetail(message: Record<string, unknown>): Detail {
+/** One that cannot be read is an answer as well: nobody is to wait for a better one in vain. */
+export function readDetail(message: Record<string, unknown>): DetailOfHost {
+  if (message.analysis === null) return null;
+  try {
+    return parseDetail(message);
+  } catch (error) {
+    if (!(error instanceof ContractError)) throw error;
+    return 'unreadable';
+  }
+}
+
+function parseDetail(message: Record<string, unknown>): Detail {
   return {
     received_ms: number(message.received_ms, 'received_ms'),
     analysis: parseAnalysis(message.analysis),

@@ -7,9 +7,9 @@ const SIZE = 32;
 let calm: string | undefined;
 let shown = 0;
 
-/** Shows how many hosts are HIGH. */
-export function showInTab(high: number): void {
-  const sentence = title(high);
+/** Shows how many hosts are HIGH, and which host is looked at. */
+export function showInTab(high: number, host: string | undefined): void {
+  const sentence = title(high, host);
   if (document.title !== sentence) document.title = sentence;
   const icon = document.querySelector<HTMLLinkElement>('link[rel="icon"]');
   const count = Math.min(high, 100);

@@ -1,7 +1,7 @@
 /** The reactive face of the store: what lists, counts and titles follow, at a pace that can be read. */
 
 import { untrack } from 'svelte';
-import { LEVEL_BY_NUMBER, type Detail, type Info, type Level } from './contract';
+import { LEVEL_BY_NUMBER, type DetailOfHost, type Info, type Level } from './contract';
 import { FIGURES } from './figures';
 import { POINT_NUMBERS, type Batch } from './mirror';
 import { Series } from './series';
@@ -43,7 +43,7 @@ export class Fleet {
   membership = $state(0);
   /** Details of the hosts looked at, by name. */
   // eslint-disable-next-line svelte/prefer-svelte-reactivity -- replaced as a whole
-  #details: ReadonlyMap<string, Detail | null> = $state.raw(new Map());
+  #details: ReadonlyMap<string, DetailOfHost> = $state.raw(new Map());
 
   /** The snapshot whose indices the store has. */
   get generation(): number {
@@ -70,7 +70,7 @@ export class Fleet {
   }
 
   /** Reactive; `undefined` while nothing was told, `null` when the server does not know the host. */
-  detail(host: string): Detail | null | undefined {
+  detail(host: string): DetailOfHost | undefined {
     return this.#details.get(host);
   }
 

@@ -12,7 +12,7 @@ import {
   isHostIndex,
   type Changes,
   type Condition,
-  type Detail,
+  type DetailOfHost,
   type DetailTold,
   type History,
   type Info,
@@ -60,7 +60,7 @@ export interface Batch {
   readonly figures: Float64Array<ArrayBuffer>;
   /** Points of rows looked at, `POINT_NUMBERS` each. */
   readonly points: Float64Array<ArrayBuffer>;
-  readonly details: readonly (readonly [host: string, detail: Detail | null])[];
+  readonly details: readonly (readonly [host: string, detail: DetailOfHost])[];
 }
 
 export class Mirror {
@@ -74,7 +74,7 @@ export class Mirror {
   readonly #gone = new Set<number>();
   /** For each row looked at, its points that the page lacks: time and percentage in turn. */
   readonly #points = new Map<number, number[]>();
-  readonly #details = new Map<string, Detail | null>();
+  readonly #details = new Map<string, DetailOfHost>();
   readonly #clock = new ServerClock();
   #generation = 0;
   /** Hosts of the newest snapshot still to be handed over. */

@@ -16,6 +16,11 @@ const WRITE_AFTER_MS = 200;
 
 export class Route {
   #place: Place = $state.raw({ view: 'table', host: undefined, query: {} });
+  /** Where in the fleet someone was last: what leads back from a host leads there. */
+  #fleet: { readonly view: 'table' | 'map'; readonly query: Query } = $state.raw({
+    view: 'table',
+    query: {},
+  });
   /** The hash of this place, while the address does not show it yet. */
   #unwritten: string | undefined;
   #writing: ReturnType<typeof setTimeout> | undefined;
@@ -33,13 +38,23 @@ export class Route {
     return this.#place.query;
   }
 
+  /** The address of the view of the fleet that was left for a host, filter and all. */
+  get fleetLink(): string {
+    return link(this.#fleet.view, this.#fleet.query);
+  }
+
+  /** The state of that view; of the one shown where no host is. */
+  get fleetQuery(): Query {
+    return this.#fleet.query;
+  }
+
   /** Follows the address, until the answer is called. */
   start(): () => void {
     const read = () => {
       // Someone went elsewhere: what was to be written belonged to the place before.
       clearTimeout(this.#writing);
       this.#unwritten = undefined;
-      this.#place = parseHash(location.hash);
+      this.#show(location.hash);
     };
     read();
     window.addEventListener('hashchange', read);
@@ -54,7 +69,7 @@ export class Route {
   go(target: Target, query: Query = {}): void {
     this.#write();
     history.pushState(null, '', formatHash(target, query));
-    this.#place = parseHash(location.hash);
+    this.#show(location.hash);
   }
 
   /**
@@ -66,7 +81,7 @@ export class Route {
     const merged = Object.entries({ ...this.query, ...changes });
     const query = Object.fromEntries(merged.filter(([, value]) => value !== undefined));
     const hash = formatHash(this.#target, query);
-    this.#place = parseHash(hash);
+    this.#show(hash);
     if (how === 'push') {
       this.#write();
       if (hash !== location.hash) history.pushState(null, '', hash);
@@ -77,6 +92,12 @@ export class Route {
     this.#writing = setTimeout(() => {
       this.#write();
     }, WRITE_AFTER_MS);
+  }
+
+  #show(hash: string): void {
+    this.#place = parseHash(hash);
+    const { view, query } = this.#place;
+    if (view !== 'host') this.#fleet = { view, query };
   }
 
   /** Brings the address up to date at once, before something else changes it. */

@@ -124,4 +124,5 @@ it('times are told here and in UTC', () => {
 it('the title counts what is urgent', () => {
   expect(words.title(0)).toBe('Resources');
   expect(words.title(3)).toBe('(3 HIGH) Resources');
+  expect(words.title(3, 'web-1')).toBe('(3 HIGH) web-1 · Resources');
 });

@@ -133,8 +133,9 @@ export function startTracker(pageHost: string): { command: string; fillIn: strin
 export const START_ANALYZER =
   'resources-analyzer --broker-url amqp://USER:PASSWORD@BROKER:5672/%2f';
 
-export function title(high: number): string {
-  return high > 0 ? `(${format.count(high)} HIGH) Resources` : 'Resources';
+export function title(high: number, host?: string): string {
+  const what = host === undefined ? 'Resources' : `${host} · Resources`;
+  return high > 0 ? `(${format.count(high)} HIGH) ${what}` : what;
 }
 
 export function hosts(count: number): string {

@@ -62,4 +62,11 @@ describe('thresholds', () => {
       { name: '/var', level: 'HIGH', percentage: 95 },
     ]);
   });
+
+  it('are one where nothing is medium', () => {
+    const [disks] = chartsFrom('disk:/');
+    expect(disks && thresholdLines(disks, [{ resource: 'disk:/', medium: 90, high: 90 }])).toEqual([
+      { level: 'HIGH', percentage: 90 },
+    ]);
+  });
 });

@@ -151,6 +151,8 @@ export function thresholdLines(
   );
   return (isShared ? known.slice(0, 1) : known).flatMap(({ name, medium, high }) => {
     const common = { name: isShared ? undefined : name };
+    // Nothing is ever MEDIUM between two that are the same.
+    if (medium >= high) return [{ ...common, level: 'HIGH' as const, percentage: high }];
     return [
       { ...common, level: 'MEDIUM' as const, percentage: medium },
       { ...common, level: 'HIGH' as const, percentage: high },

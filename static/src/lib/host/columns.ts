@@ -1,7 +1,7 @@
 /** History and the live tail, joined into the columns a chart draws. Pure. */
 
 import type { Answer, HistorySeries } from './history';
-import type { TailSample } from './live-tail';
+import { GAP_DISTANCES, gapMs, type TailSample } from './live-tail';
 import type { Span } from './range';
 
 /** One line over time; `null` is a gap. All lists are as long as the times of its chart. */
@@ -17,11 +17,6 @@ export interface Columns {
   readonly timesMs: readonly number[];
   readonly lines: readonly LineColumns[];
 }
-
-export const NO_COLUMNS: Columns = { timesMs: [], lines: [] };
-
-/** Two points further apart than this many of their distances have a gap between them. */
-const GAP_DISTANCES = 1.5;
 
 interface GrowingLine {
   minimum: (number | null)[];
@@ -50,8 +45,8 @@ export function joined(
   }));
   if (answer !== undefined) takeHistory(lines, answer, timesMs, grown);
   const historyEndMs = timesMs.at(-1);
-  const gapMs = GAP_DISTANCES * intervalMs;
-  const seamMs = GAP_DISTANCES * Math.max(intervalMs, answer?.stepMs ?? 0);
+  const limitMs = gapMs(intervalMs);
+  const seamMs = Math.max(limitMs, GAP_DISTANCES * (answer?.stepMs ?? 0));
   let beforeMs = historyEndMs;
   let allowedMs = seamMs;
   for (const { timestampMs, values } of tail) {
@@ -68,7 +63,7 @@ export function joined(
       push(line, value, value, value, value === null ? 0 : 1);
     });
     beforeMs = timestampMs;
-    allowedMs = gapMs;
+    allowedMs = limitMs;
   }
   return { timesMs, lines: grown };
 }

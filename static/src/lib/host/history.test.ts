@@ -117,6 +117,18 @@ describe('trouble', () => {
     expect(await troubleOf(asked)).toBe(expected);
   });
 
+  it.each([
+    [200, 'failed: the answer does not follow the protocol: the answer is no object'],
+    [403, 'failed: the server answered with status 403'],
+    [404, 'failed: the server answered with status 404'],
+    [500, 'failed: the server answered with status 500'],
+    [502, 'unreachable: the server answered with status 502'],
+    [503, 'unreachable: the server answered with status 503'],
+  ])('of a proxy is told by its status: %i', async (status, expected) => {
+    const fetch = () => Promise.resolve(new Response('<h1>A proxy</h1>', { status }));
+    expect(await troubleOf(askHistory(QUESTION, signal(), 'http://a/', fetch))).toBe(expected);
+  });
+
   it('of the way there is no answer of the server', async () => {
     const fetch = () => Promise.reject(new TypeError('Failed to fetch'));
     expect(await troubleOf(askHistory(QUESTION, signal(), 'http://a/', fetch))).toBe(

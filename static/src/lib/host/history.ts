@@ -122,23 +122,37 @@ function emptyAnswer({ fromMs, toMs }: Question): Answer {
 
 async function request(address: string, signal: AbortSignal, fetch: Fetch): Promise<Answer> {
   let response: Response;
-  let body: unknown;
+  let text: string;
   try {
     response = await fetch(address, { signal });
-    body = await response.json();
+    text = await response.text();
   } catch (error) {
     signal.throwIfAborted();
     const reason = error instanceof Error ? error.message : String(error);
     throw new HistoryError('unreachable', reason);
   }
+  const body = parsed(text);
   if (response.ok) return parseAnswer(body);
-  const sentence = errorOf(body) ?? `the server answered with status ${response.status}`;
-  throw new HistoryError(troubleOf(response.status, sentence), sentence);
+  const sentence = errorOf(body);
+  const trouble = troubleOf(response.status, sentence);
+  throw new HistoryError(trouble, sentence ?? `the server answered with status ${response.status}`);
 }
 
-function troubleOf(status: number, sentence: string): Trouble {
-  if (status === 404) return 'unknown';
-  if (status !== 503) return status === 502 || status === 504 ? 'unreachable' : 'failed';
+/** `undefined` for what is not JSON: a proxy in between speaks for itself. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function troubleOf(status: number, sentence: string | undefined): Trouble {
+  // Without a sentence of the server, it was somebody before it who answered.
+  if (status === 404) return sentence === undefined ? 'failed' : 'unknown';
+  if (status === 502 || status === 504) return 'unreachable';
+  if (status !== 503) return 'failed';
+  if (sentence === undefined) return 'unreachable';
   return /\boff\b/.test(sentence) ? 'off' : 'busy';
 }
 

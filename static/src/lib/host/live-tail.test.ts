@@ -18,8 +18,14 @@ describe('the live tail', () => {
   it('forgets what was later when the clock is set back', () => {
     const tail = new LiveTail();
     for (const time of [1_000, 2_000, 3_000]) tail.add(at(time), 1_000);
-    expect(tail.add(at(1_500), 1_000)).toBe('next');
+    expect(tail.add(at(1_500), 1_000)).toBe('set back');
     expect(timesOf(tail)).toEqual([1_000, 1_500]);
+  });
+
+  it('finds nothing missing where only every other sample of a quick host is told', () => {
+    const tail = new LiveTail();
+    for (const time of [0, 200, 300, 590]) expect(tail.add(at(time), 100)).toBe('next');
+    expect(tail.add(at(1_000), 100)).toBe('after a gap');
   });
 
   it('stays short', () => {

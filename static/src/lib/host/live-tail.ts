@@ -9,11 +9,25 @@ export interface TailSample {
 /** Samples kept; 20 minutes of a host that is read once a second. */
 export const SAMPLES_KEPT = 1_200;
 
+/** Two points further apart than this many of their distances have a gap between them. */
+export const GAP_DISTANCES = 1.5;
+
 /** Samples further apart than this many intervals: something was missed. */
 const MISSED_INTERVALS = 3;
 
+/**
+ * Time between two tellings of a host. Only its newest sample is told each time: those of a host that
+ * is read as often stand up to two tellings apart, and nothing is wrong.
+ */
+const TOLD_EVERY_MS = 100;
+
+/** Samples further apart than this have a gap between them. */
+export function gapMs(intervalMs: number): number {
+  return Math.max(GAP_DISTANCES * intervalMs, intervalMs + 2 * TOLD_EVERY_MS);
+}
+
 /** How a sample stands to those before it. */
-export type Place = 'next' | 'known' | 'after a gap';
+export type Place = 'next' | 'known' | 'after a gap' | 'set back';
 
 export class LiveTail {
   readonly #samples: TailSample[] = [];
@@ -30,6 +44,7 @@ export class LiveTail {
   add(sample: TailSample, intervalMs: number): Place {
     let newest = this.#samples.at(-1);
     if (newest?.timestampMs === sample.timestampMs) return 'known';
+    const isSetBack = newest !== undefined && newest.timestampMs > sample.timestampMs;
     while (newest !== undefined && newest.timestampMs > sample.timestampMs) {
       this.#samples.pop();
       newest = this.#samples.at(-1);
@@ -37,9 +52,11 @@ export class LiveTail {
     if (newest?.timestampMs === sample.timestampMs) this.#samples.pop();
     this.#samples.push(sample);
     if (this.#samples.length > SAMPLES_KEPT) this.#samples.shift();
+    if (isSetBack) return 'set back';
     if (newest === undefined) return 'next';
     const distanceMs = sample.timestampMs - newest.timestampMs;
-    return distanceMs > MISSED_INTERVALS * intervalMs ? 'after a gap' : 'next';
+    const missedMs = Math.max(MISSED_INTERVALS * intervalMs, gapMs(intervalMs));
+    return distanceMs > missedMs ? 'after a gap' : 'next';
   }
 
   clear(): void {

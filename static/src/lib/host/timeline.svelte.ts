@@ -13,14 +13,20 @@ const QUESTIONS_AT_ONCE = 3;
 /** Samples after which history, which has them rolled up by then, is asked again. */
 const RELOAD_AFTER_SAMPLES = 600;
 
-/** After samples were missed history is asked again, but not more often than this. */
+/** History is not asked again more often than this, whatever there is to ask for. */
 const RELOAD_AT_MOST_EVERY_MS = 10_000;
+
+/** A sample that came late is in history after this long. */
+const WRITTEN_AFTER_MS = 2_000;
 
 export class Timeline {
   readonly gate = new Gate(QUESTIONS_AT_ONCE);
   readonly #tail = new LiveTail();
   #sinceReload = 0;
   #reloadedMs = Date.now();
+  #lateSamples: number | undefined;
+  /** When history was first, and last, seen to hold what it did not hold when it was asked. */
+  #wanted: { readonly sinceMs: number; lastMs: number } | undefined;
 
   /** The instant all charts point at. */
   cursorMs: number | undefined = $state();
@@ -33,24 +39,51 @@ export class Timeline {
   /** Why charts have no history, by chart. */
   readonly troubles = new SvelteMap<string, HistoryError>();
 
-  /** Takes the newest analysis of the host. */
-  take(analysis: Analysis, intervalMs: number): void {
+  /**
+   * Takes the newest analysis of the host, and how many of its samples came late: those are told by
+   * history alone.
+   */
+  take(analysis: Analysis, intervalMs: number, lateSamples: number): void {
+    if (this.#lateSamples !== undefined && lateSamples > this.#lateSamples) this.#want();
+    this.#lateSamples = lateSamples;
+    this.#add(analysis, intervalMs);
+    if (this.#isDue()) this.reload();
+  }
+
+  #add(analysis: Analysis, intervalMs: number): void {
     const values = seriesOf(analysis);
     const place = this.#tail.add({ timestampMs: analysis.timestamp_ms, values }, intervalMs);
     if (place === 'known') return;
     this.tail = [...this.#tail.samples];
     this.#meet(values);
     this.#sinceReload += 1;
-    const isLong = this.#sinceReload >= RELOAD_AFTER_SAMPLES;
-    const isDue = Date.now() - this.#reloadedMs >= RELOAD_AT_MOST_EVERY_MS;
-    if (isDue && (isLong || place === 'after a gap')) this.reload();
+    if (place !== 'next' || this.#sinceReload === RELOAD_AFTER_SAMPLES) this.#want();
+  }
+
+  #want(): void {
+    const nowMs = Date.now();
+    if (this.#wanted === undefined) this.#wanted = { sinceMs: nowMs, lastMs: nowMs };
+    else this.#wanted.lastMs = nowMs;
+  }
+
+  #isDue(): boolean {
+    if (this.#wanted === undefined) return false;
+    const nowMs = Date.now();
+    return (
+      nowMs - this.#wanted.sinceMs >= WRITTEN_AFTER_MS &&
+      nowMs - this.#reloadedMs >= RELOAD_AT_MOST_EVERY_MS
+    );
   }
 
   /** Has history asked again. */
   reload(): void {
     this.generation += 1;
     this.#sinceReload = 0;
-    this.#reloadedMs = Date.now();
+    const nowMs = Date.now();
+    this.#reloadedMs = nowMs;
+    // What came a moment ago may not be written yet: it is worth another question.
+    const isWritten = this.#wanted === undefined || nowMs - this.#wanted.lastMs >= WRITTEN_AFTER_MS;
+    this.#wanted = isWritten ? undefined : { sinceMs: nowMs, lastMs: nowMs };
   }
 
   #meet(values: ReadonlyMap<string, number>): void {

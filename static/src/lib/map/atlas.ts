@@ -9,7 +9,7 @@ import type { Palette } from './palette';
 import { drawShape, drawStripes } from './shapes';
 
 /** Opacity for each step of CPU, by level. Levels overlap in brightness, never in hue and mark. */
-const OPACITY: readonly (readonly number[])[] = [
+export const OPACITY: readonly (readonly number[])[] = [
   [0.46, 0.62, 0.8, 1],
   [0.62, 0.74, 0.86, 1],
   [0.86, 0.92, 0.96, 1],
@@ -85,7 +85,8 @@ export function drawCell(
     }
   }
   if (hasRoom && level > 0) {
-    drawShape(context, level, x + shapeAt, y + shapeAt, shape, palette.mark);
+    const mark = level === 1 ? palette.mediumMark : palette.mark;
+    drawShape(context, level, x + shapeAt, y + shapeAt, shape, mark);
   } else if (level === 1) {
     cutCorner(context, x, y, side, palette.ground);
   }

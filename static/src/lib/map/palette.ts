@@ -16,8 +16,10 @@ export interface Palette {
   readonly words: readonly [string, string, string];
   readonly mediumSoft: string;
   readonly high: string;
-  /** Legible on any colour of a level above low. */
+  /** Legible on the colour of high. */
   readonly mark: string;
+  /** Legible on the colour of medium, however pale. */
+  readonly mediumMark: string;
   readonly fontFamily: string;
   /** Whether someone asked for more contrast: colours are then never paled. */
   readonly isStrong: boolean;
@@ -56,6 +58,7 @@ export function readPalette(
     mediumSoft: colour(isStale ? 'surface' : 'medium-soft'),
     high: colour(isStale ? 'ink-soft' : 'high'),
     mark: colour(isStale ? 'surface' : 'high-ink'),
+    mediumMark: colour(isStale ? 'surface' : 'chart-medium-ink'),
     fontFamily: style.fontFamily,
     isStrong,
   };

@@ -9,7 +9,7 @@ import type { Length } from '../host/range';
 
 export const LABELS = 'Labels';
 export const CAUSES = 'Because of';
-export const BACK_TO_FLEET = 'All hosts';
+export const BACK_TO_FLEET = 'Back to the hosts';
 
 /** With the page cut off from the server, age says nothing about the host. */
 export const CUT_OFF = 'Last known';
@@ -40,6 +40,8 @@ export const ASKING = (host: string) => ({
   heading: `Asking the server about ${host}…`,
   text: '',
 });
+
+export const NO_SERVER = 'The host appears here by itself as soon as the server answers.';
 
 export const UNKNOWN_HOST = (host: string) => ({
   heading: `No host is called ${host}`,
@@ -219,8 +221,6 @@ export const PANELS = {
   swap: 'Swap',
   load: 'Load over 1, 5 and 15 min',
   disks: 'Disks',
-  disk: 'Disk',
-  used: 'Used',
   networks: 'Network',
   interfaceName: 'Interface',
   received: 'In',

@@ -1,0 +1,81 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Analysis } from '../detail';
+import { Timeline } from './timeline.svelte';
+
+const INTERVAL_MS = 1_000;
+
+describe('a timeline', () => {
+  let timeline: Timeline;
+  let timestampMs: number;
+  let lateSamples: number;
+
+  beforeEach(() => {
+    vi.useFakeTimers();
+    timeline = new Timeline();
+    timestampMs = 1_000_000;
+    lateSamples = 0;
+  });
+
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  /** One sample a second, for so many seconds. */
+  function pass(seconds: number): void {
+    for (let i = 0; i < seconds; i += 1) {
+      vi.advanceTimersByTime(INTERVAL_MS);
+      timestampMs += INTERVAL_MS;
+      const analysis: Analysis = {
+        host: 'web-1',
+        level: 'LOW',
+        cpu_result: 'LOW',
+        cpu_percentage: 1,
+        timestamp_ms: timestampMs,
+        resources: [],
+      };
+      timeline.take(analysis, INTERVAL_MS, lateSamples);
+    }
+  }
+
+  it('asks history nothing again while samples follow each other', () => {
+    pass(60);
+    expect(timeline.generation).toBe(0);
+    pass(600);
+    expect(timeline.generation).toBe(1);
+  });
+
+  it('asks again for a gap, also for one soon after it asked', () => {
+    pass(2);
+    timestampMs += 5_000;
+    pass(1);
+    expect(timeline.generation).toBe(0);
+    pass(10);
+    expect(timeline.generation).toBe(1);
+    pass(60);
+    expect(timeline.generation).toBe(1);
+  });
+
+  it('asks again when samples come late, until all of them are written', () => {
+    pass(20);
+    for (let i = 0; i < 15; i += 1) {
+      lateSamples += 10;
+      pass(1);
+    }
+    const during = timeline.generation;
+    expect(during).toBe(2);
+    pass(15);
+    expect(timeline.generation).toBe(during + 1);
+    pass(60);
+    expect(timeline.generation).toBe(during + 1);
+  });
+
+  it('asks again when the clock of the host was set back', () => {
+    pass(30);
+    timestampMs -= 20_000;
+    pass(5);
+    expect(timeline.generation).toBe(1);
+    expect(timeline.tail.at(-1)?.timestampMs).toBe(timestampMs);
+    pass(30);
+    expect(timeline.generation).toBe(1);
+  });
+});
