@@ -30,6 +30,13 @@ const SEND_LIMIT: Duration = Duration::from_secs(10);
 /// Least time between two snapshots to one browser.
 const RESYNC_EVERY: Duration = Duration::from_secs(1);
 
+/// How far a browser may be behind before it skips to a new snapshot: one that read on in order
+/// would show the past as the present.
+const MAX_BEHIND: Duration = Duration::from_secs(2);
+
+/// How long a browser that resumes may read what it missed, however old.
+const RESUME_PATIENCE: Duration = Duration::from_secs(5);
+
 /// Longest reason a close may hold.
 const MAX_REASON_BYTES: usize = 123;
 
@@ -113,6 +120,8 @@ struct Session<'a, S> {
     end: watch::Receiver<u64>,
     told_at: Instant,
     synced_at: Instant,
+    /// Until when it may read what is old, because it could not have read it before.
+    patient_until: Instant,
     unanswered_pings: u32,
 }
 
@@ -132,6 +141,7 @@ where
             end,
             told_at: now,
             synced_at: now,
+            patient_until: now,
             unanswered_pings: 0,
         }
     }
@@ -147,6 +157,7 @@ where
         match resume.and_then(|from| self.live.resume(&from)) {
             Some(begin) => {
                 self.cursor = begin.cursor;
+                self.patient_until = Instant::now() + RESUME_PATIENCE;
                 self.text(begin.text).await?;
             }
             None => self.sync().await?,
@@ -154,7 +165,7 @@ where
         let mut ping = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let next = self.live.next(self.cursor);
+            let next = self.live.next_since(self.cursor, self.oldest_to_tell());
             if next == Next::NotYet {
                 self.answer().await?;
             }
@@ -182,12 +193,22 @@ where
 
     /// Sends all that is known.
     async fn sync(&mut self) -> Result<(), End> {
+        let began_at = Instant::now();
         let snapshot = self.live.snapshot();
         self.cursor = snapshot.cursor;
         self.looking.start_over();
         self.text(snapshot.text).await?;
         self.synced_at = Instant::now();
+        // What came while a large snapshot left is read as long as that took, or a slow
+        // connection would be sent nothing but snapshots.
+        self.patient_until = self.synced_at + began_at.elapsed();
         Ok(())
+    }
+
+    /// What was told before is not worth telling any more; `None` while everything is.
+    fn oldest_to_tell(&self) -> Option<Instant> {
+        let now = Instant::now();
+        (now >= self.patient_until).then(|| now.checked_sub(MAX_BEHIND)).flatten()
     }
 
     /// Sends what the browser alone wants, once it has all that everybody is told: so nothing

@@ -63,12 +63,15 @@ impl Sink<Message> for Socket {
 fn connect() -> Browser {
     let link = Link { state: LinkState::Up, since_ms: 1 };
     let pipeline = Pipeline { state: PipelineState::Flowing, since_ms: 1, waiting_measures: None };
-    let live = Arc::new(Live::new(10, link, HistoryStatus::Off, pipeline));
+    connect_to(Arc::new(Live::new(10, link, HistoryStatus::Off, pipeline)), None)
+}
+
+fn connect_to(live: Arc<Live>, resume: Option<Resume>) -> Browser {
     let (to_browser, from_server) = mpsc::channel(1);
     let (to_server, from_browser) = mpsc::channel(1);
     let socket = Socket { to_browser: PollSender::new(to_browser), from_browser };
     let stop = CancellationToken::new();
-    let session = tokio::spawn(run(socket, Arc::clone(&live), None, stop.clone()));
+    let session = tokio::spawn(run(socket, Arc::clone(&live), resume, stop.clone()));
     Browser { from_server, to_server, session, live, stop }
 }
 
@@ -178,6 +181,63 @@ async fn a_browser_that_fell_behind_gets_a_snapshot_at_most_once_a_second() {
     browser.change(3_000);
     let changes = browser.next().await;
     assert_eq!((&changes["type"], &changes["rows"]), (&json!("changes"), &json!([[0, 1, 1]])));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_browser_more_than_two_seconds_behind_skips_to_the_newest() {
+    let mut browser = connect();
+    assert_eq!(browser.next().await["type"], "snapshot");
+    for timestamp_ms in 1..=10 {
+        browser.change(timestamp_ms);
+    }
+    sleep(Duration::from_millis(1_900)).await;
+    assert_eq!(browser.next().await["number"], 1);
+    assert_eq!(browser.next().await["number"], 2);
+    assert_eq!(browser.next().await["number"], 3, "it is not too old yet");
+    sleep(Duration::from_millis(200)).await;
+    // These were on their way.
+    assert_eq!(browser.next().await["number"], 4);
+    assert_eq!(browser.next().await["number"], 5);
+    let snapshot = browser.next().await;
+    assert_eq!((&snapshot["type"], &snapshot["number"]), (&json!("snapshot"), &json!(10)));
+    browser.change(11);
+    assert_eq!(browser.next().await["number"], 11);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_came_while_a_slow_snapshot_left_is_told_and_no_second_snapshot() {
+    let mut browser = connect();
+    assert_eq!(browser.next().await["type"], "snapshot");
+    for timestamp_ms in 1..=3 {
+        browser.change(timestamp_ms);
+    }
+    sleep(Duration::from_secs(3)).await;
+    // Two on their way; behind them the snapshot, which now waits for room.
+    assert_eq!(browser.next().await["number"], 1);
+    tokio::task::yield_now().await;
+    browser.change(4);
+    sleep(Duration::from_secs(3)).await;
+    assert_eq!(browser.next().await["number"], 2);
+    let snapshot = browser.next().await;
+    assert_eq!((&snapshot["type"], &snapshot["number"]), (&json!("snapshot"), &json!(3)));
+    let changes = browser.next().await;
+    assert_eq!((&changes["type"], &changes["number"]), (&json!("changes"), &json!(4)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_browser_that_resumes_is_told_all_it_missed_however_old() {
+    let mut browser = connect();
+    let snapshot = browser.next().await;
+    let place = format!("{}.0", snapshot["session"].as_str().unwrap());
+    for timestamp_ms in 1..=10 {
+        browser.change(timestamp_ms);
+    }
+    sleep(Duration::from_secs(60)).await;
+    let mut back = connect_to(Arc::clone(&browser.live), Some(place.parse().unwrap()));
+    assert_eq!(back.next().await["type"], "resumed");
+    for number in 1..=10 {
+        assert_eq!(back.next().await["number"], number);
+    }
 }
 
 #[tokio::test(start_paused = true)]
