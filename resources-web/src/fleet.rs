@@ -283,10 +283,20 @@ impl Fleet {
         self.by_name().filter_map(told).unzip()
     }
 
-    /// The last points told of these hosts; nothing of one that is not known.
-    pub(crate) fn series(&self, indices: &[u32]) -> Vec<(u32, Series)> {
-        let series = |index: &u32| Some((*index, self.entry(*index)?.series()));
-        indices.iter().filter_map(series).collect()
+    /// Takes those hosts out of `indices` that a page knows of which has all messages up to
+    /// `number`, and gives the last points told of each. What is no host is taken out as well;
+    /// of what stays the page is still to be told what it stands for.
+    pub(crate) fn take_series(&self, indices: &mut Vec<u32>, number: u64) -> Vec<(u32, Series)> {
+        let mut series = Vec::new();
+        indices.retain(|index| match self.entry(*index) {
+            Some(entry) if entry.is_told_by(number) => {
+                series.push((*index, entry.series()));
+                false
+            }
+            Some(_) => true,
+            None => false,
+        });
+        series
     }
 
     /// The revision of a host, and with another than `seen` all that is known of it; `None`

@@ -245,9 +245,10 @@ impl Live {
         Some(Begin { text: text(&resumed), cursor })
     }
 
-    /// The last points told of these hosts; nothing of one that is not known.
-    fn series(&self, indices: &[u32]) -> Vec<(u32, Series)> {
-        self.state().fleet.series(indices)
+    /// The last points told of those hosts of `indices` that a page knows at `cursor`, which are
+    /// taken out of it.
+    fn take_series(&self, indices: &mut Vec<u32>, cursor: u64) -> Vec<(u32, Series)> {
+        self.state().fleet.take_series(indices, cursor)
     }
 
     /// What there is to know of a host besides revision `seen`; `None` when it is not known.

@@ -26,6 +26,8 @@ pub(super) struct Entry {
     figures: Figures,
     /// The figures told last; `None` before the first were.
     told: Option<Figures>,
+    /// Number of the message that told those first.
+    introduced: u64,
     points: Points,
     recent: Recent,
     rare: Rare,
@@ -46,6 +48,7 @@ impl Entry {
             figures: Figures::new(0, 0),
             revision,
             told: None,
+            introduced: 0,
             points: Points::default(),
             recent: Recent::default(),
             rare: Rare::default(),
@@ -173,6 +176,11 @@ impl Entry {
         self.told.is_some()
     }
 
+    /// Whether a page knows of it that has all messages up to `number`.
+    pub(super) const fn is_told_by(&self, number: u64) -> bool {
+        self.is_told() && self.introduced <= number
+    }
+
     /// Adds what was not told of it to `changes`, and takes that as told.
     pub(super) fn tell(&mut self, index: u32, changes: &mut Changes) {
         let at_ms = changes.server_time_ms;
@@ -182,7 +190,10 @@ impl Entry {
         }
         if std::mem::take(&mut self.is_row_due) {
             let row = match &self.told {
-                None => self.figures.row(index, at_ms),
+                None => {
+                    self.introduced = changes.number;
+                    self.figures.row(index, at_ms)
+                }
                 Some(told) => self.figures.row_since(told, index, self.latest.interval_ms, at_ms),
             };
             changes.rows.push(row);

@@ -36,6 +36,11 @@ impl Fleet {
         self.apply_again(analysis, body, Receipt { received_ms, read_ms: None })
     }
 
+    /// What a page that has been told everything gets of these hosts.
+    fn series(&self, indices: &[u32]) -> Vec<(u32, Series)> {
+        self.take_series(&mut indices.to_vec(), u64::MAX)
+    }
+
     /// Tells what changed; when is of no matter.
     fn tell(&mut self) -> Value {
         json_of(self.take_changes(1, 0))
@@ -221,11 +226,32 @@ fn an_index_is_given_to_another_host_once_its_end_was_told() {
 }
 
 #[test]
+fn points_are_of_the_host_the_page_knows_by_that_index() {
+    let mut fleet = Fleet::new(1);
+    fleet.hear(analysis("a", 1, 1.0), 1);
+    let series = |fleet: &Fleet, number| {
+        let mut indices = vec![0, 7];
+        let taken = fleet.take_series(&mut indices, number);
+        (taken.iter().map(|(index, _)| *index).collect::<Vec<_>>(), indices)
+    };
+    assert_eq!(series(&fleet, 0), (vec![], vec![0]), "not told yet; there is no host 7");
+    fleet.take_changes(1, 0);
+    assert_eq!(series(&fleet, 1), (vec![0], vec![]));
+    fleet.forget_unseen_since(5);
+    assert_eq!(series(&fleet, 1), (vec![], vec![]), "it is no more");
+    fleet.take_changes(2, 0);
+    fleet.hear(analysis("b", 9, 2.0), 9);
+    fleet.take_changes(3, 0);
+    assert_eq!(series(&fleet, 1), (vec![], vec![0]), "the page still takes 0 for a");
+    assert_eq!(series(&fleet, 3), (vec![0], vec![]));
+}
+
+#[test]
 fn samples_that_no_row_tells_are_told_as_points() {
     let mut fleet = Fleet::new(1);
     fleet.hear(analysis("a", 10, 1.5), 0);
     fleet.hear(analysis("a", 30, 3.0), 0);
-    assert_eq!(fleet.series(&[0])[0].1, Series::default(), "told by the next batch");
+    assert_eq!(fleet.series(&[0]), [], "told by the next batch");
     let told = fleet.tell();
     assert_eq!(told["points"], json!([[0, 10, 15]]));
     assert_eq!(told["rows"], json!([[0, 2061, 30, 0, 30, 0]]));
@@ -465,7 +491,8 @@ proptest! {
             fleet.hear(analysis("a", timestamp_ms, 1.0), 0);
             newest_ms = newest_ms.max(timestamp_ms);
             if at == looks_at {
-                shown = Some(times(&fleet.series(&[0])[0].1));
+                let series = fleet.series(&[0]);
+                shown = Some(series.first().map(|(_, series)| times(series)).unwrap_or_default());
             }
             if *is_batch {
                 let changes = fleet.take_changes(1, 0);

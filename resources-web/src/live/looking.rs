@@ -69,7 +69,8 @@ impl Looking {
         has_any && self.answered != Some(cursor)
     }
 
-    /// What to send to a page that has all messages before `cursor`, which is all there are.
+    /// What to send to a page that has all messages before `cursor`. It may tell of what the
+    /// messages after them do, but not of a row that only they explain.
     pub(super) fn answers(
         &mut self,
         live: &Live,
@@ -78,9 +79,8 @@ impl Looking {
     ) -> Vec<Utf8Bytes> {
         self.answered = Some(cursor);
         let mut answers = Vec::new();
-        let new_rows = std::mem::take(&mut self.new_rows);
-        if !new_rows.is_empty() {
-            let hosts = live.series(&new_rows);
+        let hosts = live.take_series(&mut self.new_rows, cursor);
+        if !hosts.is_empty() {
             answers.push(text(&ServerMessage::Points { server_time_ms, hosts }));
         }
         for watched in &mut self.details {

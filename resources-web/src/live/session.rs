@@ -37,6 +37,9 @@ const MAX_BEHIND: Duration = Duration::from_secs(2);
 /// How long a browser that resumes may read what it missed, however old.
 const RESUME_PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long a browser that has not read all there is waits for what it looks at.
+const ANSWER_AFTER: Duration = Duration::from_secs(1);
+
 /// Longest reason a close may hold.
 const MAX_REASON_BYTES: usize = 123;
 
@@ -117,6 +120,7 @@ struct Session<'a, S> {
     /// How many messages of the journal the browser has.
     cursor: u64,
     looking: Looking,
+    answered_at: Instant,
     end: watch::Receiver<u64>,
     told_at: Instant,
     synced_at: Instant,
@@ -138,6 +142,7 @@ where
             stop,
             cursor: 0,
             looking: Looking::default(),
+            answered_at: now,
             end,
             told_at: now,
             synced_at: now,
@@ -166,7 +171,7 @@ where
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let next = self.live.next_since(self.cursor, self.oldest_to_tell());
-            if next == Next::NotYet {
+            if next == Next::NotYet || self.answered_at.elapsed() >= ANSWER_AFTER {
                 self.answer().await?;
             }
             // In no fixed order, so that neither a flood of messages nor one of changes keeps
@@ -202,7 +207,7 @@ where
         // What came while a large snapshot left is read as long as that took, or a slow
         // connection would be sent nothing but snapshots.
         self.patient_until = self.synced_at + began_at.elapsed();
-        Ok(())
+        self.answer().await
     }
 
     /// What was told before is not worth telling any more; `None` while everything is.
@@ -211,10 +216,10 @@ where
         (now >= self.patient_until).then(|| now.checked_sub(MAX_BEHIND)).flatten()
     }
 
-    /// Sends what the browser alone wants, once it has all that everybody is told: so nothing
-    /// comes before what it builds on.
+    /// Sends what the browser alone wants.
     async fn answer(&mut self) -> Result<(), End> {
         if self.looking.is_due(self.cursor) {
+            self.answered_at = Instant::now();
             for answer in self.looking.answers(&self.live, self.cursor, now_ms()) {
                 self.text(answer).await?;
             }

@@ -87,9 +87,14 @@ impl Browser {
         }
     }
 
-    async fn look(&self, rows: &[u32], detail: &[&str]) {
+    /// Says what is looked at; the session reads it when it comes to that.
+    async fn say_look(&self, rows: &[u32], detail: &[&str]) {
         let look = json!({"type": "look", "rows": rows, "detail": detail});
         self.to_server.send(Message::text(look.to_string())).await.unwrap();
+    }
+
+    async fn look(&self, rows: &[u32], detail: &[&str]) {
+        self.say_look(rows, detail).await;
         // There is room for another one once it was read.
         drop(self.to_server.reserve().await.unwrap());
     }
@@ -298,6 +303,39 @@ async fn after_a_snapshot_what_is_looked_at_is_sent_anew() {
     assert_eq!(points["type"], "points");
     assert_eq!(points["hosts"][0][1].as_array().unwrap().len(), 240);
     assert_eq!(browser.next().await["analysis"]["timestamp_ms"], 2_999);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_browser_that_never_catches_up_is_sent_what_it_looks_at() {
+    let mut browser = connect();
+    assert_eq!(browser.next().await["type"], "snapshot");
+    browser.change(1);
+    assert_eq!(browser.next().await["type"], "changes");
+    for timestamp_ms in 2..20 {
+        browser.change(timestamp_ms);
+    }
+    browser.say_look(&[0], &["a"]).await;
+    let looked_at = Instant::now();
+    let mut answers = Vec::new();
+    let mut timestamp_ms = 20;
+    while looked_at.elapsed() < Duration::from_secs(10) {
+        // It has just read one, and there are always more.
+        browser.change(timestamp_ms);
+        browser.change(timestamp_ms + 1);
+        timestamp_ms += 2;
+        sleep(Duration::from_millis(100)).await;
+        let message = browser.next().await;
+        if matches!(message["type"].as_str(), Some("points" | "detail")) {
+            answers.push((looked_at.elapsed(), message));
+        }
+    }
+    let first = |kind: &str| {
+        let (after, _) = answers.iter().find(|(_, answer)| answer["type"] == kind).unwrap();
+        after.as_millis()
+    };
+    assert!(first("points") <= 1_500 && first("detail") <= 1_500, "{answers:?}");
+    let details = answers.iter().filter(|(_, answer)| answer["type"] == "detail").count();
+    assert!((8..=20).contains(&details), "{details} in ten seconds");
 }
 
 #[tokio::test(start_paused = true)]
