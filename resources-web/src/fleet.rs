@@ -36,7 +36,7 @@ pub(crate) struct Fleet {
     /// Indices that may be given to other hosts.
     free: Vec<u32>,
     max_hosts: usize,
-    /// That of the last analysis that became the latest of its host.
+    /// That of the last analysis that told something newer of its host.
     revision: u64,
 }
 
@@ -181,9 +181,8 @@ impl Fleet {
         };
         let Some(entry) = self.entry_mut(index) else { return Applied::Nothing };
         let applied = entry.take(analysis, body, receipt, arrival, revision);
-        if applied == Applied::Newest {
-            self.revision = revision;
-        }
+        let reached = entry.revision();
+        self.revision = self.revision.max(reached);
         if matches!(applied, Applied::Newest | Applied::Late { is_to_tell: true }) {
             self.note_change(index);
         }

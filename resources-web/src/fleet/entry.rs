@@ -21,7 +21,7 @@ pub(super) struct Entry {
     latest: Host,
     /// What `latest` was read from.
     body: Bytes,
-    /// Another one for each analysis that became the latest of any host.
+    /// Another one for each analysis that told something newer of any host.
     revision: u64,
     figures: Figures,
     /// The figures told last; `None` before the first were.
@@ -85,7 +85,7 @@ impl Entry {
                 self.succeed(analysis, body, receipt, revision);
                 Applied::Newest
             }
-            Age::Older => self.take_late(&analysis, receipt, arrival),
+            Age::Older => self.take_late(&analysis, receipt, arrival, revision),
         }
     }
 
@@ -110,13 +110,24 @@ impl Entry {
         self.revision = revision;
     }
 
-    fn take_late(&mut self, analysis: &Analysis, receipt: Receipt, arrival: Arrival) -> Applied {
+    fn take_late(
+        &mut self,
+        analysis: &Analysis,
+        receipt: Receipt,
+        arrival: Arrival,
+        revision: u64,
+    ) -> Applied {
         let timestamp_ms = analysis.timestamp_ms;
         let point = self.points.insert_late(timestamp_ms, analysis.cpu_percentage);
         let sample = self.recent.insert_late(Sample::of(analysis));
         let is = |place| point == place || sample == place;
         if is(Place::Known) || is(Place::Ahead) {
             return Applied::Nothing;
+        }
+        // The latest may have come before any that told it, as after a start.
+        if self.rare.is_older_than(analysis) {
+            self.is_info_due |= self.rare.take(analysis);
+            self.revision = revision;
         }
         // What is too old for what is kept may have come before this process was started.
         if is(Place::Taken) || arrival == Arrival::Now {

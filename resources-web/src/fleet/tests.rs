@@ -155,6 +155,39 @@ fn what_is_read_again_fills_in_behind_the_latest_and_is_not_late() {
 }
 
 #[test]
+fn what_hardly_ever_changes_is_known_again_from_what_is_read_again() {
+    let telling = |sequence: u64, role: &str| {
+        let told = json!({
+            "host": "a", "timestamp_ms": sequence * 1_000, "cpu_percentage": 1.0,
+            "cpu_result": "LOW", "level": "LOW", "run": "r", "sequence": sequence,
+            "labels": {"role": role}, "system": {"os": role},
+            "thresholds": [{"resource": "cpu", "medium": 25, "high": 75}],
+        });
+        serde_json::from_value::<Analysis>(told).unwrap()
+    };
+    let mut fleet = Fleet::new(1);
+    // As after a start: what comes now comes before what came meanwhile is read again.
+    fleet.hear(sample("r", 400, 400_000), 400_000);
+    fleet.tell();
+    let seen = fleet.known("a", None).unwrap().unwrap().revision;
+    assert_eq!(fleet.hear_again(telling(10, "old"), 10_000), LATE, "long before the chart");
+    assert_eq!(fleet.tell()["hosts"][0][1]["labels"], json!({"role": "old"}));
+    assert_eq!(fleet.hear_again(telling(340, "web"), 340_000), LATE);
+    assert_eq!(fleet.tell()["hosts"][0][1]["labels"], json!({"role": "web"}));
+    // A page that looks at the host is sent it without waiting for the next sample.
+    let known = fleet.known("a", Some(seen)).unwrap().expect("there is more to know");
+    assert_eq!(known.system.unwrap().os.as_deref(), Some("web"));
+    assert_eq!(known.thresholds.unwrap().len(), 1);
+    assert_eq!(latest(&fleet).1, 400);
+
+    fleet.hear_again(telling(280, "older"), 280_000);
+    assert_eq!(fleet.tell().get("hosts"), None, "what is older than that changes nothing");
+    fleet.hear(telling(401, "now"), 401_000);
+    fleet.hear(telling(399, "late"), 402_000);
+    assert_eq!(*fleet.known("a", None).unwrap().unwrap().labels.unwrap(), telling(1, "now").labels);
+}
+
+#[test]
 fn a_backlog_too_old_for_the_chart_is_told_once_a_second() {
     let mut fleet = Fleet::new(1);
     for second in 0..600 {
