@@ -1,6 +1,6 @@
 //! What one page looks at, and what it is sent because of that.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use axum::extract::ws::Utf8Bytes;
 
@@ -49,8 +49,8 @@ impl Looking {
             let known = before.iter().find(|watched| &*watched.host == host);
             known.map_or(Sent::Nothing, |watched| watched.sent)
         };
-        self.details =
-            look.detail.into_iter().map(|host| Watched { sent: sent(&host), host }).collect();
+        let names: BTreeSet<Box<str>> = look.detail.into_iter().collect();
+        self.details = names.into_iter().map(|host| Watched { sent: sent(&host), host }).collect();
         self.answered = None;
     }
 

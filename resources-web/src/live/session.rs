@@ -40,6 +40,10 @@ const RESUME_PATIENCE: Duration = Duration::from_secs(5);
 /// How long a browser that has not read all there is waits for what it looks at.
 const ANSWER_AFTER: Duration = Duration::from_secs(1);
 
+/// Least time between two looks that are taken; of those said meanwhile the last one counts. What
+/// is newly looked at is up to 30,720 points, copied while nothing else can touch the fleet.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
 /// Longest reason a close may hold.
 const MAX_REASON_BYTES: usize = 123;
 
@@ -120,6 +124,10 @@ struct Session<'a, S> {
     /// How many messages of the journal the browser has.
     cursor: u64,
     looking: Looking,
+    /// What it said last that it looks at, until that is taken.
+    said: Option<Look>,
+    /// From when on a look may be taken.
+    look_at: Instant,
     answered_at: Instant,
     end: watch::Receiver<u64>,
     told_at: Instant,
@@ -142,6 +150,8 @@ where
             stop,
             cursor: 0,
             looking: Looking::default(),
+            said: None,
+            look_at: now,
             answered_at: now,
             end,
             told_at: now,
@@ -170,6 +180,7 @@ where
         let mut ping = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
+            self.take_look();
             let next = self.live.next_since(self.cursor, self.oldest_to_tell());
             if next == Next::NotYet || self.answered_at.elapsed() >= ANSWER_AFTER {
                 self.answer().await?;
@@ -180,6 +191,7 @@ where
                 () = self.stop.cancelled() => return Err(End::Stopped),
                 frame = self.socket.next() => self.heard(frame)?,
                 _ = ping.tick() => self.ping().await?,
+                () = sleep_until(self.look_at), if self.said.is_some() => {}
                 () = sleep_until(self.told_at + HEARTBEAT_AFTER) => {
                     let heartbeat = ServerMessage::Heartbeat { server_time_ms: now_ms() };
                     self.text(text(&heartbeat)).await?;
@@ -247,8 +259,19 @@ where
 
     fn look(&mut self, said: &str) -> Result<(), End> {
         let look = Look::read(said).map_err(|bad| End::Misspoken { reason: bad.to_string() })?;
-        self.looking.look(look);
+        self.said = Some(look);
         Ok(())
+    }
+
+    /// Takes what was said last, when the one before was taken long enough ago.
+    fn take_look(&mut self) {
+        let now = Instant::now();
+        if now >= self.look_at
+            && let Some(look) = self.said.take()
+        {
+            self.looking.look(look);
+            self.look_at = now + LOOK_EVERY;
+        }
     }
 
     async fn ping(&mut self) -> Result<(), End> {

@@ -97,6 +97,7 @@ impl Browser {
         self.say_look(rows, detail).await;
         // There is room for another one once it was read.
         drop(self.to_server.reserve().await.unwrap());
+        sleep(LOOK_EVERY).await;
     }
 
     fn change(&self, timestamp_ms: u64) {
@@ -336,6 +337,28 @@ async fn a_browser_that_never_catches_up_is_sent_what_it_looks_at() {
     assert!(first("points") <= 1_500 && first("detail") <= 1_500, "{answers:?}");
     let details = answers.iter().filter(|(_, answer)| answer["type"] == "detail").count();
     assert!((8..=20).contains(&details), "{details} in ten seconds");
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_many_looks_the_last_one_of_each_fifth_of_a_second_is_answered() {
+    let mut browser = connect();
+    assert_eq!(browser.next().await["type"], "snapshot");
+    browser.change(1);
+    assert_eq!(browser.next().await["type"], "changes");
+    let said_at = Instant::now();
+    browser.say_look(&[0], &["b", "b"]).await;
+    assert_eq!(browser.next().await["type"], "points");
+    assert_eq!(browser.next().await["host"], "b");
+    assert_eq!(said_at.elapsed(), Duration::ZERO, "the first at once, and each host once");
+    for host in ["c", "d", "e"] {
+        browser.say_look(&[], &[]).await;
+        browser.say_look(&[0], &[host]).await;
+    }
+    // The row was looked at all the time, as far as that counts.
+    let answer = browser.next().await;
+    assert_eq!((&answer["type"], &answer["host"]), (&json!("detail"), &json!("e")));
+    assert_eq!(said_at.elapsed().as_millis() / 10, 20);
+    assert_eq!(browser.next().await["type"], "heartbeat", "nothing else");
 }
 
 #[tokio::test(start_paused = true)]
