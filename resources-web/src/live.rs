@@ -256,8 +256,9 @@ impl Live {
         self.state().fleet.known(host, seen)
     }
 
-    /// The message at `cursor` in the journal.
-    pub(crate) fn next(&self, cursor: u64) -> Next {
+    /// The message at `cursor` in the journal, however old.
+    #[cfg(test)]
+    fn next(&self, cursor: u64) -> Next {
         self.state().journal.next(cursor)
     }
 
