@@ -36,7 +36,7 @@ pub(crate) struct Fleet {
     /// Indices that may be given to other hosts.
     free: Vec<u32>,
     max_hosts: usize,
-    /// That of the last analysis that became the latest of its host.
+    /// That of the last analysis that told something newer of its host.
     revision: u64,
 }
 
@@ -181,9 +181,8 @@ impl Fleet {
         };
         let Some(entry) = self.entry_mut(index) else { return Applied::Nothing };
         let applied = entry.take(analysis, body, receipt, arrival, revision);
-        if applied == Applied::Newest {
-            self.revision = revision;
-        }
+        let reached = entry.revision();
+        self.revision = self.revision.max(reached);
         if matches!(applied, Applied::Newest | Applied::Late { is_to_tell: true }) {
             self.note_change(index);
         }
@@ -283,10 +282,20 @@ impl Fleet {
         self.by_name().filter_map(told).unzip()
     }
 
-    /// The last points told of these hosts; nothing of one that is not known.
-    pub(crate) fn series(&self, indices: &[u32]) -> Vec<(u32, Series)> {
-        let series = |index: &u32| Some((*index, self.entry(*index)?.series()));
-        indices.iter().filter_map(series).collect()
+    /// Takes those hosts out of `indices` that a page knows of which has all messages up to
+    /// `number`, and gives the last points told of each. What is no host is taken out as well;
+    /// of what stays the page is still to be told what it stands for.
+    pub(crate) fn take_series(&self, indices: &mut Vec<u32>, number: u64) -> Vec<(u32, Series)> {
+        let mut series = Vec::new();
+        indices.retain(|index| match self.entry(*index) {
+            Some(entry) if entry.is_told_by(number) => {
+                series.push((*index, entry.series()));
+                false
+            }
+            Some(_) => true,
+            None => false,
+        });
+        series
     }
 
     /// The revision of a host, and with another than `seen` all that is known of it; `None`

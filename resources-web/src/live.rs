@@ -1,7 +1,7 @@
 //! What every browser is told: a snapshot when it connects, then the changes as they happen.
 //!
 //! One task turns changes into batches and puts each, serialised once, into a bounded journal;
-//! every browser reads the journal at its own pace. One that falls behind the journal's end is
+//! every browser reads the journal at its own pace. One that falls more than a moment behind is
 //! not waited for: it is given a new snapshot, made at most once a second for all of them. So
 //! neither a slow browser nor a thousand that connect at once hold up the others. What a browser
 //! alone asks for, by what it looks at, its own session makes.
@@ -245,9 +245,10 @@ impl Live {
         Some(Begin { text: text(&resumed), cursor })
     }
 
-    /// The last points told of these hosts; nothing of one that is not known.
-    fn series(&self, indices: &[u32]) -> Vec<(u32, Series)> {
-        self.state().fleet.series(indices)
+    /// The last points told of those hosts of `indices` that a page knows at `cursor`, which are
+    /// taken out of it.
+    fn take_series(&self, indices: &mut Vec<u32>, cursor: u64) -> Vec<(u32, Series)> {
+        self.state().fleet.take_series(indices, cursor)
     }
 
     /// What there is to know of a host besides revision `seen`; `None` when it is not known.
@@ -255,9 +256,15 @@ impl Live {
         self.state().fleet.known(host, seen)
     }
 
-    /// The message at `cursor` in the journal.
-    pub(crate) fn next(&self, cursor: u64) -> Next {
+    /// The message at `cursor` in the journal, however old.
+    #[cfg(test)]
+    fn next(&self, cursor: u64) -> Next {
         self.state().journal.next(cursor)
+    }
+
+    /// The message at `cursor` in the journal; one told before `since` counts as lost.
+    pub(crate) fn next_since(&self, cursor: u64, since: Option<Instant>) -> Next {
+        self.state().journal.next_since(cursor, since)
     }
 
     /// Follows the end of the journal.

@@ -186,8 +186,9 @@ impl Simulation {
                     let (sampled, due) = (self.fleet.sampled(), self.fleet.due_by_now());
                     self.progress.show(sampled, due, outbox.counts());
                 }
-                () = tokio::time::sleep_until(self.fleet.next_due()) => outbox.push(self.sample()?),
+                // Before the next sample: when more are due than can be taken, one always is.
                 closed = outbox.drive() => return Err(Failure::failed(closed)),
+                () = tokio::time::sleep_until(self.fleet.next_due()) => outbox.push(self.sample()?),
             }
         }
         self.drain(args.drain, outbox).await

@@ -21,11 +21,13 @@ pub(super) struct Entry {
     latest: Host,
     /// What `latest` was read from.
     body: Bytes,
-    /// Another one for each analysis that became the latest of any host.
+    /// Another one for each analysis that told something newer of any host.
     revision: u64,
     figures: Figures,
     /// The figures told last; `None` before the first were.
     told: Option<Figures>,
+    /// Number of the message that told those first.
+    introduced: u64,
     points: Points,
     recent: Recent,
     rare: Rare,
@@ -46,6 +48,7 @@ impl Entry {
             figures: Figures::new(0, 0),
             revision,
             told: None,
+            introduced: 0,
             points: Points::default(),
             recent: Recent::default(),
             rare: Rare::default(),
@@ -82,7 +85,7 @@ impl Entry {
                 self.succeed(analysis, body, receipt, revision);
                 Applied::Newest
             }
-            Age::Older => self.take_late(&analysis, receipt, arrival),
+            Age::Older => self.take_late(&analysis, receipt, arrival, revision),
         }
     }
 
@@ -107,13 +110,24 @@ impl Entry {
         self.revision = revision;
     }
 
-    fn take_late(&mut self, analysis: &Analysis, receipt: Receipt, arrival: Arrival) -> Applied {
+    fn take_late(
+        &mut self,
+        analysis: &Analysis,
+        receipt: Receipt,
+        arrival: Arrival,
+        revision: u64,
+    ) -> Applied {
         let timestamp_ms = analysis.timestamp_ms;
         let point = self.points.insert_late(timestamp_ms, analysis.cpu_percentage);
         let sample = self.recent.insert_late(Sample::of(analysis));
         let is = |place| point == place || sample == place;
         if is(Place::Known) || is(Place::Ahead) {
             return Applied::Nothing;
+        }
+        // The latest may have come before any that told it, as after a start.
+        if self.rare.is_older_than(analysis) {
+            self.is_info_due |= self.rare.take(analysis);
+            self.revision = revision;
         }
         // What is too old for what is kept may have come before this process was started.
         if is(Place::Taken) || arrival == Arrival::Now {
@@ -173,6 +187,11 @@ impl Entry {
         self.told.is_some()
     }
 
+    /// Whether a page knows of it that has all messages up to `number`.
+    pub(super) const fn is_told_by(&self, number: u64) -> bool {
+        self.is_told() && self.introduced <= number
+    }
+
     /// Adds what was not told of it to `changes`, and takes that as told.
     pub(super) fn tell(&mut self, index: u32, changes: &mut Changes) {
         let at_ms = changes.server_time_ms;
@@ -182,7 +201,10 @@ impl Entry {
         }
         if std::mem::take(&mut self.is_row_due) {
             let row = match &self.told {
-                None => self.figures.row(index, at_ms),
+                None => {
+                    self.introduced = changes.number;
+                    self.figures.row(index, at_ms)
+                }
                 Some(told) => self.figures.row_since(told, index, self.latest.interval_ms, at_ms),
             };
             changes.rows.push(row);

@@ -10,13 +10,21 @@ pub(super) struct Rare {
     pub(super) system: Option<Arc<System>>,
     pub(super) labels: Option<Arc<Labels>>,
     pub(super) thresholds: Option<Arc<[ResourceThresholds]>>,
+    /// When the sample that told it was taken; 0 before any did.
+    at_ms: u64,
 }
 
 impl Rare {
+    /// Whether `analysis`, which is not the latest, tells something newer than what is known.
+    pub(super) fn is_older_than(&self, analysis: &Analysis) -> bool {
+        analysis.system.is_some() && analysis.timestamp_ms > self.at_ms
+    }
+
     /// Takes what `analysis` tells; `true` when the labels are others.
     pub(super) fn take(&mut self, analysis: &Analysis) -> bool {
         // All of it comes together: what is missing beside a system is no more.
         let Some(system) = &analysis.system else { return false };
+        self.at_ms = analysis.timestamp_ms;
         if self.system.as_deref() != Some(system) {
             self.system = Some(Arc::new(system.clone()));
         }

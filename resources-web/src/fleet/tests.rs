@@ -36,6 +36,11 @@ impl Fleet {
         self.apply_again(analysis, body, Receipt { received_ms, read_ms: None })
     }
 
+    /// What a page that has been told everything gets of these hosts.
+    fn series(&self, indices: &[u32]) -> Vec<(u32, Series)> {
+        self.take_series(&mut indices.to_vec(), u64::MAX)
+    }
+
     /// Tells what changed; when is of no matter.
     fn tell(&mut self) -> Value {
         json_of(self.take_changes(1, 0))
@@ -150,7 +155,40 @@ fn what_is_read_again_fills_in_behind_the_latest_and_is_not_late() {
 }
 
 #[test]
-fn a_backlog_too_old_for_the_chart_is_told_once_a_second() {
+fn what_hardly_ever_changes_is_known_again_from_what_is_read_again() {
+    let telling = |sequence: u64, role: &str| {
+        let told = json!({
+            "host": "a", "timestamp_ms": sequence * 1_000, "cpu_percentage": 1.0,
+            "cpu_result": "LOW", "level": "LOW", "run": "r", "sequence": sequence,
+            "labels": {"role": role}, "system": {"os": role},
+            "thresholds": [{"resource": "cpu", "medium": 25, "high": 75}],
+        });
+        serde_json::from_value::<Analysis>(told).unwrap()
+    };
+    let mut fleet = Fleet::new(1);
+    // As after a start: what comes now comes before what came meanwhile is read again.
+    fleet.hear(sample("r", 400, 400_000), 400_000);
+    fleet.tell();
+    let seen = fleet.known("a", None).unwrap().unwrap().revision;
+    assert_eq!(fleet.hear_again(telling(10, "old"), 10_000), LATE, "long before the chart");
+    assert_eq!(fleet.tell()["hosts"][0][1]["labels"], json!({"role": "old"}));
+    assert_eq!(fleet.hear_again(telling(340, "web"), 340_000), LATE);
+    assert_eq!(fleet.tell()["hosts"][0][1]["labels"], json!({"role": "web"}));
+    // A page that looks at the host is sent it without waiting for the next sample.
+    let known = fleet.known("a", Some(seen)).unwrap().expect("there is more to know");
+    assert_eq!(known.system.unwrap().os.as_deref(), Some("web"));
+    assert_eq!(known.thresholds.unwrap().len(), 1);
+    assert_eq!(latest(&fleet).1, 400);
+
+    fleet.hear_again(telling(280, "older"), 280_000);
+    assert_eq!(fleet.tell().get("hosts"), None, "what is older than that changes nothing");
+    fleet.hear(telling(401, "now"), 401_000);
+    fleet.hear(telling(399, "late"), 402_000);
+    assert_eq!(*fleet.known("a", None).unwrap().unwrap().labels.unwrap(), telling(1, "now").labels);
+}
+
+#[test]
+fn a_backlog_too_old_for_the_chart_is_told_every_ten_seconds() {
     let mut fleet = Fleet::new(1);
     for second in 0..600 {
         fleet.hear(sample("r", 10_000 + second, 10_000_000 + second * 1_000), 0);
@@ -158,11 +196,12 @@ fn a_backlog_too_old_for_the_chart_is_told_once_a_second() {
     fleet.tell();
     let mut told = 0;
     for sequence in 0..100 {
-        fleet.hear(sample("r", sequence, sequence * 1_000), 50_000 + sequence * 20);
+        fleet.hear(sample("r", sequence, sequence * 1_000), 50_000 + sequence * 200);
         told += u32::from(fleet.has_changes());
         fleet.tell();
     }
-    assert_eq!(told, 2, "in two seconds");
+    assert_eq!(told, 2, "in twenty seconds");
+    assert_eq!(fleet.known("a", None).unwrap().unwrap().late_samples, 100, "in detail at once");
     assert_eq!(json_of(AllHosts(&fleet))[0]["late_samples"], 100);
 }
 
@@ -221,11 +260,32 @@ fn an_index_is_given_to_another_host_once_its_end_was_told() {
 }
 
 #[test]
+fn points_are_of_the_host_the_page_knows_by_that_index() {
+    let mut fleet = Fleet::new(1);
+    fleet.hear(analysis("a", 1, 1.0), 1);
+    let series = |fleet: &Fleet, number| {
+        let mut indices = vec![0, 7];
+        let taken = fleet.take_series(&mut indices, number);
+        (taken.iter().map(|(index, _)| *index).collect::<Vec<_>>(), indices)
+    };
+    assert_eq!(series(&fleet, 0), (vec![], vec![0]), "not told yet; there is no host 7");
+    fleet.take_changes(1, 0);
+    assert_eq!(series(&fleet, 1), (vec![0], vec![]));
+    fleet.forget_unseen_since(5);
+    assert_eq!(series(&fleet, 1), (vec![], vec![]), "it is no more");
+    fleet.take_changes(2, 0);
+    fleet.hear(analysis("b", 9, 2.0), 9);
+    fleet.take_changes(3, 0);
+    assert_eq!(series(&fleet, 1), (vec![], vec![0]), "the page still takes 0 for a");
+    assert_eq!(series(&fleet, 3), (vec![0], vec![]));
+}
+
+#[test]
 fn samples_that_no_row_tells_are_told_as_points() {
     let mut fleet = Fleet::new(1);
     fleet.hear(analysis("a", 10, 1.5), 0);
     fleet.hear(analysis("a", 30, 3.0), 0);
-    assert_eq!(fleet.series(&[0])[0].1, Series::default(), "told by the next batch");
+    assert_eq!(fleet.series(&[0]), [], "told by the next batch");
     let told = fleet.tell();
     assert_eq!(told["points"], json!([[0, 10, 15]]));
     assert_eq!(told["rows"], json!([[0, 2061, 30, 0, 30, 0]]));
@@ -423,7 +483,8 @@ proptest! {
         let mut view: Option<View> = None;
         let mut number = 0;
         for (at, step) in steps.iter().chain([&Step::Tell]).enumerate() {
-            let now_ms = 1_000_000 + at as u64 * 1_100;
+            // Far enough apart that late samples are told with the next batch.
+            let now_ms = 1_000_000 + at as u64 * 11_000;
             match step {
                 Step::Hear(body) => {
                     let bytes = serde_json::to_vec(body).unwrap();
@@ -465,7 +526,8 @@ proptest! {
             fleet.hear(analysis("a", timestamp_ms, 1.0), 0);
             newest_ms = newest_ms.max(timestamp_ms);
             if at == looks_at {
-                shown = Some(times(&fleet.series(&[0])[0].1));
+                let series = fleet.series(&[0]);
+                shown = Some(series.first().map(|(_, series)| times(series)).unwrap_or_default());
             }
             if *is_batch {
                 let changes = fleet.take_changes(1, 0);
@@ -549,7 +611,7 @@ fn step() -> impl Strategy<Value = Step> {
             Step::Hear(body)
         },
     );
-    prop_oneof![8 => hear, 1 => (0_u64..40_000).prop_map(Step::Forget), 3 => Just(Step::Tell)]
+    prop_oneof![8 => hear, 1 => (0_u64..400_000).prop_map(Step::Forget), 3 => Just(Step::Tell)]
 }
 
 /// What a page is sent that connects now.

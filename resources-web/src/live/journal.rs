@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use axum::extract::ws::Utf8Bytes;
+use tokio::time::Instant;
 
 /// Most messages kept. At ten batches a second this is much longer than any browser is waited
 /// for; it matters when every change is a batch.
@@ -15,10 +16,17 @@ const MAX_BYTES: usize = 8 << 20;
 #[derive(Debug)]
 pub(super) struct Journal {
     max_messages: usize,
-    messages: VecDeque<Utf8Bytes>,
+    messages: VecDeque<Kept>,
     bytes: usize,
     /// How many there were.
     end: u64,
+}
+
+/// A message, and when it came in.
+#[derive(Debug)]
+struct Kept {
+    text: Utf8Bytes,
+    pushed_at: Instant,
 }
 
 /// What the journal holds for a reader.
@@ -46,15 +54,15 @@ impl Journal {
     }
 
     /// Adds a message and gives the journal's new end.
-    pub(super) fn push(&mut self, message: Utf8Bytes) -> u64 {
-        self.bytes += message.len();
-        self.messages.push_back(message);
+    pub(super) fn push(&mut self, text: Utf8Bytes) -> u64 {
+        self.bytes += text.len();
+        self.messages.push_back(Kept { text, pushed_at: Instant::now() });
         self.end += 1;
         // The newest stays whatever its size, so that readers who keep up lose nothing.
         while self.messages.len() > 1
             && (self.messages.len() > self.max_messages || self.bytes > MAX_BYTES)
         {
-            self.bytes -= self.messages.pop_front().map_or(0, |gone| gone.len());
+            self.bytes -= self.messages.pop_front().map_or(0, |gone| gone.text.len());
         }
         self.end
     }
@@ -71,20 +79,29 @@ impl Journal {
 
     /// The message after the first `cursor`.
     pub(super) fn next(&self, cursor: u64) -> Next {
+        self.next_since(cursor, None)
+    }
+
+    /// The message after the first `cursor`; one that came in before `since` counts as lost.
+    pub(super) fn next_since(&self, cursor: u64, since: Option<Instant>) -> Next {
         if cursor >= self.end {
             return Next::NotYet;
         }
         // How many messages before the end; those kept are the last ones.
         let from_end = usize::try_from(self.end - cursor).unwrap_or(usize::MAX);
         match self.messages.len().checked_sub(from_end).and_then(|i| self.messages.get(i)) {
-            Some(message) => Next::Message(message.clone()),
-            None => Next::Lost,
+            Some(kept) if since.is_none_or(|since| kept.pushed_at >= since) => {
+                Next::Message(kept.text.clone())
+            }
+            Some(_) | None => Next::Lost,
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -96,6 +113,19 @@ mod tests {
         assert_eq!(journal.next(0), Next::Message("a".into()));
         assert_eq!(journal.next(1), Next::Message("b".into()));
         assert_eq!(journal.next(2), Next::NotYet);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_message_from_before_the_time_asked_for_counts_as_lost() {
+        let mut journal = Journal::default();
+        journal.push("a".into());
+        tokio::time::advance(Duration::from_millis(1)).await;
+        let since = Some(Instant::now());
+        journal.push("b".into());
+        assert_eq!(journal.next_since(0, since), Next::Lost);
+        assert_eq!(journal.next_since(1, since), Next::Message("b".into()));
+        assert_eq!(journal.next_since(2, since), Next::NotYet);
+        assert_eq!(journal.next(0), Next::Message("a".into()));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What one page looks at, and what it is sent because of that.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use axum::extract::ws::Utf8Bytes;
 
@@ -49,8 +49,8 @@ impl Looking {
             let known = before.iter().find(|watched| &*watched.host == host);
             known.map_or(Sent::Nothing, |watched| watched.sent)
         };
-        self.details =
-            look.detail.into_iter().map(|host| Watched { sent: sent(&host), host }).collect();
+        let names: BTreeSet<Box<str>> = look.detail.into_iter().collect();
+        self.details = names.into_iter().map(|host| Watched { sent: sent(&host), host }).collect();
         self.answered = None;
     }
 
@@ -69,7 +69,8 @@ impl Looking {
         has_any && self.answered != Some(cursor)
     }
 
-    /// What to send to a page that has all messages before `cursor`, which is all there are.
+    /// What to send to a page that has all messages before `cursor`. It may tell of what the
+    /// messages after them do, but not of a row that only they explain.
     pub(super) fn answers(
         &mut self,
         live: &Live,
@@ -78,9 +79,8 @@ impl Looking {
     ) -> Vec<Utf8Bytes> {
         self.answered = Some(cursor);
         let mut answers = Vec::new();
-        let new_rows = std::mem::take(&mut self.new_rows);
-        if !new_rows.is_empty() {
-            let hosts = live.series(&new_rows);
+        let hosts = live.take_series(&mut self.new_rows, cursor);
+        if !hosts.is_empty() {
             answers.push(text(&ServerMessage::Points { server_time_ms, hosts }));
         }
         for watched in &mut self.details {

@@ -30,6 +30,20 @@ const SEND_LIMIT: Duration = Duration::from_secs(10);
 /// Least time between two snapshots to one browser.
 const RESYNC_EVERY: Duration = Duration::from_secs(1);
 
+/// How far a browser may be behind before it skips to a new snapshot: one that read on in order
+/// would show the past as the present.
+const MAX_BEHIND: Duration = Duration::from_secs(2);
+
+/// How long a browser that resumes may read what it missed, however old.
+const RESUME_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long a browser that has not read all there is waits for what it looks at.
+const ANSWER_AFTER: Duration = Duration::from_secs(1);
+
+/// Least time between two looks that are taken; of those said meanwhile the last one counts. What
+/// is newly looked at is up to 30,720 points, copied while nothing else can touch the fleet.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
 /// Longest reason a close may hold.
 const MAX_REASON_BYTES: usize = 123;
 
@@ -110,9 +124,16 @@ struct Session<'a, S> {
     /// How many messages of the journal the browser has.
     cursor: u64,
     looking: Looking,
+    /// What it said last that it looks at, until that is taken.
+    said: Option<Look>,
+    /// From when on a look may be taken.
+    look_at: Instant,
+    answered_at: Instant,
     end: watch::Receiver<u64>,
     told_at: Instant,
     synced_at: Instant,
+    /// Until when it may read what is old, because it could not have read it before.
+    patient_until: Instant,
     unanswered_pings: u32,
 }
 
@@ -129,9 +150,13 @@ where
             stop,
             cursor: 0,
             looking: Looking::default(),
+            said: None,
+            look_at: now,
+            answered_at: now,
             end,
             told_at: now,
             synced_at: now,
+            patient_until: now,
             unanswered_pings: 0,
         }
     }
@@ -147,6 +172,7 @@ where
         match resume.and_then(|from| self.live.resume(&from)) {
             Some(begin) => {
                 self.cursor = begin.cursor;
+                self.patient_until = Instant::now() + RESUME_PATIENCE;
                 self.text(begin.text).await?;
             }
             None => self.sync().await?,
@@ -154,8 +180,9 @@ where
         let mut ping = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let next = self.live.next(self.cursor);
-            if next == Next::NotYet {
+            self.take_look();
+            let next = self.live.next_since(self.cursor, self.oldest_to_tell());
+            if next == Next::NotYet || self.answered_at.elapsed() >= ANSWER_AFTER {
                 self.answer().await?;
             }
             // In no fixed order, so that neither a flood of messages nor one of changes keeps
@@ -164,6 +191,7 @@ where
                 () = self.stop.cancelled() => return Err(End::Stopped),
                 frame = self.socket.next() => self.heard(frame)?,
                 _ = ping.tick() => self.ping().await?,
+                () = sleep_until(self.look_at), if self.said.is_some() => {}
                 () = sleep_until(self.told_at + HEARTBEAT_AFTER) => {
                     let heartbeat = ServerMessage::Heartbeat { server_time_ms: now_ms() };
                     self.text(text(&heartbeat)).await?;
@@ -182,18 +210,28 @@ where
 
     /// Sends all that is known.
     async fn sync(&mut self) -> Result<(), End> {
+        let began_at = Instant::now();
         let snapshot = self.live.snapshot();
         self.cursor = snapshot.cursor;
         self.looking.start_over();
         self.text(snapshot.text).await?;
         self.synced_at = Instant::now();
-        Ok(())
+        // What came while a large snapshot left is read as long as that took, or a slow
+        // connection would be sent nothing but snapshots.
+        self.patient_until = self.synced_at + began_at.elapsed();
+        self.answer().await
     }
 
-    /// Sends what the browser alone wants, once it has all that everybody is told: so nothing
-    /// comes before what it builds on.
+    /// What was told before is not worth telling any more; `None` while everything is.
+    fn oldest_to_tell(&self) -> Option<Instant> {
+        let now = Instant::now();
+        (now >= self.patient_until).then(|| now.checked_sub(MAX_BEHIND)).flatten()
+    }
+
+    /// Sends what the browser alone wants.
     async fn answer(&mut self) -> Result<(), End> {
         if self.looking.is_due(self.cursor) {
+            self.answered_at = Instant::now();
             for answer in self.looking.answers(&self.live, self.cursor, now_ms()) {
                 self.text(answer).await?;
             }
@@ -221,8 +259,19 @@ where
 
     fn look(&mut self, said: &str) -> Result<(), End> {
         let look = Look::read(said).map_err(|bad| End::Misspoken { reason: bad.to_string() })?;
-        self.looking.look(look);
+        self.said = Some(look);
         Ok(())
+    }
+
+    /// Takes what was said last, when the one before was taken long enough ago.
+    fn take_look(&mut self) {
+        let now = Instant::now();
+        if now >= self.look_at
+            && let Some(look) = self.said.take()
+        {
+            self.looking.look(look);
+            self.look_at = now + LOOK_EVERY;
+        }
     }
 
     async fn ping(&mut self) -> Result<(), End> {

@@ -76,7 +76,7 @@ async fn first_paint(
     report.add(Row {
         figure: format!("page, {HOSTS} hosts: from opening it to the frame with the first of them"),
         ours: format!("{first:.0} ms (median of {rounds}, worst {worst:.0} ms)"),
-        target: Some(("< 1 s", first < FIRST_PAINT_TARGET_MS)),
+        target: Some(("worst < 1 s", worst < FIRST_PAINT_TARGET_MS)),
         ..Row::default()
     });
     report.add(Row {

@@ -120,10 +120,11 @@ pub(crate) async fn run(
         tokio::select! {
             biased;
             () = stop.cancelled() => break,
+            // Before the next sample: when more are due than can be taken, one always is.
+            closed = outbox.drive() => return Err(Failure::failed(closed)),
             () = tokio::time::sleep_until(fleet.next_due()) => {
                 outbox.push(message(&fleet.sample()?)?);
             }
-            closed = outbox.drive() => return Err(Failure::failed(closed)),
         }
     }
     outbox.finish().await;
@@ -135,4 +136,29 @@ pub(crate) fn message(measure: &Measure) -> Result<Message, Failure> {
     let topic = Topic::from(RoutingKey::new(measure.host.clone(), Kind::Measure));
     Message::json(topic, measure, measure.timestamp_ms, TraceParent::begin())
         .map_err(Failure::failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU16;
+
+    use resources_core::bus::Source;
+    use resources_core::test_support::{in_time, open_bus};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_simulation_that_falls_behind_publishes_all_the_same() {
+        let bus = open_bus("memory:", "resources");
+        let mut measures = bus.subscribe(Source::Measures, NonZeroU16::MIN);
+        // More than any machine takes.
+        let interval = Duration::from_micros(1);
+        let plan = FleetPlan { hosts: 100, interval, name_prefix: "sim-", seed: 1 };
+        let fleet = SimulatedFleet::new(&plan, bus.link()).unwrap();
+        let stop = CancellationToken::new();
+        let simulation = tokio::spawn(run(fleet, bus.clone(), stop.clone()));
+        in_time("a measure", measures.next()).await.unwrap();
+        stop.cancel();
+        simulation.await.unwrap().unwrap();
+    }
 }

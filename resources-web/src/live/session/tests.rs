@@ -63,12 +63,15 @@ impl Sink<Message> for Socket {
 fn connect() -> Browser {
     let link = Link { state: LinkState::Up, since_ms: 1 };
     let pipeline = Pipeline { state: PipelineState::Flowing, since_ms: 1, waiting_measures: None };
-    let live = Arc::new(Live::new(10, link, HistoryStatus::Off, pipeline));
+    connect_to(Arc::new(Live::new(10, link, HistoryStatus::Off, pipeline)), None)
+}
+
+fn connect_to(live: Arc<Live>, resume: Option<Resume>) -> Browser {
     let (to_browser, from_server) = mpsc::channel(1);
     let (to_server, from_browser) = mpsc::channel(1);
     let socket = Socket { to_browser: PollSender::new(to_browser), from_browser };
     let stop = CancellationToken::new();
-    let session = tokio::spawn(run(socket, Arc::clone(&live), None, stop.clone()));
+    let session = tokio::spawn(run(socket, Arc::clone(&live), resume, stop.clone()));
     Browser { from_server, to_server, session, live, stop }
 }
 
@@ -84,11 +87,17 @@ impl Browser {
         }
     }
 
-    async fn look(&self, rows: &[u32], detail: &[&str]) {
+    /// Says what is looked at; the session reads it when it comes to that.
+    async fn say_look(&self, rows: &[u32], detail: &[&str]) {
         let look = json!({"type": "look", "rows": rows, "detail": detail});
         self.to_server.send(Message::text(look.to_string())).await.unwrap();
+    }
+
+    async fn look(&self, rows: &[u32], detail: &[&str]) {
+        self.say_look(rows, detail).await;
         // There is room for another one once it was read.
         drop(self.to_server.reserve().await.unwrap());
+        sleep(LOOK_EVERY).await;
     }
 
     fn change(&self, timestamp_ms: u64) {
@@ -181,6 +190,63 @@ async fn a_browser_that_fell_behind_gets_a_snapshot_at_most_once_a_second() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_browser_more_than_two_seconds_behind_skips_to_the_newest() {
+    let mut browser = connect();
+    assert_eq!(browser.next().await["type"], "snapshot");
+    for timestamp_ms in 1..=10 {
+        browser.change(timestamp_ms);
+    }
+    sleep(Duration::from_millis(1_900)).await;
+    assert_eq!(browser.next().await["number"], 1);
+    assert_eq!(browser.next().await["number"], 2);
+    assert_eq!(browser.next().await["number"], 3, "it is not too old yet");
+    sleep(Duration::from_millis(200)).await;
+    // These were on their way.
+    assert_eq!(browser.next().await["number"], 4);
+    assert_eq!(browser.next().await["number"], 5);
+    let snapshot = browser.next().await;
+    assert_eq!((&snapshot["type"], &snapshot["number"]), (&json!("snapshot"), &json!(10)));
+    browser.change(11);
+    assert_eq!(browser.next().await["number"], 11);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_came_while_a_slow_snapshot_left_is_told_and_no_second_snapshot() {
+    let mut browser = connect();
+    assert_eq!(browser.next().await["type"], "snapshot");
+    for timestamp_ms in 1..=3 {
+        browser.change(timestamp_ms);
+    }
+    sleep(Duration::from_secs(3)).await;
+    // Two on their way; behind them the snapshot, which now waits for room.
+    assert_eq!(browser.next().await["number"], 1);
+    tokio::task::yield_now().await;
+    browser.change(4);
+    sleep(Duration::from_secs(3)).await;
+    assert_eq!(browser.next().await["number"], 2);
+    let snapshot = browser.next().await;
+    assert_eq!((&snapshot["type"], &snapshot["number"]), (&json!("snapshot"), &json!(3)));
+    let changes = browser.next().await;
+    assert_eq!((&changes["type"], &changes["number"]), (&json!("changes"), &json!(4)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_browser_that_resumes_is_told_all_it_missed_however_old() {
+    let mut browser = connect();
+    let snapshot = browser.next().await;
+    let place = format!("{}.0", snapshot["session"].as_str().unwrap());
+    for timestamp_ms in 1..=10 {
+        browser.change(timestamp_ms);
+    }
+    sleep(Duration::from_secs(60)).await;
+    let mut back = connect_to(Arc::clone(&browser.live), Some(place.parse().unwrap()));
+    assert_eq!(back.next().await["type"], "resumed");
+    for number in 1..=10 {
+        assert_eq!(back.next().await["number"], number);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_looked_at_is_sent_at_once_and_details_again_with_each_newer_analysis() {
     let mut browser = connect();
     assert_eq!(browser.next().await["type"], "snapshot");
@@ -238,6 +304,61 @@ async fn after_a_snapshot_what_is_looked_at_is_sent_anew() {
     assert_eq!(points["type"], "points");
     assert_eq!(points["hosts"][0][1].as_array().unwrap().len(), 240);
     assert_eq!(browser.next().await["analysis"]["timestamp_ms"], 2_999);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_browser_that_never_catches_up_is_sent_what_it_looks_at() {
+    let mut browser = connect();
+    assert_eq!(browser.next().await["type"], "snapshot");
+    browser.change(1);
+    assert_eq!(browser.next().await["type"], "changes");
+    for timestamp_ms in 2..20 {
+        browser.change(timestamp_ms);
+    }
+    browser.say_look(&[0], &["a"]).await;
+    let looked_at = Instant::now();
+    let mut answers = Vec::new();
+    let mut timestamp_ms = 20;
+    while looked_at.elapsed() < Duration::from_secs(10) {
+        // It has just read one, and there are always more.
+        browser.change(timestamp_ms);
+        browser.change(timestamp_ms + 1);
+        timestamp_ms += 2;
+        sleep(Duration::from_millis(100)).await;
+        let message = browser.next().await;
+        if matches!(message["type"].as_str(), Some("points" | "detail")) {
+            answers.push((looked_at.elapsed(), message));
+        }
+    }
+    let first = |kind: &str| {
+        let (after, _) = answers.iter().find(|(_, answer)| answer["type"] == kind).unwrap();
+        after.as_millis()
+    };
+    assert!(first("points") <= 1_500 && first("detail") <= 1_500, "{answers:?}");
+    let details = answers.iter().filter(|(_, answer)| answer["type"] == "detail").count();
+    assert!((8..=20).contains(&details), "{details} in ten seconds");
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_many_looks_the_last_one_of_each_fifth_of_a_second_is_answered() {
+    let mut browser = connect();
+    assert_eq!(browser.next().await["type"], "snapshot");
+    browser.change(1);
+    assert_eq!(browser.next().await["type"], "changes");
+    let said_at = Instant::now();
+    browser.say_look(&[0], &["b", "b"]).await;
+    assert_eq!(browser.next().await["type"], "points");
+    assert_eq!(browser.next().await["host"], "b");
+    assert_eq!(said_at.elapsed(), Duration::ZERO, "the first at once, and each host once");
+    for host in ["c", "d", "e"] {
+        browser.say_look(&[], &[]).await;
+        browser.say_look(&[0], &[host]).await;
+    }
+    // The row was looked at all the time, as far as that counts.
+    let answer = browser.next().await;
+    assert_eq!((&answer["type"], &answer["host"]), (&json!("detail"), &json!("e")));
+    assert_eq!(said_at.elapsed().as_millis() / 10, 20);
+    assert_eq!(browser.next().await["type"], "heartbeat", "nothing else");
 }
 
 #[tokio::test(start_paused = true)]
