@@ -226,12 +226,11 @@ async fn a_quiet_socket_stays(dashboard: &Dashboard) {
     }
 }
 
-#[tokio::test]
-async fn nginx_passes_everything_on_to_those_who_may_look() {
-    let Some(program) = installed("nginx") else { return };
+/// Everything works through the proxy that `start` puts before the dashboard.
+async fn passes_everything_on(start: impl AsyncFnOnce(SocketAddr) -> Proxy) {
     let page = page();
     let mut dashboard = under_monitor(&page).await;
-    let proxy = Proxy::nginx(&program, dashboard.address).await;
+    let proxy = start(dashboard.address).await;
     dashboard.address = proxy.address;
     is_served(&dashboard).await;
     strangers_see_nothing(&dashboard).await;
@@ -240,16 +239,15 @@ async fn nginx_passes_everything_on_to_those_who_may_look() {
 }
 
 #[tokio::test]
+async fn nginx_passes_everything_on_to_those_who_may_look() {
+    let Some(program) = installed("nginx") else { return };
+    passes_everything_on(async |dashboard| Proxy::nginx(&program, dashboard).await).await;
+}
+
+#[tokio::test]
 async fn caddy_passes_everything_on_to_those_who_may_look() {
     let Some(program) = installed("caddy") else { return };
-    let page = page();
-    let mut dashboard = under_monitor(&page).await;
-    let proxy = Proxy::caddy(&program, dashboard.address).await;
-    dashboard.address = proxy.address;
-    is_served(&dashboard).await;
-    strangers_see_nothing(&dashboard).await;
-    a_quiet_socket_stays(&dashboard).await;
-    dashboard.stop().await;
+    passes_everything_on(async |dashboard| Proxy::caddy(&program, dashboard).await).await;
 }
 
 #[tokio::test]

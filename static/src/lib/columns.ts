@@ -1,5 +1,6 @@
 /** The columns of the table: which there are, what they measure, and what they are sorted by. */
 
+import { COMPARED } from './filter';
 import type { Columns } from './store';
 
 export const COLUMNS = [
@@ -58,14 +59,7 @@ export const WIDTHS: Readonly<Record<Column, { readonly least: number; readonly 
 /** Where figures of a column are kept; those without are sorted in their own way. */
 export const SORT_COLUMN: Readonly<Partial<Record<SortKey, keyof Columns>>> = {
   level: 'level',
-  cpu: 'cpu',
-  memory: 'memory',
-  swap: 'swap',
-  disk: 'disk',
-  load: 'load',
-  received: 'receivedBps',
-  sent: 'transmittedBps',
-  temperature: 'temperature',
+  ...COMPARED,
 };
 
 export function isSortKey(text: string | undefined): text is SortKey {
