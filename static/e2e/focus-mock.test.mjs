@@ -96,6 +96,18 @@ describe('going from view to view', () => {
     }
   });
 
+  it('opens a host within a frame of the step that led to it', async () => {
+    const { page } = stage;
+    await open('/map?q=web');
+    await cells().focus();
+    await cells().evaluate((list) => {
+      for (const key of ['ArrowDown', 'Enter']) {
+        list.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }));
+      }
+    });
+    await page.getByRole('link', { name: 'Back to the hosts' }).waitFor();
+  });
+
   it('makes one step for the back button of many steps of the range', async () => {
     const { page } = stage;
     await open('/hosts/db-1.fra.example.com?range=1h');

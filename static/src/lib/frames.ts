@@ -27,11 +27,15 @@ export function notInFrame(work: () => void): void {
 
 function run(): void {
   const endMs = performance.now() + BUDGET_MS;
-  for (const work of waiting) {
-    waiting.delete(work);
-    work();
-    if (performance.now() >= endMs) break;
+  try {
+    for (const work of waiting) {
+      waiting.delete(work);
+      work();
+      if (performance.now() >= endMs) break;
+    }
+  } finally {
+    // One drawing that fails must not end all others.
+    scheduled = waiting.size > 0;
+    if (scheduled) requestAnimationFrame(run);
   }
-  scheduled = waiting.size > 0;
-  if (scheduled) requestAnimationFrame(run);
 }
