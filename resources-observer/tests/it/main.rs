@@ -1,0 +1,3 @@
+//! The observer around a real broker.
+
+mod kill;
