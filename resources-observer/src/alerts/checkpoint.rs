@@ -261,21 +261,21 @@ impl Checkpoint {
 /// Makes the tables in a database that is empty, and sets how it is written.
 fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
+    let version: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if version == 0 {
+        // Before there is a log: the header in the file tells from now on whose it is.
+        connection.execute_batch(&format!(
+            "BEGIN IMMEDIATE;
+             {SCHEMA}
+             PRAGMA application_id = {APPLICATION_ID};
+             PRAGMA user_version = {VERSION};
+             COMMIT;"
+        ))?;
+    }
     connection.pragma_update(None, "journal_mode", "WAL")?;
     // A power cut may undo the last batches, each whole; the stream is read again from there.
     connection.pragma_update(None, "synchronous", "NORMAL")?;
-    connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
-    let version: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    if version != 0 {
-        return Ok(());
-    }
-    connection.execute_batch(&format!(
-        "BEGIN IMMEDIATE;
-         {SCHEMA}
-         PRAGMA application_id = {APPLICATION_ID};
-         PRAGMA user_version = {VERSION};
-         COMMIT;"
-    ))
+    connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)
 }
 
 fn io_error(path: &Path, source: io::Error) -> OpenError {

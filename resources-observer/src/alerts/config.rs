@@ -60,7 +60,7 @@ impl Rules {
     pub fn read(path: &Path) -> Result<Self, Failure> {
         let name = path.display().to_string();
         let text = std::fs::read_to_string(path)
-            .map_err(|error| Failure::settings(format_args!("--rules {name}: {error}")))?;
+            .map_err(|error| Failure::settings(format_args!("rules file {name}: {error}")))?;
         Self::parse(&name, &text).map_err(Failure::settings)
     }
 }

@@ -107,6 +107,7 @@ impl Engine {
     /// Does what time alone brings about; to be called about once a second.
     pub fn tick(&mut self, now_ms: u64, alerts: &mut Vec<Alert>) {
         self.judge_pipeline(now_ms, alerts);
+        let first = alerts.len();
         let mut gone = Vec::new();
         for (name, host) in &mut self.hosts {
             if now_ms < host.due_ms {
@@ -123,6 +124,8 @@ impl Engine {
                 self.changed.push(name.clone());
             }
         }
+        // The table has no order, and the same input gives the same output.
+        alerts[first..].sort_by(|one, other| one.host.cmp(&other.host));
         for name in gone {
             self.hosts.remove(&name);
             self.changed.push(name);

@@ -156,7 +156,7 @@ fn a_damaged_state_is_said_to_be_damaged() {
     drop(open(&path));
     Connection::open(&path)
         .unwrap()
-        .execute_batch("REPLACE INTO fleet (id, state) VALUES (1, 'no JSON')")
+        .execute_batch("REPLACE INTO fleet (id, state) VALUES (1, x'6e6f')")
         .unwrap();
     assert!(refused(&path).contains("damaged"));
 }

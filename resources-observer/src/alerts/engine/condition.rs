@@ -4,6 +4,9 @@ use resources_core::bus::fingerprint;
 use resources_core::contract::{Alert, AlertKind, AlertState, HostName, Level};
 use serde::{Deserialize, Serialize};
 
+/// What is raised, if anything: boxed, as mostly nothing is.
+pub(super) type Episode = Option<Box<Raised>>;
+
 /// An episode that was raised and is not cleared yet.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Raised {
@@ -54,7 +57,7 @@ impl<'a> Subject<'a> {
 
 /// Begins an episode unless there is one already: so raised and cleared alternate.
 pub(super) fn raise(
-    place: &mut Option<Raised>,
+    place: &mut Episode,
     kind: AlertKind,
     subject: Subject<'_>,
     since_ms: u64,
@@ -79,12 +82,12 @@ pub(super) fn raise(
     let id = fingerprint(parts.into_iter().flatten());
     let raised = Raised { id, kind, since_ms, told_ms: now_ms, repeats: 0 };
     alerts.push(subject.alert(AlertState::Raised, &raised, now_ms));
-    *place = Some(raised);
+    *place = Some(Box::new(raised));
 }
 
 /// Ends the episode, if there is one.
 pub(super) fn clear(
-    place: &mut Option<Raised>,
+    place: &mut Episode,
     subject: Subject<'_>,
     now_ms: u64,
     alerts: &mut Vec<Alert>,
@@ -96,7 +99,7 @@ pub(super) fn clear(
 
 /// Tells of the episode again when it is due.
 pub(super) fn remind(
-    place: &mut Option<Raised>,
+    place: &mut Episode,
     subject: Subject<'_>,
     repeat_ms: Option<u64>,
     now_ms: u64,

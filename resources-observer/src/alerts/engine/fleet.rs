@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::condition::Raised;
+use super::condition::Episode;
 
 /// A pause between two looks at the time that is longer than this was no pause: this program was
 /// away, and what could not be heard meanwhile says nothing.
@@ -23,7 +23,7 @@ pub(super) struct Fleet {
     pub(super) listening_since_ms: u64,
     /// Since when the link to the broker is not up.
     pub(super) link_down_ms: Option<u64>,
-    pub(super) pipeline: Option<Raised>,
+    pub(super) pipeline: Episode,
     /// Hosts that should be heard of; counted when nothing was heard for a moment.
     #[serde(skip)]
     pub(super) live: usize,

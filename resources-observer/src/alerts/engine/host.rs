@@ -6,7 +6,7 @@ use resources_core::bus::fingerprint;
 use resources_core::contract::{Alert, AlertKind, Analysis, HostName, Labels};
 use serde::{Deserialize, Serialize};
 
-use super::condition::{Holding, Raised, Subject, clear, raise, remind};
+use super::condition::{Episode, Holding, Subject, clear, raise, remind};
 use super::fleet::Fleet;
 use super::resource::{Moment, Resource};
 use crate::alerts::rules::HostRules;
@@ -49,12 +49,12 @@ pub(super) struct Host {
     stopped_ms: Option<u64>,
     clock_off: Holding,
     resources: Vec<Resource>,
-    silent: Option<Raised>,
-    stopped: Option<Raised>,
-    restarted: Option<Raised>,
+    silent: Episode,
+    stopped: Episode,
+    restarted: Episode,
     /// When the restart is no longer of interest.
     restarted_until_ms: u64,
-    clock: Option<Raised>,
+    clock: Episode,
 }
 
 /// What a sample is beside those before it.

@@ -3,7 +3,7 @@
 use resources_core::contract::{Alert, AlertKind, HostName, ResourceLevel};
 use serde::{Deserialize, Serialize};
 
-use super::condition::{Holding, Raised, Subject, clear, raise, remind};
+use super::condition::{Episode, Holding, Subject, clear, raise, remind};
 use crate::alerts::rules::{Flapping, HostRules};
 
 /// What is known of one resource.
@@ -18,7 +18,7 @@ pub(super) struct Resource {
     #[serde(default)]
     flapping: bool,
     #[serde(default)]
-    raised: Option<Raised>,
+    raised: Episode,
 }
 
 /// When a sample is judged.
@@ -64,7 +64,11 @@ impl Resource {
             self.above = Holding::default();
             return;
         };
-        let counts = seen.is_some_and(|seen| rule.counts(self.above.holds, seen));
+        // What is raised is only over when it is below the clear level all the time.
+        let level_raised =
+            self.raised.as_ref().is_some_and(|raised| raised.kind == AlertKind::Level);
+        let before = self.above.holds || level_raised;
+        let counts = seen.is_some_and(|seen| rule.counts(before, seen));
         let changed = self.above.note(counts, sampled_ms);
         flaps(&mut self.flapping, &mut self.changes, changed, rules.flapping, sampled_ms);
         match &self.raised {
@@ -134,6 +138,7 @@ fn flaps(
         if changes.len() >= rule.changes {
             changes.remove(0);
         }
+        changes.reserve_exact(1);
         changes.push(sampled_ms);
         *flapping |= changes.len() >= rule.changes;
     }
