@@ -106,6 +106,9 @@ impl Engine {
 
     /// Does what time alone brings about; to be called about once a second.
     pub fn tick(&mut self, now_ms: u64, alerts: &mut Vec<Alert>) {
+        if now_ms < self.fleet.ticked_ms {
+            self.set_back(now_ms);
+        }
         self.judge_pipeline(now_ms, alerts);
         let first = alerts.len();
         let mut gone = Vec::new();
@@ -129,6 +132,15 @@ impl Engine {
         for name in gone {
             self.hosts.remove(&name);
             self.changed.push(name);
+        }
+    }
+
+    /// Our own clock was set back: nobody was heard in the future.
+    fn set_back(&mut self, now_ms: u64) {
+        self.fleet.set_back(now_ms);
+        for host in self.hosts.values_mut() {
+            host.received_ms = host.received_ms.min(now_ms);
+            host.due_ms = 0;
         }
     }
 

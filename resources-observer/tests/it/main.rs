@@ -1,3 +1,4 @@
 //! The observer around a real broker.
 
 mod kill;
+mod program;

@@ -55,6 +55,14 @@ impl Fleet {
         (before_ms > 0).then_some(before_ms)
     }
 
+    /// The clock was set back to `now_ms`.
+    pub(super) fn set_back(&mut self, now_ms: u64) {
+        for time_ms in [&mut self.ticked_ms, &mut self.heard_ms, &mut self.listening_since_ms] {
+            *time_ms = now_ms.min(*time_ms);
+        }
+        self.link_down_ms = self.link_down_ms.map(|since_ms| since_ms.min(now_ms));
+    }
+
     /// The delay that samples have anyway, from the shortest of late: all of them come late when
     /// an analyzer was away.
     pub(super) fn usual_delay(&mut self, delay_ms: u64, now_ms: u64) -> u64 {

@@ -171,6 +171,19 @@ fn the_only_host_may_fall_silent_too() {
 }
 
 #[test]
+fn our_own_clock_set_back_hides_no_silence() {
+    let mut stage = Stage::new("");
+    stage.wait(0, 5);
+    stage.observe(&sample("web", 0, 3_600_000, 1.0), 3_600_000);
+    stage.tick(3_600_000);
+    stage.wait(10, 60);
+    assert_eq!(
+        stage.told(),
+        [pipeline(true), pipeline(false), one(AlertKind::Silent, true).remove(0)]
+    );
+}
+
+#[test]
 fn a_host_that_is_expected_to_be_off_is_never_missed() {
     let mut stage = Stage::new("[host.web]\nexpected_offline = true");
     stage.observe(&sample("web", 0, 0, 1.0), 0);
