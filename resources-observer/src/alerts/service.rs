@@ -37,8 +37,9 @@ const LANES: usize = 64;
 /// How often the time is told to the engine.
 const TICK: Duration = Duration::from_secs(1);
 
-/// What brings no alert is stored this late at least…
-const SHORTEST_BATCH: Duration = Duration::from_millis(500);
+/// What brings no alert is stored this late at least: an alert waits for whatever is stored before
+/// it, so that should be little…
+const SHORTEST_BATCH: Duration = Duration::from_millis(100);
 
 /// … and this late at most, also when nothing comes, so that the next start knows how long
 /// nobody listened.
