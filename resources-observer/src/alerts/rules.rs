@@ -53,6 +53,9 @@ impl Rules {
             let reason = mistake.message().lines().collect::<Vec<_>>().join("; ");
             error(at, reason)
         })?;
+        if let Some((at, reason)) = file.mistake() {
+            return Err(error(at, reason));
+        }
         let mut patterns = GlobSetBuilder::new();
         let mut pattern_groups = Vec::new();
         for (number, group) in file.group.iter().enumerate() {

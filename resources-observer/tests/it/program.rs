@@ -30,7 +30,7 @@ fn rules_and_states_that_cannot_be_used_are_refused_in_one_line() {
     let quiet = ["--broker-url", "memory:", "--log", "off"];
     let with = |arguments: &[&str], words: &[&str]| refused(&[&quiet, arguments].concat(), words);
     std::fs::write(&rules, "[default.cpu]\nraise = 80\nclear = 90\n").expect("a file");
-    with(&["--rules", &rules, "--state", "memory"], &[&rules, "line 1", "at most raise"]);
+    with(&["--rules", &rules, "--state", "memory"], &[&rules, "line 3", "at most raise"]);
     std::fs::write(&rules, "[default]\n[colour]\n").expect("a file");
     with(&["--rules", &rules, "--state", "memory"], &["line 2", "`colour`", "`group`"]);
     with(&["--rules", &path("none.toml"), "--state", "memory"], &["none.toml"]);

@@ -50,7 +50,7 @@ pub(super) struct Table {
 
 /// What holds for one resource.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(try_from = "LevelText")]
+#[serde(from = "LevelText")]
 pub(super) struct LevelTable {
     pub(super) enabled: Option<bool>,
     /// From where on to raise, and from where on to clear: always both.
@@ -58,14 +58,16 @@ pub(super) struct LevelTable {
     pub(super) hold: Option<Time>,
     pub(super) clear_hold: Option<Time>,
     pub(super) repeat: Option<Repeat>,
+    /// What is wrong with the thresholds, and at which byte of the text.
+    mistake: Option<(usize, String)>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LevelText {
     enabled: Option<bool>,
-    raise: Option<Threshold>,
-    clear: Option<Threshold>,
+    raise: Option<Spanned<Threshold>>,
+    clear: Option<Spanned<Threshold>>,
     hold: Option<Time>,
     clear_hold: Option<Time>,
     repeat: Option<Repeat>,
@@ -74,17 +76,38 @@ struct LevelText {
 /// How far below the raise level a resource is clear unless a rule says so, in percent.
 const CLEAR_BELOW: f64 = 5.0;
 
-impl TryFrom<LevelText> for LevelTable {
-    type Error = String;
-
-    fn try_from(text: LevelText) -> Result<Self, String> {
-        let thresholds = match (text.raise, text.clear) {
-            (None, None) => None,
-            (None, Some(_)) => return Err("clear goes with raise in the same table".to_owned()),
-            (Some(raise), clear) => Some((raise, clear_of(raise, clear)?)),
+impl From<LevelText> for LevelTable {
+    fn from(text: LevelText) -> Self {
+        let at = text.clear.as_ref().or(text.raise.as_ref()).map(|value| value.span().start);
+        let raise = text.raise.map(Spanned::into_inner);
+        let clear = text.clear.map(Spanned::into_inner);
+        let thresholds = match (raise, clear) {
+            (None, None) => Ok(None),
+            (None, Some(_)) => Err("clear goes with raise in the same table".to_owned()),
+            (Some(raise), clear) => clear_of(raise, clear).map(|clear| Some((raise, clear))),
+        };
+        let (thresholds, mistake) = match thresholds {
+            Ok(thresholds) => (thresholds, None),
+            Err(reason) => (None, Some((at.unwrap_or(0), reason))),
         };
         let LevelText { enabled, hold, clear_hold, repeat, .. } = text;
-        Ok(Self { enabled, thresholds, hold, clear_hold, repeat })
+        Self { enabled, thresholds, hold, clear_hold, repeat, mistake }
+    }
+}
+
+impl RulesFile {
+    /// The first thing that is wrong although each value can be read, and at which byte.
+    pub(super) fn mistake(&self) -> Option<(usize, String)> {
+        let tables = std::iter::once(&self.default)
+            .chain(self.group.iter().map(|group| &group.get_ref().rules))
+            .chain(self.host.values());
+        let levels = tables.flat_map(|table| {
+            [&table.cpu, &table.memory, &table.swap, &table.disk]
+                .into_iter()
+                .flatten()
+                .chain(table.disks.values())
+        });
+        levels.filter_map(|level| level.mistake.clone()).min()
     }
 }
 

@@ -66,13 +66,13 @@ fn a_later_table_counts_before_an_earlier_one() {
 #[test]
 fn every_mistake_names_the_file_and_its_line_and_what_is_allowed() {
     for (text, line, wanted) in [
-        ("[default.cpu]\nraise = 50\nclear = 60", 1, "clear is at most raise"),
+        ("[default.cpu]\nraise = 50\nclear = 60", 3, "clear is at most raise"),
         ("[default]\n\ncpu = { raise = 50, clear = 60 }", 3, "clear is at most raise"),
-        ("[default.cpu]\nclear = 60", 1, "clear goes with raise"),
+        ("[default.cpu]\nclear = 60", 2, "clear goes with raise"),
         ("[default.cpu]\nraise = 150", 2, "0 to 100"),
         ("[default.cpu]\nraise = \"high\"", 2, "\"HIGH\""),
-        ("[default.cpu]\nraise = \"LOW\"", 1, "everything is LOW"),
-        ("[default.cpu]\nraise = \"HIGH\"\nclear = 10", 1, "both"),
+        ("[default.cpu]\nraise = \"LOW\"", 2, "everything is LOW"),
+        ("[default.cpu]\nraise = \"HIGH\"\nclear = 10", 3, "both"),
         ("[default.cpu]\nrise = 50", 2, "`raise`"),
         ("[default.gpu]\nraise = 50", 1, "`memory`"),
         ("[defaults]\n", 1, "`default`"),
