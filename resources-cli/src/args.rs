@@ -5,7 +5,7 @@ use resources_core::bus::{BrokerUrl, BusArgs, BusConfig};
 use resources_core::service::{Failure, LogArgs};
 use resources_web::WebArgs;
 
-use crate::commands::{audit, doctor, listen, rejected, send, simulate, up};
+use crate::commands::{audit, doctor, listen, observer, rejected, send, simulate, up};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -40,6 +40,8 @@ pub(crate) enum What {
     Doctor(doctor::DoctorArgs),
     #[command(after_help = EXIT_CODES)]
     Rejected(rejected::RejectedArgs),
+    #[command(after_help = EXIT_CODES)]
+    Observer(observer::ObserverArgs),
 }
 
 impl What {
@@ -52,6 +54,7 @@ impl What {
             Self::Audit(args) => &args.log,
             Self::Doctor(args) => &args.log,
             Self::Rejected(args) => args.log(),
+            Self::Observer(args) => args.log(),
         };
         log
     }

@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 pub(crate) mod doctor;
 pub(crate) mod listen;
+pub(crate) mod observer;
 pub(crate) mod rejected;
 pub(crate) mod send;
 pub(crate) mod simulate;

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use resources_core::service::{self, Failure};
 
 use crate::args::{Arguments, What};
-use crate::commands::{audit, doctor, listen, rejected, send, simulate, up};
+use crate::commands::{audit, doctor, listen, observer, rejected, send, simulate, up};
 
 pub(crate) const NAME: &str = "resources";
 
@@ -37,6 +37,7 @@ fn start(command: What) -> Result<(), Failure> {
             What::Audit(args) => audit::run(args, stop).await,
             What::Rejected(args) => rejected::run(args, stop).await,
             What::Doctor(args) => doctor::run(args, stop).await,
+            What::Observer(args) => observer::run(&args),
         }
     });
     // Not waited for: a thread that reads a terminal or writes to a full pipe may never end.

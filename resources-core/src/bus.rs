@@ -146,6 +146,8 @@ pub enum Source {
     Measures,
     /// The stream of all analyses, which every consumer reads whole, from a place it chooses.
     Analyses(Start),
+    /// The stream of all alerts, likewise.
+    Alerts(Start),
     /// The queue of messages that were set aside, shared.
     Rejected,
     /// Everything published from now on that matches one of the patterns, in a queue of this
@@ -437,12 +439,12 @@ impl Bus {
     }
 }
 
-/// Kinds that have a place of their own in the topology.
-const fn place_of(kind: Kind) -> Option<Place> {
+/// The place of a kind in the topology.
+const fn place_of(kind: Kind) -> Place {
     match kind {
-        Kind::Measure => Some(Place::Measures),
-        Kind::Analysis => Some(Place::Analyses),
-        Kind::Alert => None,
+        Kind::Measure => Place::Measures,
+        Kind::Analysis => Place::Analyses,
+        Kind::Alert => Place::Alerts,
     }
 }
 
@@ -451,5 +453,6 @@ const fn place_of(kind: Kind) -> Option<Place> {
 enum Place {
     Measures,
     Analyses,
+    Alerts,
     Rejected,
 }

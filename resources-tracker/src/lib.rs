@@ -49,7 +49,12 @@ pub async fn run(settings: Settings, bus: Bus, stop: CancellationToken) -> Resul
     let outcome = loop {
         tokio::select! {
             biased;
-            () = stop.cancelled() => break Ok(()),
+            () = stop.cancelled() => {
+                if let Some(last) = sampler.last_sample(outbox.untold_dropped()) {
+                    outbox.push(last);
+                }
+                break Ok(());
+            }
             () = sampler.tick() => {
                 let Some(sample) = sampler.sample(outbox.untold_dropped()) else { continue };
                 if !std::mem::replace(&mut room_told, true) {

@@ -102,6 +102,8 @@ pub(crate) struct Sampler {
     /// When the link that is up came up, when that was last looked at.
     up_since_ms: Option<u64>,
     system_sent: Option<Instant>,
+    /// CPU figure of the last sample.
+    cpu_percentage: Option<f64>,
 }
 
 impl Sampler {
@@ -114,6 +116,7 @@ impl Sampler {
             link,
             up_since_ms: None,
             system_sent: None,
+            cpu_percentage: None,
         }
     }
 
@@ -139,6 +142,30 @@ impl Sampler {
             measure.system = Some(self.collector.system());
             measure.labels = self.identity.labels.clone();
         }
+        let cpu_percentage = measure.cpu_percentage;
+        let message = encode(&self.identity.topic, measure)?;
+        self.sequence += 1;
+        self.cpu_percentage = Some(cpu_percentage);
+        Some(Sample { message, dropped })
+    }
+
+    /// The last sample of this run, by which a host that was stopped is told from one that fell
+    /// silent; `None` when there was no sample.
+    pub(crate) fn last_sample(&mut self, dropped: u64) -> Option<Sample> {
+        let cpu_percentage = self.cpu_percentage?;
+        let timestamp_ms = now_ms();
+        let host = self.identity.host.clone();
+        let mut measure = match self.collector.read() {
+            Some(reading) => reading.into_measure(host, timestamp_ms),
+            None => Measure::new(host, timestamp_ms, cpu_percentage),
+        };
+        // Counters since a moment ago say little.
+        measure.cpu_percentage = cpu_percentage;
+        measure.cores_percentage.clear();
+        measure.networks.clear();
+        self.identify(&mut measure);
+        measure.dropped = (dropped > 0).then_some(dropped);
+        measure.stopping = true;
         let message = encode(&self.identity.topic, measure)?;
         self.sequence += 1;
         Some(Sample { message, dropped })

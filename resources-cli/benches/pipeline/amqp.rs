@@ -73,7 +73,7 @@ pub(crate) async fn remove(url: &str, exchange: &str) -> anyhow::Result<()> {
     let connection = connect(url).await?;
     let channel = connection.create_channel().await?;
     let names = names(exchange)?;
-    for queue in [names.measures(), names.analyses(), names.rejected()] {
+    for queue in [names.measures(), names.analyses(), names.alerts(), names.rejected()] {
         channel.queue_delete(queue.as_str().into(), QueueDeleteOptions::default()).await?;
     }
     for exchange in [exchange, names.rejected().as_str()] {

@@ -89,3 +89,28 @@ async fn help_tells_every_command_and_the_exit_codes() {
         }
     }
 }
+
+#[tokio::test]
+async fn rules_are_explained_or_refused_with_file_and_line() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("rules.toml");
+    let path = file.to_str().expect("UTF-8");
+    let check = ["observer", "check", path];
+    std::fs::write(&file, "\n[default.cpu]\nrise = 9\n").expect("a file");
+    refused(&check, &[&format!("{path}, line 3: "), "`rise`", "`raise`"]).await;
+    refused(&["observer", "check", "/nonexistent/r.toml"], &["/nonexistent/r.toml"]).await;
+    refused(&["observer", "check", "--host", "a b"], &["--host"]).await;
+    let rules = "[[group]]\nlabels.role = \"db\"\nrules.cpu = { raise = 70, hold = \"0s\" }\n";
+    std::fs::write(&file, rules).expect("a file");
+    let cpu = "cpu        raised from 70 % at once, cleared below 65 % for 1 min";
+    for (arguments, there) in [
+        (vec![], true),
+        (vec!["--host", "web"], false),
+        (vec!["--host", "web", "--label", "role=db"], true),
+    ] {
+        let output = run(&[&check[..], &arguments].concat()).await;
+        assert_eq!(output.status.code(), Some(0), "{}", errors(&output));
+        let text = String::from_utf8(output.stdout).expect("UTF-8");
+        assert_eq!(text.contains(cpu), there, "{arguments:?}: {text}");
+    }
+}

@@ -33,6 +33,8 @@ pub enum Part {
     Measures,
     /// The stream of analyses.
     Analyses,
+    /// The stream of alerts.
+    Alerts,
     /// The queue of messages that were set aside.
     Rejected,
 }

@@ -33,6 +33,7 @@ pub(super) struct Broker {
 struct Places {
     measures: Shelf,
     analyses: Shelf,
+    alerts: Shelf,
     rejected: Shelf,
     /// Queues of subscriptions to patterns, by subscription.
     patterns: BTreeMap<u64, (Vec<Pattern>, Shelf)>,
@@ -101,6 +102,7 @@ impl Places {
         match place {
             Place::Measures => &mut self.measures,
             Place::Analyses => &mut self.analyses,
+            Place::Alerts => &mut self.alerts,
             Place::Rejected => &mut self.rejected,
         }
     }
@@ -140,8 +142,8 @@ impl Broker {
             return Err(PublishError::Closed);
         }
         let mut routed = false;
-        for kind in [Kind::Measure, Kind::Analysis] {
-            let Some(place) = place_of(kind) else { continue };
+        for kind in [Kind::Measure, Kind::Analysis, Kind::Alert] {
+            let place = place_of(kind);
             if super::pattern::matches(kind.pattern(), &stored.topic) {
                 routed = true;
                 let gone = places.shelf(place).push(stored.clone());
@@ -200,10 +202,14 @@ impl Broker {
         let from = match source {
             Source::Measures => From::Queue(Place::Measures),
             Source::Rejected => From::Queue(Place::Rejected),
-            Source::Analyses(start) => {
-                let stream = &places.analyses;
+            Source::Analyses(start) | Source::Alerts(start) => {
+                let place = match source {
+                    Source::Alerts(_) => Place::Alerts,
+                    _ => Place::Analyses,
+                };
+                let stream = places.shelf(place);
                 let next = stream.next_offset;
-                From::Stream(match start {
+                let offset = match start {
                     Start::Next => next,
                     Start::First => 0,
                     // One of another process's stream is not here; nor is one that had to go.
@@ -219,7 +225,8 @@ impl Broker {
                         let young = |stored: &&Stored| stored.published_ms >= since_ms;
                         stream.messages.iter().find(young).map_or(next, |stored| stored.offset)
                     }
-                })
+                };
+                From::Stream(place, offset)
             }
             Source::Patterns(patterns) => {
                 let id = places.next_subscription;
@@ -244,8 +251,8 @@ impl Broker {
 enum From {
     /// A queue shared with other subscriptions.
     Queue(Place),
-    /// The stream, at this offset next.
-    Stream(u64),
+    /// A stream, at this offset next.
+    Stream(Place, u64),
     /// A queue of its own.
     Patterns(u64),
 }
@@ -285,8 +292,8 @@ impl Subscription {
         let stored = match &mut self.from {
             From::Queue(place) => places.shelf(*place).take()?,
             From::Patterns(id) => places.patterns.get_mut(id)?.1.take()?,
-            From::Stream(offset) => {
-                let stored = places.analyses.at(*offset)?.clone();
+            From::Stream(place, offset) => {
+                let stored = places.shelf(*place).at(*offset)?.clone();
                 *offset = stored.offset + 1;
                 stored
             }
@@ -301,7 +308,7 @@ impl Subscription {
             timestamp_ms: stored.timestamp_ms,
             trace: stored.trace,
             redelivered: stored.redelivered,
-            offset: matches!(self.from, From::Stream(_)).then_some(stored.offset),
+            offset: matches!(self.from, From::Stream(..)).then_some(stored.offset),
             rejection: stored.rejection,
             receipt: Receipt { session: 0, tag },
         })
@@ -325,7 +332,7 @@ impl Drop for Subscription {
         let mut places = lock(&self.broker.places);
         match self.from {
             From::Queue(place) => places.shelf(place).give_back(unacknowledged),
-            From::Stream(_) => {}
+            From::Stream(..) => {}
             From::Patterns(id) => {
                 places.patterns.remove(&id);
             }

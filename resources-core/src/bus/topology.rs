@@ -39,6 +39,12 @@ impl Names {
         format!("{}.analyses", self.exchange)
     }
 
+    /// The stream of alerts.
+    #[must_use]
+    pub fn alerts(&self) -> String {
+        format!("{}.alerts", self.exchange)
+    }
+
     /// Both the exchange for messages that are set aside and the queue that keeps them.
     #[must_use]
     pub fn rejected(&self) -> String {
@@ -68,6 +74,15 @@ pub(crate) const ANALYSES_MAX_BYTES: i64 = 4 << 30;
 
 /// Size of a segment file of the stream, in bytes; retention drops whole segments.
 pub(crate) const ANALYSES_SEGMENT_BYTES: i64 = 64 << 20;
+
+/// How long the stream of alerts keeps a message at least, in the broker's notation.
+pub(crate) const ALERTS_MAX_AGE: &str = "7D";
+
+/// Most the stream of alerts holds, in bytes: about a million alerts.
+pub(crate) const ALERTS_MAX_BYTES: i64 = 256 << 20;
+
+/// Size of a segment file of the stream of alerts, in bytes.
+pub(crate) const ALERTS_SEGMENT_BYTES: i64 = 16 << 20;
 
 /// Most the rejected queue holds, in bytes, before its oldest messages are dropped.
 pub(crate) const REJECTED_MAX_BYTES: i64 = 64 << 20;

@@ -7,7 +7,8 @@ use super::{HostName, Kind, Level, Rejection};
 
 /// A condition of one resource of one host that began or ended, published to `<host>.alert`.
 ///
-/// For one host and resource, raised and cleared strictly alternate.
+/// For one host, resource and kind, raised and cleared strictly alternate, repeats left out; of
+/// `level` and `flapping` one resource has at most one at a time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Alert {
     /// Identifies the episode: the same for its raised and its cleared message.
@@ -27,6 +28,10 @@ pub struct Alert {
     /// Usage at that moment, 0–100, where the condition has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub percentage: Option<f64>,
+    /// How often this was told before: absent the first time. Otherwise it only reminds of what
+    /// is raised already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeat: Option<u64>,
     /// When the condition began: milliseconds since the Unix epoch, UTC.
     pub since_ms: u64,
     /// When this message was made: milliseconds since the Unix epoch, UTC.
@@ -51,13 +56,23 @@ pub enum AlertKind {
     Level,
     /// The host sends nothing.
     Silent,
-    /// The host or its tracker started anew.
+    /// A resource changes between its levels so often that it is told once, until it is calm.
+    Flapping,
+    /// The host's tracker was stopped, and said so.
+    Stopped,
+    /// The host started anew, or its tracker did without having said that it stops.
     Restarted,
     /// The host's clock is off.
     Clock,
+    /// Nothing arrives from any host: the broker, the analyzers or the observer were away. Its
+    /// host is [`Alert::PIPELINE`].
+    Pipeline,
 }
 
 impl Alert {
+    /// The host of alerts about the way from trackers to here, which is no machine's.
+    pub const PIPELINE: &str = "resources.pipeline";
+
     /// Reads and checks a message received on routing key `key`.
     ///
     /// # Errors
@@ -69,6 +84,9 @@ impl Alert {
         text(&alert.id, 64, "at most 64 bytes", || "id".into())?;
         if let Some(value) = alert.percentage {
             percentage(value, || "percentage".into())?;
+        }
+        if let Some(repeat) = alert.repeat {
+            integer(repeat, || "repeat".into())?;
         }
         integer(alert.since_ms, || "since_ms".into())?;
         integer(alert.timestamp_ms, || "timestamp_ms".into())?;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::measure::{Figures, Identity};
+use super::measure::{Figures, Identity, is_false};
 use super::validate::{self, percentage, text, thresholds};
 use super::{
     Disk, HostName, Kind, Labels, Level, Network, Process, Rejection, System, Temperature,
@@ -44,6 +44,9 @@ pub struct Analysis {
     /// Samples its tracker had to drop; see [`Measure::dropped`](super::Measure::dropped).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dropped: Option<u64>,
+    /// Whether its tracker stops; see [`Measure::stopping`](super::Measure::stopping).
+    #[serde(default, deserialize_with = "validate::or_false", skip_serializing_if = "is_false")]
+    pub stopping: bool,
     /// CPU in use, all cores together, 0–100.
     pub cpu_percentage: f64,
     /// The same for each core, 0–100.

@@ -30,6 +30,9 @@ pub struct Measure {
     /// last sample that told such a number. The sum over a host's samples is all it lost.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dropped: Option<u64>,
+    /// Whether this is the last sample of its run, because the tracker was asked to stop.
+    #[serde(skip_serializing_if = "is_false")]
+    pub stopping: bool,
     /// CPU in use over the last interval, all cores together, 0–100.
     pub cpu_percentage: f64,
     /// The same for each core, 0–100.
@@ -66,6 +69,12 @@ pub struct Measure {
     /// tells that there are none.
     #[serde(skip_serializing_if = "Labels::is_empty")]
     pub labels: Labels,
+}
+
+/// What is false is left out of a message.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+pub(super) const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// How much of something countable in bytes is in use.
@@ -185,6 +194,7 @@ struct Body {
     timestamp_ms: Option<u64>,
     interval_ms: Option<u64>,
     dropped: Option<u64>,
+    stopping: Option<bool>,
     cpu_percentage: f64,
     #[serde(default)]
     cores_percentage: Vec<f64>,
@@ -252,6 +262,7 @@ impl<'a> ReceivedMeasure<'a> {
                 timestamp_ms: read.timestamp_ms.unwrap_or(received_ms),
                 interval_ms: read.interval_ms,
                 dropped: read.dropped,
+                stopping: read.stopping.unwrap_or_default(),
                 cpu_percentage: read.cpu_percentage,
                 cores_percentage: read.cores_percentage,
                 load_average: read.load_average,
@@ -341,6 +352,7 @@ impl Measure {
             timestamp_ms,
             interval_ms: None,
             dropped: None,
+            stopping: false,
             cpu_percentage,
             cores_percentage: Vec::new(),
             load_average: None,

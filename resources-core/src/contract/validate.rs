@@ -50,6 +50,11 @@ where
     T::deserialize(value).map(Some)
 }
 
+/// Reads a flag; `null` is false.
+pub(super) fn or_false<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
+    Option::deserialize(value).map(Option::unwrap_or_default)
+}
+
 /// Turns a JSON error into the reason, shortened, as it may quote the input.
 pub(super) fn malformed(error: &serde_json::Error) -> Rejection {
     let mut reason = error.to_string();

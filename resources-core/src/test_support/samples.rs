@@ -14,6 +14,7 @@ pub fn full_measure(host: &str, sequence: u64) -> Measure {
         timestamp_ms: 1_800_000_000_000 + sequence * 1000,
         interval_ms: Some(1000),
         dropped: None,
+        stopping: false,
         cpu_percentage: 37.5,
         cores_percentage: vec![50.0, 25.0, 12.5, 62.5],
         load_average: Some([0.52, 0.41, 0.33]),

@@ -47,6 +47,7 @@ over_both_transports! {
     every_reader_of_the_stream_gets_all_of_it_from_where_it_starts
     a_stream_made_anew_is_read_from_its_beginning
     the_place_of_a_message_is_what_it_is_read_on_from
+    alerts_are_kept_in_a_stream_of_their_own
     a_stream_starts_as_long_ago_as_asked
     a_message_set_aside_keeps_key_and_body_and_says_why
     many_publishes_in_flight_arrive_in_order
@@ -229,6 +230,23 @@ async fn the_place_of_a_message_is_what_it_is_read_on_from(bus: Bus) {
     drop(reader);
     let mut reader = subscribed(&bus, Source::Analyses(Start::After(place))).await;
     assert_eq!(bodies(&mut reader, 2).await, ["2", "3"]);
+    bus.close().await;
+}
+
+async fn alerts_are_kept_in_a_stream_of_their_own(bus: Bus) {
+    for i in 0..4 {
+        publish(&bus, "web.alert", &i.to_string()).await;
+        publish(&bus, "web.analysis", "other").await;
+    }
+    let mut reader = subscribed(&bus, Source::Alerts(Start::First)).await;
+    assert_eq!(&*next(&mut reader).await.topic, "web.alert");
+    let place = next(&mut reader).await.position().unwrap();
+    assert_eq!(place, Position::of(1, b"1"));
+    let mut reader = subscribed(&bus, Source::Alerts(Start::After(place))).await;
+    assert_eq!(bodies(&mut reader, 2).await, ["2", "3"]);
+    let anew = Start::After(Position::of(1, b"of the stream before"));
+    let mut reader = subscribed(&bus, Source::Alerts(anew)).await;
+    assert_eq!(bodies(&mut reader, 4).await, ["0", "1", "2", "3"]);
     bus.close().await;
 }
 

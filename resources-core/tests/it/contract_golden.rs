@@ -26,6 +26,7 @@ fn measures_are_read_and_written_byte_for_byte() {
     for (key, golden) in [
         ("web-1.eu.example.com.measure", golden!("measure_full")),
         ("web.measure", golden!("measure_plain")),
+        ("web.measure", golden!("measure_last")),
     ] {
         let measure = Measure::decode(key, golden.as_bytes(), 0).unwrap();
         assert_eq!(encoded(&measure), golden);
@@ -56,6 +57,8 @@ fn alerts_are_read_and_written_byte_for_byte() {
         ("web-1.eu.example.com.alert", golden!("alert_raised")),
         ("web-1.eu.example.com.alert", golden!("alert_cleared")),
         ("web.alert", golden!("alert_silent")),
+        ("web.alert", golden!("alert_repeated")),
+        ("resources.pipeline.alert", golden!("alert_pipeline")),
     ] {
         let alert = Alert::decode(key, golden.as_bytes()).unwrap();
         assert_eq!(encoded(&alert), golden);
@@ -68,11 +71,14 @@ fn the_document_shows_exactly_these_examples() {
     for golden in [
         golden!("measure_full"),
         golden!("measure_smallest"),
+        golden!("measure_last"),
         golden!("analysis_full"),
         golden!("analysis_smallest"),
         golden!("alert_raised"),
         golden!("alert_cleared"),
         golden!("alert_silent"),
+        golden!("alert_repeated"),
+        golden!("alert_pipeline"),
     ] {
         assert!(document.lines().any(|line| line == golden), "docs/contract.md lacks {golden}");
     }
@@ -234,7 +240,7 @@ fn maybe<S: Strategy>(value: S) -> impl Strategy<Value = Option<S::Value>> {
 
 fn any_measure() -> impl Strategy<Value = Measure> {
     let host = "[a-z0-9_-]{1,20}(\\.[a-z0-9_-]{1,20}){0,3}";
-    let told = (maybe(integer()), maybe(integer()));
+    let told = (maybe(integer()), maybe(integer()), any::<bool>());
     let identity = (host, maybe("[ -~]{0,64}"), maybe(integer()), integer(), told);
     let rate = || 0.0..1e15f64;
     let cpu = (percentage(), few(percentage()), maybe([rate(), rate(), rate()]));
@@ -272,7 +278,7 @@ fn any_measure() -> impl Strategy<Value = Measure> {
         });
     let rest = (few(temperature), maybe(integer()), few(process), maybe(system), labels);
     (identity, cpu, room, rest).prop_map(|(identity, cpu, room, rest)| {
-        let (host, run, sequence, timestamp_ms, (interval_ms, dropped)) = identity;
+        let (host, run, sequence, timestamp_ms, (interval_ms, dropped, stopping)) = identity;
         let (cpu_percentage, cores_percentage, load_average) = cpu;
         let (memory, swap, disks, networks) = room;
         let (temperatures, uptime_seconds, processes, system, labels) = rest;
@@ -283,6 +289,7 @@ fn any_measure() -> impl Strategy<Value = Measure> {
             timestamp_ms,
             interval_ms,
             dropped,
+            stopping,
             cpu_percentage,
             cores_percentage,
             load_average,

@@ -35,7 +35,7 @@ async fn looking_declares_nothing() {
     let mut inspector = look(shared_broker(), &unique_exchange()).await;
     for _ in 0..2 {
         let parts = inspector.topology().await.unwrap();
-        assert_eq!(parts.len(), 5);
+        assert_eq!(parts.len(), 6);
         assert!(parts.iter().all(|part| part.presence == Presence::Missing), "{parts:?}");
     }
     inspector.close().await;

@@ -85,12 +85,16 @@ async fn every_sample_is_sent_before_the_tracker_ends() {
     stop.cancel();
     in_time("the tracker ends", tracker).await.unwrap().unwrap();
     bus.close().await;
-    let mut expected = 1;
+    let (mut expected, mut last) = (1, None);
     while let Some(delivery) = measures.next().await {
         let measure = Measure::decode(&delivery.topic, &delivery.body, 0).unwrap();
         assert_eq!(measure.sequence, Some(expected), "nothing is missing at the end");
         expected += 1;
+        last = Some(measure);
     }
+    let last = last.expect("a last sample");
+    assert!(last.stopping, "it says that it stops");
+    assert_eq!(last.run, first.run);
 }
 
 #[tokio::test]

@@ -159,7 +159,7 @@ const fn noun(part: Part) -> &'static str {
     match part {
         Part::Exchange | Part::RejectedExchange => "exchange",
         Part::Measures | Part::Rejected => "queue",
-        Part::Analyses => "stream",
+        Part::Analyses | Part::Alerts => "stream",
     }
 }
 

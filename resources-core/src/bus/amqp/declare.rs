@@ -9,8 +9,9 @@ use lapin::{Channel, Connection, ErrorKind, ExchangeKind};
 
 use super::connect::ConnectError;
 use crate::bus::topology::{
-    ANALYSES_MAX_AGE, ANALYSES_MAX_BYTES, ANALYSES_SEGMENT_BYTES, MEASURES_DELIVERY_LIMIT,
-    MEASURES_MAX_BYTES, Names, REJECTED_DELIVERY_LIMIT, REJECTED_MAX_BYTES,
+    ALERTS_MAX_AGE, ALERTS_MAX_BYTES, ALERTS_SEGMENT_BYTES, ANALYSES_MAX_AGE, ANALYSES_MAX_BYTES,
+    ANALYSES_SEGMENT_BYTES, MEASURES_DELIVERY_LIMIT, MEASURES_MAX_BYTES, Names,
+    REJECTED_DELIVERY_LIMIT, REJECTED_MAX_BYTES,
 };
 use crate::contract::Kind;
 
@@ -64,7 +65,8 @@ impl Declarer<'_> {
         )
         .await?;
         self.queue(&names.analyses(), exchange, Kind::Analysis.pattern(), analyses_arguments())
-            .await
+            .await?;
+        self.queue(&names.alerts(), exchange, Kind::Alert.pattern(), alerts_arguments()).await
     }
 
     async fn queue(
@@ -179,11 +181,19 @@ pub(super) fn measures_arguments(rejected: &str) -> FieldTable {
 }
 
 pub(super) fn analyses_arguments() -> FieldTable {
+    stream_arguments(ANALYSES_MAX_AGE, ANALYSES_MAX_BYTES, ANALYSES_SEGMENT_BYTES)
+}
+
+pub(super) fn alerts_arguments() -> FieldTable {
+    stream_arguments(ALERTS_MAX_AGE, ALERTS_MAX_BYTES, ALERTS_SEGMENT_BYTES)
+}
+
+fn stream_arguments(max_age: &str, max_bytes: i64, segment_bytes: i64) -> FieldTable {
     table([
         ("x-queue-type", text("stream")),
-        ("x-max-age", text(ANALYSES_MAX_AGE)),
-        ("x-max-length-bytes", AMQPValue::LongLongInt(ANALYSES_MAX_BYTES)),
-        ("x-stream-max-segment-size-bytes", AMQPValue::LongLongInt(ANALYSES_SEGMENT_BYTES)),
+        ("x-max-age", text(max_age)),
+        ("x-max-length-bytes", AMQPValue::LongLongInt(max_bytes)),
+        ("x-stream-max-segment-size-bytes", AMQPValue::LongLongInt(segment_bytes)),
     ])
 }
 

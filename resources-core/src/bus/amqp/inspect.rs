@@ -13,7 +13,9 @@ use lapin::{Channel, Connection, ExchangeKind};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::connect::{ConnectError, connect, reason};
-use super::declare::{analyses_arguments, measures_arguments, rejected_arguments, soft_error};
+use super::declare::{
+    alerts_arguments, analyses_arguments, measures_arguments, rejected_arguments, soft_error,
+};
 use super::subscription::received;
 use crate::bus::inspect::{
     Backlog, Declaration, Glimpse, InspectError, Part, PartState, Presence, Right,
@@ -69,6 +71,7 @@ impl Inspector {
         for (part, name, arguments) in [
             (Part::Measures, self.names.measures(), measures_arguments(&rejected)),
             (Part::Analyses, self.names.analyses(), analyses_arguments()),
+            (Part::Alerts, self.names.alerts(), alerts_arguments()),
             (Part::Rejected, rejected.clone(), rejected_arguments()),
         ] {
             let presence = self.queue(&name, arguments).await?;

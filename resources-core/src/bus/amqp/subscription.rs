@@ -243,6 +243,7 @@ impl Session for ConsumeLink {
         match self.source {
             Source::Measures => "measures",
             Source::Analyses(_) => "analyses",
+            Source::Alerts(_) => "alerts",
             Source::Rejected => "rejected",
             Source::Patterns(_) => "listening",
         }
@@ -306,6 +307,10 @@ impl ConsumeLink {
                 let start = last.map_or(*start, Start::After);
                 (names.analyses(), start_argument(start))
             }
+            Source::Alerts(start) => {
+                let start = self.resumes_after().map_or(*start, Start::After);
+                (names.alerts(), start_argument(start))
+            }
             Source::Patterns(patterns) => {
                 (own_queue(&channel, names.exchange(), patterns).await?, FieldTable::default())
             }
@@ -320,7 +325,9 @@ impl ConsumeLink {
     /// The message the reader had last, here or in an earlier life.
     fn resumes_after(&self) -> Option<Position> {
         self.last_read.position().or(match self.source {
-            Source::Analyses(Start::After(position)) => Some(position),
+            Source::Analyses(Start::After(position)) | Source::Alerts(Start::After(position)) => {
+                Some(position)
+            }
             _ => None,
         })
     }
@@ -352,7 +359,8 @@ impl ConsumeLink {
         {
             let missed = found.offset - last.offset - 1;
             if missed > 0 {
-                tracing::warn!(missed, "{missed} analyses left the stream before they were read");
+                let what = self.purpose();
+                tracing::warn!(missed, "{missed} {what} left the stream before they were read");
             }
             return Ok(Some(first));
         }
@@ -369,7 +377,11 @@ impl ConsumeLink {
     /// Whether the broker answers a question on this channel.
     async fn answers(&self, channel: &Channel) -> Result<(), ConnectError> {
         let passive = QueueDeclareOptions { passive: true, ..Default::default() };
-        let queue = self.shared.config.names.analyses();
+        let names = &self.shared.config.names;
+        let queue = match self.source {
+            Source::Alerts(_) => names.alerts(),
+            _ => names.analyses(),
+        };
         let ask = channel.queue_declare(queue.as_str().into(), passive, FieldTable::default());
         match timeout(ANSWER_LIMIT, ask).await {
             Ok(Ok(_)) => Ok(()),
@@ -382,10 +394,14 @@ impl ConsumeLink {
     fn made_anew(&mut self, last: Position) -> ConnectError {
         tracing::warn!(
             offset = last.offset,
-            "the stream of analyses was made anew; reading it from its beginning"
+            "the stream of {} was made anew; reading it from its beginning",
+            self.purpose()
         );
         self.last_read.forget();
-        self.source = Source::Analyses(Start::First);
+        self.source = match self.source {
+            Source::Alerts(_) => Source::Alerts(Start::First),
+            _ => Source::Analyses(Start::First),
+        };
         ConnectError::Unreachable("the stream was made anew".to_owned())
     }
 }

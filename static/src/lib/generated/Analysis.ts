@@ -59,6 +59,10 @@ interval_ms?: number,
  */
 dropped?: number, 
 /**
+ * Whether its tracker stops; see [`Measure::stopping`](super::Measure::stopping).
+ */
+stopping: boolean, 
+/**
  * CPU in use, all cores together, 0–100.
  */
 cpu_percentage: number, 

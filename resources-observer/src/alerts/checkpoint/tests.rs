@@ -1,0 +1,162 @@
+use resources_core::bus::{Bus, BusConfig, Delivery, Message, Source, Start};
+use resources_core::contract::{AlertState, Topic};
+
+use super::*;
+use crate::alerts::rules::Rules;
+use crate::alerts::worker::Worker;
+
+const RULES: &str = "default.cpu = { raise = 90, clear = 50, hold = \"0s\", clear_hold = \"0s\" }\n\
+     default.flapping.enabled = false";
+
+fn open(path: &Path) -> Worker {
+    let rules = Rules::parse("r.toml", RULES).unwrap();
+    Worker::open(rules, &Location::File(path.to_owned())).unwrap()
+}
+
+fn refused(path: &Path) -> String {
+    Worker::open(Rules::default(), &Location::File(path.to_owned())).unwrap_err().to_string()
+}
+
+/// Deliveries of a stream in memory: one host, up and down every third sample.
+async fn stream(samples: u64) -> Vec<Delivery> {
+    let bus = Bus::open(BusConfig::in_memory("test"));
+    let mut analyses = bus.subscribe(Source::Analyses(Start::First), 10_000.try_into().unwrap());
+    for sequence in 0..samples {
+        let cpu = if sequence % 6 < 3 { 99 } else { 1 };
+        let timestamp_ms = 1_000 + sequence * 1_000;
+        let body = format!(
+            r#"{{"host":"web","run":"r","sequence":{sequence},"timestamp_ms":{timestamp_ms},"interval_ms":1000,"cpu_result":"LOW","level":"LOW","cpu_percentage":{cpu},"resources":[{{"name":"cpu","percentage":{cpu},"level":"LOW"}}]}}"#
+        );
+        let message = Message {
+            topic: Topic::new("web.analysis").unwrap(),
+            body: body.into_bytes().into(),
+            timestamp_ms,
+            trace: TraceParent::begin(),
+        };
+        bus.publisher().publish(&message).await.unwrap();
+    }
+    let mut deliveries = Vec::new();
+    while deliveries.len() < usize::try_from(samples).unwrap() {
+        deliveries.push(analyses.next().await.unwrap());
+    }
+    deliveries
+}
+
+/// Where a process may be killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kill {
+    BeforeStoring,
+    BeforePublishing,
+    /// Between publishing and the confirm.
+    BeforeTheConfirm,
+    BeforeMarking,
+    AfterMarking,
+}
+
+#[tokio::test]
+async fn killed_anywhere_nothing_is_raised_twice_and_nothing_forgotten() {
+    let deliveries = stream(60).await;
+    for kill in [
+        Kill::BeforeStoring,
+        Kill::BeforePublishing,
+        Kill::BeforeTheConfirm,
+        Kill::BeforeMarking,
+        Kill::AfterMarking,
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.sqlite");
+        let mut published: Vec<Vec<u8>> = Vec::new();
+        let (mut worker, mut next, mut life) = (open(&path), 0, 0_usize);
+        while next < deliveries.len() {
+            let end = (next + 5).min(deliveries.len());
+            for delivery in &deliveries[next..end] {
+                worker.take(delivery, 2_000 + delivery.offset.unwrap() * 1_000);
+            }
+            life += 1;
+            // Every second life ends early.
+            let dies = |at: Kill| life.is_multiple_of(2) && kill == at;
+            let lived = 'life: {
+                if dies(Kill::BeforeStoring) {
+                    break 'life false;
+                }
+                worker.commit().unwrap();
+                if dies(Kill::BeforePublishing) {
+                    break 'life false;
+                }
+                let page = worker.pending(100).unwrap();
+                published.extend(page.iter().map(|pending| pending.body.clone()));
+                if dies(Kill::BeforeTheConfirm) || dies(Kill::BeforeMarking) {
+                    break 'life false;
+                }
+                if let Some(last) = page.last() {
+                    worker.confirmed(last.number).unwrap();
+                }
+                !dies(Kill::AfterMarking)
+            };
+            if !lived {
+                drop(worker);
+                worker = open(&path);
+            }
+            next = match worker.start() {
+                Start::After(position) => usize::try_from(position.offset).unwrap() + 1,
+                _ => 0,
+            };
+        }
+        let page = worker.pending(100).unwrap();
+        published.extend(page.into_iter().map(|pending| pending.body));
+        // Byte for byte the same, so whoever drops what it has seen sees each once.
+        published.dedup();
+        let alerts: Vec<Alert> =
+            published.iter().map(|body| Alert::decode("web.alert", body).unwrap()).collect();
+        let mut seen = std::collections::HashSet::new();
+        let once: Vec<&Alert> = alerts
+            .iter()
+            .filter(|alert| seen.insert((alert.id.clone(), alert.state == AlertState::Raised)))
+            .collect();
+        let states: Vec<bool> =
+            once.iter().map(|alert| alert.state == AlertState::Raised).collect();
+        let expected: Vec<bool> = (0..20).map(|episode| episode % 2 == 0).collect();
+        assert_eq!(states, expected, "{kill:?}");
+        let since: Vec<u64> =
+            once.iter().step_by(2).map(|alert| (alert.since_ms - 1_000) / 1_000).collect();
+        assert_eq!(since, (0..10).map(|episode| episode * 6).collect::<Vec<u64>>(), "{kill:?}");
+    }
+}
+
+#[test]
+fn one_state_is_for_one_observer() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("new/state.sqlite");
+    let first = open(&path);
+    assert!(refused(&path).contains("another observer"));
+    drop(first);
+    open(&path);
+}
+
+#[test]
+fn what_is_not_ours_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.sqlite");
+    std::fs::write(&path, "some text, longer than any header would have to be").unwrap();
+    assert!(refused(&path).contains("not a database"));
+    assert!(refused(folder.path()).contains("not a file"));
+    let other = folder.path().join("other.sqlite");
+    Connection::open(&other).unwrap().execute_batch("CREATE TABLE a (b)").unwrap();
+    assert!(refused(&other).contains("another program"));
+    let newer = folder.path().join("newer.sqlite");
+    drop(open(&newer));
+    Connection::open(&newer).unwrap().pragma_update(None, "user_version", 9).unwrap();
+    assert!(refused(&newer).contains("newer version"));
+}
+
+#[test]
+fn a_damaged_state_is_said_to_be_damaged() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.sqlite");
+    drop(open(&path));
+    Connection::open(&path)
+        .unwrap()
+        .execute_batch("REPLACE INTO fleet (id, state) VALUES (1, x'6e6f')")
+        .unwrap();
+    assert!(refused(&path).contains("damaged"));
+}

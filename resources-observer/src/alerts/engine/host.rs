@@ -1,0 +1,359 @@
+//! What is known of one host.
+
+use std::sync::Arc;
+
+use resources_core::bus::fingerprint;
+use resources_core::contract::{Alert, AlertKind, Analysis, HostName, Labels};
+use serde::{Deserialize, Serialize};
+
+use super::condition::{Episode, Holding, Subject, clear, raise, remind};
+use super::fleet::Fleet;
+use super::resource::{Moment, Resource};
+use crate::alerts::rules::HostRules;
+
+/// Runs before the current one that are remembered, to know their late samples.
+const EARLIER_RUNS: usize = 3;
+
+/// A host that sends nothing for this long is forgotten, and what was raised for it is cleared.
+pub(super) const FORGET_AFTER_MS: u64 = 7 * 24 * 60 * 60 * 1000;
+
+/// A host is late after three intervals, and never before this.
+const LATE_AT_LEAST_MS: u64 = 5_000;
+
+/// The state of one host, as it is stored.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Host {
+    /// What holds for it; found anew at each start.
+    #[serde(skip)]
+    pub(super) rules: Arc<HostRules>,
+    /// Whether it changed since it was stored.
+    #[serde(skip)]
+    pub(super) changed: bool,
+    /// Nothing is to be done before, by our clock.
+    #[serde(skip)]
+    pub(super) due_ms: u64,
+    /// Its labels as JSON, which takes less room than the labels; empty when it has none.
+    pub(super) labels: Box<str>,
+    /// Fingerprint of the current run; 0 when samples name none.
+    run: u64,
+    earlier_runs: [u64; EARLIER_RUNS],
+    sequence: u64,
+    /// When its newest sample was taken, by its own clock…
+    timestamp_ms: u64,
+    /// … and when it was received, by ours.
+    pub(super) received_ms: u64,
+    interval_ms: Option<u64>,
+    uptime_seconds: Option<u64>,
+    /// Since when its tracker is stopped, having said so.
+    stopped_ms: Option<u64>,
+    clock_off: Holding,
+    resources: Vec<Resource>,
+    silent: Episode,
+    stopped: Episode,
+    restarted: Episode,
+    /// When the restart is no longer of interest.
+    restarted_until_ms: u64,
+    clock: Episode,
+}
+
+/// What a sample is beside those before it.
+enum Place {
+    /// Nothing new: a duplicate, or from before the newest.
+    Late,
+    /// The next one of the same run.
+    Next,
+    /// The first one of another run.
+    Restart,
+}
+
+impl Host {
+    pub(super) fn new(rules: Arc<HostRules>) -> Self {
+        Self { rules, ..Self::default() }
+    }
+
+    /// Labels as they are kept.
+    pub(super) fn labels_of(labels: &Labels) -> Box<str> {
+        if labels.is_empty() {
+            return Box::default();
+        }
+        serde_json::to_string(labels).unwrap_or_default().into()
+    }
+
+    /// The labels kept.
+    pub(super) fn labels(&self) -> Labels {
+        serde_json::from_str(&self.labels).unwrap_or_default()
+    }
+
+    /// Takes a sample received at `now_ms`; one that is not newer changes nothing. Whether it
+    /// was.
+    pub(super) fn take(
+        &mut self,
+        name: &HostName,
+        analysis: &Analysis,
+        fleet: &mut Fleet,
+        now_ms: u64,
+        alerts: &mut Vec<Alert>,
+    ) -> bool {
+        let run = analysis.run.as_deref().map_or(0, |run| fingerprint(run.as_bytes()).max(1));
+        let sequence = analysis.sequence.unwrap_or(analysis.timestamp_ms);
+        let place = self.place(run, sequence, analysis.timestamp_ms, now_ms);
+        let subject = Subject::host(name);
+        match place {
+            Place::Late => return false,
+            Place::Next => {}
+            Place::Restart => self.restarted(subject, run, analysis, now_ms, alerts),
+        }
+        if let Some(uptime_seconds) = analysis.uptime_seconds {
+            // The tracker may outlive what it watches, as in a container.
+            if self.uptime_seconds.is_some_and(|before| uptime_seconds < before)
+                && matches!(place, Place::Next)
+            {
+                self.raise_restarted(subject, analysis.timestamp_ms, now_ms, alerts);
+            }
+            self.uptime_seconds = Some(uptime_seconds);
+        }
+        let sampled_ms = analysis.timestamp_ms;
+        if sampled_ms < self.timestamp_ms {
+            self.resources.iter_mut().for_each(|resource| resource.clock_set_back(sampled_ms));
+        }
+        (self.run, self.sequence) = (run, sequence);
+        (self.timestamp_ms, self.received_ms) = (sampled_ms, now_ms);
+        self.interval_ms = analysis.interval_ms.filter(|interval| *interval > 0);
+        self.stopped_ms = analysis.stopping.then_some(now_ms);
+        clear(&mut self.silent, subject, now_ms, alerts);
+        clear(&mut self.stopped, subject, now_ms, alerts);
+        // The last sample of a run repeats the one before.
+        if !analysis.stopping {
+            self.judge_clock(subject, fleet, now_ms, alerts);
+            self.judge_resources(name, analysis, Moment { sampled_ms, now_ms }, alerts);
+        }
+        true
+    }
+
+    fn place(&self, run: u64, sequence: u64, timestamp_ms: u64, now_ms: u64) -> Place {
+        if self.received_ms == 0 {
+            return Place::Next;
+        }
+        // Whoever sent the newest sample has gone away, so an older one may be of a new life
+        // with its clock set back.
+        let gone = || now_ms.saturating_sub(self.received_ms) >= self.silent_after_ms(60_000);
+        if run == self.run {
+            let next = sequence > self.sequence || (run == 0 && gone());
+            return if next { Place::Next } else { Place::Late };
+        }
+        if self.earlier_runs.contains(&run) {
+            return Place::Late;
+        }
+        if timestamp_ms > self.timestamp_ms || gone() { Place::Restart } else { Place::Late }
+    }
+
+    fn restarted(
+        &mut self,
+        subject: Subject<'_>,
+        run: u64,
+        analysis: &Analysis,
+        now_ms: u64,
+        alerts: &mut Vec<Alert>,
+    ) {
+        self.earlier_runs.rotate_right(1);
+        self.earlier_runs[0] = self.run;
+        let booted = match (self.uptime_seconds, analysis.uptime_seconds) {
+            (Some(before), Some(now)) => now < before,
+            _ => false,
+        };
+        // A tracker that said good-bye was restarted by somebody who knows.
+        let unexpected = booted || self.stopped_ms.is_none();
+        if unexpected && run != 0 && self.run != 0 {
+            self.raise_restarted(subject, analysis.timestamp_ms, now_ms, alerts);
+        }
+    }
+
+    fn raise_restarted(
+        &mut self,
+        subject: Subject<'_>,
+        since_ms: u64,
+        now_ms: u64,
+        alerts: &mut Vec<Alert>,
+    ) {
+        let rule = self.rules.restarted;
+        if !rule.enabled {
+            return;
+        }
+        self.restarted_until_ms = now_ms.saturating_add(rule.clear_after_ms);
+        if !self.rules.is_quiet(now_ms) {
+            raise(&mut self.restarted, AlertKind::Restarted, subject, since_ms, now_ms, alerts);
+        }
+    }
+
+    /// Compares the time of the newest sample with ours, less what every sample takes to come.
+    fn judge_clock(
+        &mut self,
+        subject: Subject<'_>,
+        fleet: &mut Fleet,
+        now_ms: u64,
+        alerts: &mut Vec<Alert>,
+    ) {
+        let rule = self.rules.clock;
+        let ahead_ms = self.timestamp_ms.saturating_sub(now_ms);
+        let behind_ms = now_ms.saturating_sub(self.timestamp_ms);
+        let behind_ms = behind_ms.saturating_sub(fleet.usual_delay(behind_ms, now_ms));
+        let off = rule.enabled && ahead_ms.max(behind_ms) > rule.tolerance_ms;
+        self.clock_off.note(off, now_ms);
+        if off && self.clock_off.lasted(rule.hold_ms, now_ms) && !self.rules.is_quiet(now_ms) {
+            let since_ms = self.clock_off.since_ms;
+            raise(&mut self.clock, AlertKind::Clock, subject, since_ms, now_ms, alerts);
+        } else if !off && self.clock_off.lasted(rule.clear_hold_ms, now_ms) {
+            clear(&mut self.clock, subject, now_ms, alerts);
+        }
+    }
+
+    fn judge_resources(
+        &mut self,
+        name: &HostName,
+        analysis: &Analysis,
+        moment: Moment,
+        alerts: &mut Vec<Alert>,
+    ) {
+        for (at, seen) in analysis.resources.iter().enumerate() {
+            // In the same order as last time, but for disks that come and go.
+            let known = match self.resources.get(at) {
+                Some(resource) if resource.name == seen.name => Some(at),
+                _ => self.resources.iter().position(|resource| resource.name == seen.name),
+            };
+            let known = known.unwrap_or_else(|| {
+                self.resources.reserve_exact(1);
+                self.resources.push(Resource::new(&seen.name));
+                self.resources.len() - 1
+            });
+            self.resources[known].judge(name, &self.rules, Some(seen), moment, alerts);
+        }
+        if self.resources.len() > analysis.resources.len() {
+            let rules = &self.rules;
+            self.resources.retain_mut(|resource| {
+                if analysis.resources.iter().any(|seen| seen.name == resource.name) {
+                    return true;
+                }
+                resource.judge(name, rules, None, moment, alerts);
+                !resource.is_over()
+            });
+        }
+    }
+
+    fn silent_after_ms(&self, usual_interval_ms: u64) -> u64 {
+        self.rules.silent.after_ms(self.interval_ms.unwrap_or(usual_interval_ms))
+    }
+
+    /// Whether it is one that should be heard of.
+    pub(super) const fn is_live(&self) -> bool {
+        self.interval_ms.is_some() && self.stopped_ms.is_none() && self.silent.is_none()
+    }
+
+    /// Since when nothing was heard, not counting the time in which nothing could be.
+    fn quiet_since_ms(&self, fleet: &Fleet) -> u64 {
+        self.received_ms.max(fleet.listening_since_ms)
+    }
+
+    fn late_after_ms(&self) -> u64 {
+        let silent_after_ms = self.silent_after_ms(0);
+        let late_ms = self.interval_ms.unwrap_or(0).saturating_mul(3).max(LATE_AT_LEAST_MS);
+        late_ms.min(silent_after_ms / 2)
+    }
+
+    /// Whether it should have been heard of by now.
+    pub(super) fn is_late(&self, fleet: &Fleet, now_ms: u64) -> bool {
+        now_ms.saturating_sub(self.quiet_since_ms(fleet)) >= self.late_after_ms()
+    }
+
+    /// Does what time alone brings about. Whether anything was told.
+    pub(super) fn tick(
+        &mut self,
+        name: &HostName,
+        fleet: &Fleet,
+        now_ms: u64,
+        alerts: &mut Vec<Alert>,
+    ) {
+        let rules = Arc::clone(&self.rules);
+        let subject = Subject::host(name);
+        let watched = !rules.expected_offline;
+        if self.restarted.is_some() && now_ms >= self.restarted_until_ms {
+            clear(&mut self.restarted, subject, now_ms, alerts);
+        }
+        if !(rules.stopped.enabled && watched) {
+            clear(&mut self.stopped, subject, now_ms, alerts);
+        } else if let Some(since_ms) = self.stopped_ms
+            && now_ms.saturating_sub(since_ms) >= rules.stopped.hold_ms
+            && !rules.is_quiet(now_ms)
+        {
+            raise(&mut self.stopped, AlertKind::Stopped, subject, since_ms, now_ms, alerts);
+        }
+        if !(rules.silent.enabled && watched) {
+            clear(&mut self.silent, subject, now_ms, alerts);
+        } else if self.is_silent(fleet, now_ms) && !rules.is_quiet(now_ms) {
+            let since_ms = self.received_ms;
+            raise(&mut self.silent, AlertKind::Silent, subject, since_ms, now_ms, alerts);
+        }
+        for (raised, repeat_ms) in [
+            (&mut self.silent, rules.silent.repeat_ms),
+            (&mut self.stopped, rules.stopped.repeat_ms),
+            (&mut self.clock, rules.clock.repeat_ms),
+        ] {
+            if raised.is_some() && repeat_ms.is_some() && !rules.is_quiet(now_ms) {
+                remind(raised, subject, repeat_ms, now_ms, alerts);
+            }
+        }
+        self.plan(fleet, now_ms);
+    }
+
+    /// Whether it is silent, and no other explanation is left: somebody else was heard after it
+    /// was missed, or there is nobody else.
+    fn is_silent(&self, fleet: &Fleet, now_ms: u64) -> bool {
+        let quiet_since_ms = self.quiet_since_ms(fleet);
+        fleet.is_listening()
+            && self.is_live()
+            && now_ms.saturating_sub(quiet_since_ms) >= self.silent_after_ms(0)
+            && (fleet.live <= 1 || fleet.heard_ms > quiet_since_ms + self.late_after_ms())
+    }
+
+    /// Works out when there is something to do next.
+    pub(super) fn plan(&mut self, fleet: &Fleet, now_ms: u64) {
+        let rules = &self.rules;
+        let mut due_ms = self.received_ms.saturating_add(FORGET_AFTER_MS);
+        let mut at = |ms: u64| due_ms = due_ms.min(ms);
+        if self.restarted.is_some() {
+            at(self.restarted_until_ms);
+        }
+        if let Some(since_ms) = self.stopped_ms
+            && self.stopped.is_none()
+            && rules.stopped.enabled
+            && !rules.expected_offline
+        {
+            at(since_ms.saturating_add(rules.stopped.hold_ms));
+        }
+        if self.is_live() && rules.silent.enabled && !rules.expected_offline {
+            at(self.quiet_since_ms(fleet).saturating_add(self.silent_after_ms(0)));
+        }
+        if self.silent.is_some() || self.stopped.is_some() || self.clock.is_some() {
+            // Reminders, and rules that changed.
+            at(now_ms.saturating_add(10_000));
+        }
+        self.due_ms = due_ms;
+    }
+
+    /// Clears all that is raised: the host is forgotten.
+    pub(super) fn end(&mut self, name: &HostName, now_ms: u64, alerts: &mut Vec<Alert>) {
+        for raised in [&mut self.silent, &mut self.stopped, &mut self.restarted, &mut self.clock] {
+            clear(raised, Subject::host(name), now_ms, alerts);
+        }
+        for resource in &mut self.resources {
+            resource.end(name, now_ms, alerts);
+        }
+    }
+
+    /// Room it takes beside itself, in bytes.
+    #[cfg(test)]
+    pub(super) fn heap_bytes(&self) -> usize {
+        let resources: usize = self.resources.iter().map(Resource::heap_bytes).sum();
+        self.labels.len() + self.resources.capacity() * size_of::<Resource>() + resources
+    }
+}

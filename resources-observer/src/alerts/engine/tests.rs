@@ -1,0 +1,538 @@
+use std::collections::{BTreeMap, HashSet};
+
+use proptest::prelude::*;
+use resources_core::contract::{AlertState, Level, Measure, ResourceLevel};
+
+use super::*;
+
+const START_MS: u64 = 1_800_000_000_000;
+const SECOND_MS: u64 = 1_000;
+const MINUTE_MS: u64 = 60 * SECOND_MS;
+
+/// A sample of `host` at `at_ms` after the start.
+fn sample(host: &str, sequence: u64, at_ms: u64, cpu: f64) -> Analysis {
+    let measure = Measure::new(HostName::new(host).unwrap(), START_MS + at_ms, cpu);
+    let level = if cpu >= 75.0 { Level::High } else { Level::Low };
+    Analysis {
+        run: Some("r".into()),
+        sequence: Some(sequence),
+        interval_ms: Some(SECOND_MS),
+        ..analysis_of(&measure, vec![ResourceLevel { name: "cpu".into(), percentage: cpu, level }])
+    }
+}
+
+fn analysis_of(measure: &Measure, resources: Vec<ResourceLevel>) -> Analysis {
+    let mut value = serde_json::to_value(measure).unwrap();
+    value["cpu_result"] = "LOW".into();
+    value["level"] = "LOW".into();
+    Analysis { resources, ..serde_json::from_value(value).unwrap() }
+}
+
+/// An engine and the time it is told.
+struct Stage {
+    engine: Engine,
+    alerts: Vec<Alert>,
+}
+
+impl Stage {
+    fn new(rules: &str) -> Self {
+        let engine = Engine::new(Rules::parse("r.toml", rules).unwrap());
+        let mut this = Self { engine, alerts: Vec::new() };
+        this.tick(0);
+        this
+    }
+
+    fn observe(&mut self, analysis: &Analysis, at_ms: u64) {
+        self.engine.observe(analysis, START_MS + at_ms, &mut self.alerts);
+    }
+
+    fn tick(&mut self, at_ms: u64) {
+        self.engine.tick(START_MS + at_ms, &mut self.alerts);
+    }
+
+    /// Ticks each second, not at `from_s`.
+    fn wait(&mut self, from_s: u64, to_s: u64) {
+        for second in from_s + 1..=to_s {
+            self.tick(second * SECOND_MS);
+        }
+    }
+
+    /// What was told since the last time: host, kind, whether raised.
+    fn told(&mut self) -> Vec<(String, AlertKind, bool)> {
+        let of =
+            |alert: Alert| (alert.host.to_string(), alert.kind, alert.state == AlertState::Raised);
+        self.alerts.drain(..).map(of).collect()
+    }
+}
+
+fn one(kind: AlertKind, raised: bool) -> Vec<(String, AlertKind, bool)> {
+    vec![("web".to_owned(), kind, raised)]
+}
+
+#[test]
+fn a_level_is_raised_after_its_hold_and_cleared_after_its_own() {
+    let rules = "default.cpu = { raise = 90, clear = 80, hold = \"3s\", clear_hold = \"2s\" }";
+    let mut stage = Stage::new(rules);
+    let figures = [95.0, 95.0, 95.0, 95.0, 85.0, 79.0, 81.0, 79.0, 79.0, 79.0, 89.0];
+    let mut told = BTreeMap::new();
+    for (second, cpu) in (0..).zip(figures) {
+        stage.observe(&sample("web", second, second * SECOND_MS, cpu), second * SECOND_MS);
+        for alert in stage.alerts.drain(..) {
+            told.insert(second, alert);
+        }
+    }
+    assert_eq!(told.keys().copied().collect::<Vec<u64>>(), [3, 9]);
+    let (raised, cleared) = (&told[&3], &told[&9]);
+    assert_eq!((raised.state, cleared.state), (AlertState::Raised, AlertState::Cleared));
+    assert_eq!((raised.resource.as_deref(), raised.percentage), (Some("cpu"), Some(95.0)));
+    assert_eq!((raised.since_ms, raised.timestamp_ms), (START_MS, START_MS + 3_000));
+    assert_eq!((&raised.id, raised.since_ms), (&cleared.id, cleared.since_ms));
+}
+
+#[test]
+fn a_level_of_the_analysis_may_be_asked_for() {
+    let rules =
+        "default.cpu = { raise = \"HIGH\", clear = \"LOW\", hold = \"0s\", clear_hold = \"0s\" }";
+    let mut stage = Stage::new(rules);
+    stage.observe(&sample("web", 0, 0, 76.0), 0);
+    assert_eq!(stage.told(), one(AlertKind::Level, true));
+    stage.observe(&sample("web", 1, 1_000, 10.0), 1_000);
+    assert_eq!(stage.told(), one(AlertKind::Level, false));
+}
+
+#[test]
+fn an_hour_of_flapping_brings_two_notifications_at_most() {
+    for hold in ["0s", "2m"] {
+        let rules = format!("default.cpu = {{ raise = 90, hold = \"{hold}\" }}");
+        let mut stage = Stage::new(&rules);
+        let hour = 3_600;
+        for second in 0..2 * hour {
+            let cpu = if second < hour && second % 2 == 0 { 99.0 } else { 1.0 };
+            let at_ms = second * SECOND_MS;
+            stage.observe(&sample("web", second, at_ms, cpu), at_ms);
+            stage.tick(at_ms);
+        }
+        let told = stage.told();
+        let kind = if hold == "0s" { AlertKind::Level } else { AlertKind::Flapping };
+        assert_eq!(told, [one(kind, true), one(kind, false)].concat(), "hold {hold}");
+    }
+}
+
+#[test]
+fn what_is_raised_is_told_again_when_asked_for() {
+    let mut stage =
+        Stage::new("default = { repeat = \"1m\", cpu = { raise = 90, hold = \"0s\" } }");
+    for second in 0..150 {
+        let at_ms = second * SECOND_MS;
+        stage.observe(&sample("web", second, at_ms, 99.0), at_ms);
+    }
+    let repeats: Vec<_> = stage.alerts.iter().map(|alert| alert.repeat).collect();
+    assert_eq!(repeats, [None, Some(1), Some(2)]);
+    let ids: HashSet<_> = stage.alerts.iter().map(|alert| &alert.id).collect();
+    assert_eq!(ids.len(), 1);
+}
+
+#[test]
+fn what_holds_in_quiet_hours_is_raised_when_they_are_over() {
+    // The start is at 08:00 UTC.
+    let rules = "[default]\ncpu = { raise = 90, hold = \"0s\" }\n\
+                 quiet = [{ from = \"07:00\", to = \"08:01\" }]";
+    let mut stage = Stage::new(rules);
+    for second in 0..60 {
+        stage.observe(&sample("web", second, second * SECOND_MS, 99.0), second * SECOND_MS);
+    }
+    assert_eq!(stage.told(), []);
+    stage.observe(&sample("web", 60, MINUTE_MS, 99.0), MINUTE_MS);
+    assert_eq!(stage.told(), one(AlertKind::Level, true));
+}
+
+#[test]
+fn a_host_is_silent_after_ten_intervals_and_never_before_15_s() {
+    let mut stage = Stage::new("");
+    for second in 0..=100 {
+        stage.observe(&sample("other", second, second * SECOND_MS, 1.0), second * SECOND_MS);
+        if second == 0 {
+            stage.observe(&sample("web", 0, 0, 1.0), 0);
+        }
+        stage.tick(second * SECOND_MS);
+        let expected = if second == 15 { one(AlertKind::Silent, true) } else { Vec::new() };
+        assert_eq!(stage.told(), expected, "after {second} s");
+    }
+    stage.observe(&sample("web", 1, 100_500, 1.0), 100_500);
+    assert_eq!(stage.told(), one(AlertKind::Silent, false));
+}
+
+#[test]
+fn the_only_host_may_fall_silent_too() {
+    let mut stage = Stage::new("");
+    stage.observe(&sample("web", 0, 0, 1.0), 0);
+    stage.wait(0, 60);
+    assert_eq!(stage.told(), one(AlertKind::Silent, true));
+}
+
+#[test]
+fn our_own_clock_set_back_hides_no_silence() {
+    let mut stage = Stage::new("");
+    stage.wait(0, 5);
+    stage.observe(&sample("web", 0, 3_600_000, 1.0), 3_600_000);
+    stage.tick(3_600_000);
+    stage.wait(10, 60);
+    assert_eq!(
+        stage.told(),
+        [pipeline(true), pipeline(false), one(AlertKind::Silent, true).remove(0)]
+    );
+}
+
+#[test]
+fn a_host_that_is_expected_to_be_off_is_never_missed() {
+    let mut stage = Stage::new("[host.web]\nexpected_offline = true");
+    stage.observe(&sample("web", 0, 0, 1.0), 0);
+    stage.wait(0, 100);
+    assert_eq!(stage.told(), []);
+}
+
+#[test]
+fn a_host_that_said_good_bye_is_stopped_and_not_silent() {
+    let mut stage = Stage::new("");
+    stage.observe(&sample("web", 0, 0, 1.0), 0);
+    stage.observe(&Analysis { stopping: true, ..sample("web", 1, 500, 1.0) }, 500);
+    stage.wait(0, 60);
+    assert_eq!(stage.told(), []);
+    stage.wait(60, 200);
+    assert_eq!(stage.told(), one(AlertKind::Stopped, true));
+    // Whoever stops it may start it: no alert of a restart.
+    stage.observe(&Analysis { run: Some("s".into()), ..sample("web", 0, 201_000, 1.0) }, 201_000);
+    assert_eq!(stage.told(), one(AlertKind::Stopped, false));
+}
+
+#[test]
+fn a_restart_without_good_bye_is_told_and_over_after_a_while() {
+    let mut stage = Stage::new("");
+    stage.observe(&sample("web", 7, 0, 1.0), 0);
+    let restarted =
+        |sequence, at_ms| Analysis { run: Some("s".into()), ..sample("web", sequence, at_ms, 1.0) };
+    stage.observe(&restarted(0, 1_000), 1_000);
+    assert_eq!(stage.told(), one(AlertKind::Restarted, true));
+    for second in 2..=301 {
+        stage.observe(&restarted(second, second * SECOND_MS), second * SECOND_MS);
+        stage.tick(second * SECOND_MS);
+    }
+    assert_eq!(stage.told(), one(AlertKind::Restarted, false));
+}
+
+#[test]
+fn a_late_sample_of_an_earlier_run_is_no_restart() {
+    let mut stage = Stage::new("");
+    stage.observe(&sample("web", 7, 10_000, 1.0), 10_000);
+    let spooled =
+        |sequence| Analysis { run: Some("o".into()), ..sample("web", sequence, 5_000, 99.0) };
+    stage.observe(&spooled(3), 10_100);
+    stage.observe(&sample("web", 6, 9_000, 99.0), 10_200);
+    assert_eq!(stage.told(), []);
+}
+
+#[test]
+fn a_host_that_booted_is_told_although_its_tracker_said_good_bye() {
+    let mut stage = Stage::new("");
+    let up = |uptime, analysis| Analysis { uptime_seconds: Some(uptime), ..analysis };
+    stage.observe(&up(900, sample("web", 0, 0, 1.0)), 0);
+    stage.observe(&Analysis { stopping: true, ..up(901, sample("web", 1, 900, 1.0)) }, 900);
+    let booted = Analysis { run: Some("s".into()), ..sample("web", 0, 30_000, 1.0) };
+    stage.observe(&up(12, booted), 30_000);
+    assert_eq!(stage.told(), one(AlertKind::Restarted, true));
+}
+
+#[test]
+fn a_clock_is_off_when_it_is_alone_with_its_time() {
+    for skew_ms in [-60_000_i64, 60_000] {
+        let mut stage = Stage::new("");
+        stage.tick(99_000);
+        for second in 100..=190 {
+            let at_ms = second * SECOND_MS;
+            stage.observe(&sample("right", second, at_ms, 1.0), at_ms);
+            let theirs = at_ms.saturating_add_signed(skew_ms);
+            stage.observe(&sample("web", second, theirs, 1.0), at_ms);
+            stage.tick(at_ms);
+        }
+        assert_eq!(stage.told(), one(AlertKind::Clock, true), "{skew_ms}");
+    }
+}
+
+#[test]
+fn samples_that_all_come_late_say_nothing_about_clocks() {
+    let mut stage = Stage::new("");
+    stage.tick(119_000);
+    for second in 0..=200 {
+        let at_ms = second * SECOND_MS;
+        for host in ["a", "b", "c"] {
+            stage.observe(&sample(host, second, at_ms, 1.0), at_ms + 120_000);
+        }
+        stage.tick(at_ms + 120_000);
+    }
+    assert_eq!(stage.told(), [pipeline(true), pipeline(false)][..0]);
+}
+
+fn pipeline(raised: bool) -> (String, AlertKind, bool) {
+    (Alert::PIPELINE.to_owned(), AlertKind::Pipeline, raised)
+}
+
+#[test]
+fn when_nothing_comes_from_anyone_one_alert_stands_for_all() {
+    let mut stage = Stage::new("");
+    let all = |stage: &mut Stage, second: u64| {
+        for host in ["a", "b", "c"] {
+            stage.observe(&sample(host, second, second * SECOND_MS, 1.0), second * SECOND_MS);
+        }
+    };
+    all(&mut stage, 0);
+    stage.wait(0, 600);
+    assert_eq!(stage.told(), [pipeline(true)]);
+    for second in 601..=700 {
+        all(&mut stage, second);
+        stage.tick(second * SECOND_MS);
+    }
+    assert_eq!(stage.told(), [pipeline(false)]);
+}
+
+#[test]
+fn a_broker_that_is_away_is_one_alert() {
+    let mut stage = Stage::new("");
+    let all = |stage: &mut Stage, second: u64| {
+        for host in ["a", "b", "c"] {
+            stage.observe(&sample(host, second, second * SECOND_MS, 1.0), second * SECOND_MS);
+        }
+    };
+    all(&mut stage, 0);
+    stage.engine.link(false, START_MS + 500);
+    stage.wait(0, 300);
+    stage.engine.link(true, START_MS + 300_500);
+    stage.wait(300, 310);
+    all(&mut stage, 311);
+    stage.wait(311, 320);
+    assert_eq!(stage.told(), [pipeline(true), pipeline(false)]);
+}
+
+#[test]
+fn an_observer_that_was_away_blames_nobody_else() {
+    let mut stage = Stage::new("");
+    for host in ["a", "b"] {
+        stage.observe(&sample(host, 0, 0, 1.0), 0);
+    }
+    stage.tick(1_000);
+    // Stopped for ten minutes, then looks at the time before it reads on.
+    stage.tick(600_000);
+    assert_eq!(stage.told(), [pipeline(true)]);
+    for second in 600..=650 {
+        for host in ["a", "b"] {
+            stage.observe(&sample(host, second, second * SECOND_MS, 1.0), second * SECOND_MS);
+        }
+        stage.tick(second * SECOND_MS);
+    }
+    assert_eq!(stage.told(), [pipeline(false)]);
+}
+
+#[test]
+fn a_large_fleet_falls_silent_and_comes_back() {
+    const HOSTS: usize = 40_000;
+    let mut stage = Stage::new("");
+    let names: Vec<String> = (0..HOSTS).map(|number| format!("host-{number}")).collect();
+    for round in 0..2_u64 {
+        let from = round * 100;
+        for (at, name) in names.iter().enumerate() {
+            let sequence = from + 1 + u64::from(at == 0);
+            stage.observe(&sample(name, sequence, from * SECOND_MS, 1.0), from * SECOND_MS);
+        }
+        stage.told();
+        for second in from + 1..from + 100 {
+            let witness = sample("witness", second, second * SECOND_MS, 1.0);
+            stage.observe(&witness, second * SECOND_MS);
+            stage.tick(second * SECOND_MS);
+        }
+        let told = stage.told();
+        assert_eq!(told.len(), HOSTS);
+        assert!(told.iter().all(|(_, kind, raised)| *kind == AlertKind::Silent && *raised));
+    }
+    assert_eq!(stage.engine.host_count(), HOSTS + 1);
+}
+
+#[test]
+fn a_host_that_is_gone_for_a_week_is_forgotten_and_its_alerts_cleared() {
+    let mut stage = Stage::new("");
+    stage.observe(&sample("web", 0, 0, 1.0), 0);
+    stage.wait(0, 30);
+    assert_eq!(stage.told(), one(AlertKind::Silent, true));
+    let week = 7 * 24 * 60 * MINUTE_MS;
+    stage.tick(week + 1);
+    assert!(stage.told().contains(&one(AlertKind::Silent, false)[0]));
+    assert_eq!(stage.engine.host_count(), 0);
+}
+
+#[test]
+fn a_typical_host_takes_less_than_a_kibibyte() {
+    let full = include_bytes!("../../../../resources-core/tests/golden/analysis_full.json");
+    let key = "web-1.eu.example.com.analysis";
+    let mut analysis = Analysis::decode(key, full).unwrap();
+    assert_eq!(analysis.resources.len(), 5);
+    let mut stage = Stage::new("");
+    // Each resource about to flap, which takes most.
+    for sequence in 0..5 {
+        analysis.sequence = Some(sequence);
+        analysis.timestamp_ms += 1;
+        for resource in &mut analysis.resources {
+            resource.percentage = if sequence % 2 == 0 { 99.0 } else { 1.0 };
+        }
+        stage.observe(&analysis, sequence);
+    }
+    let (name, host) = stage.engine.hosts.iter().next().unwrap();
+    let bytes = size_of::<(HostName, Host)>() + name.as_str().len() + 16 + host.heap_bytes();
+    println!("{bytes} bytes a host");
+    assert!(bytes <= 1024, "{bytes}");
+}
+
+/// What a sample or the time may bring.
+#[derive(Debug, Clone)]
+enum Input {
+    Sample { host: u8, run: u8, ahead: u8, cpu: u8, stopping: bool, disk: bool },
+    Again { back: u8 },
+    Wait { seconds: u8 },
+    Link { is_up: bool },
+}
+
+fn inputs() -> impl Strategy<Value = Vec<Input>> {
+    let sample = (0..3_u8, 0..40_u8, 0..4_u8, 0..100_u8, 0..20_u8, any::<bool>()).prop_map(
+        |(host, run, ahead, cpu, stopping, disk)| Input::Sample {
+            host,
+            run: run / 38,
+            ahead,
+            cpu,
+            stopping: stopping == 0,
+            disk,
+        },
+    );
+    let input = prop_oneof![
+        12 => sample,
+        3 => (0..20_u8).prop_map(|back| Input::Again { back }),
+        3 => (0..60_u8).prop_map(|seconds| Input::Wait { seconds }),
+        1 => any::<bool>().prop_map(|is_up| Input::Link { is_up }),
+    ];
+    prop::collection::vec(input, 0..400)
+}
+
+const TOUCHY: &str = "[default]\n\
+    cpu = { raise = 60, clear = 40, hold = \"0s\", clear_hold = \"1s\" }\n\
+    disk = { raise = 50, hold = \"1s\", clear_hold = \"0s\" }\n\
+    flapping = { changes = 4, window = \"10s\", calm = \"5s\" }\n\
+    stopped = { hold = \"2s\" }\nrestarted = { clear_after = \"5s\" }\nrepeat = \"1m\"";
+
+/// Plays inputs; `again` says whether samples that came before come again.
+fn play(inputs: &[Input], again: bool) -> Vec<Alert> {
+    let mut stage = Stage::new(TOUCHY);
+    let (mut at_ms, mut sequences) = (0, BTreeMap::<(u8, u8), u64>::new());
+    let mut sent: Vec<Analysis> = Vec::new();
+    for input in inputs {
+        match *input {
+            Input::Sample { host, run, ahead, cpu, stopping, disk } => {
+                at_ms += 100;
+                let sequence = sequences.entry((host, run)).or_default();
+                *sequence += 1;
+                let sampled_ms = at_ms + u64::from(ahead);
+                let name = format!("host-{host}");
+                let mut analysis = sample(&name, *sequence, sampled_ms, f64::from(cpu));
+                analysis.run = Some(format!("run-{run}").into());
+                analysis.stopping = stopping;
+                if disk {
+                    let mut on = analysis.resources[0].clone();
+                    on.name = "disk:/".into();
+                    analysis.resources.push(on);
+                }
+                stage.observe(&analysis, at_ms);
+                sent.push(analysis);
+            }
+            Input::Again { back } if again => {
+                let place = sent.len().saturating_sub(usize::from(back) + 1);
+                if let Some(analysis) = sent.get(place).cloned() {
+                    stage.observe(&analysis, at_ms);
+                }
+            }
+            Input::Again { .. } => {
+                if let Some(newest) = sent.last().cloned() {
+                    stage.observe(&newest, at_ms);
+                }
+            }
+            Input::Wait { seconds } => {
+                for _ in 0..seconds {
+                    at_ms += SECOND_MS;
+                    stage.tick(at_ms);
+                }
+            }
+            Input::Link { is_up } => stage.engine.link(is_up, START_MS + at_ms),
+        }
+    }
+    stage.alerts
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn whatever_comes_raised_and_cleared_alternate(inputs in inputs()) {
+        let alerts = play(&inputs, true);
+        // Of kinds that exclude each other there is one at a time.
+        let group = |kind| match kind {
+            AlertKind::Flapping => AlertKind::Level,
+            AlertKind::Stopped => AlertKind::Silent,
+            other => other,
+        };
+        let mut open = BTreeMap::new();
+        let mut ids = HashSet::new();
+        for alert in alerts {
+            let kind = format!("{:?}", group(alert.kind));
+            let key = (alert.host.to_string(), alert.resource.clone(), kind);
+            match (alert.state, alert.repeat) {
+                (AlertState::Raised, None) => {
+                    prop_assert!(ids.insert(alert.id.clone()), "an id is used once");
+                    prop_assert!(open.insert(key, alert.id).is_none(), "raised twice");
+                }
+                (AlertState::Raised, Some(_)) => prop_assert_eq!(open.get(&key), Some(&alert.id)),
+                (AlertState::Cleared, _) => prop_assert_eq!(open.remove(&key), Some(alert.id)),
+            }
+        }
+    }
+
+    #[test]
+    fn duplicates_and_late_samples_never_change_the_outcome(inputs in inputs()) {
+        let (with, without) = (play(&inputs, true), play(&inputs, false));
+        let differ = with.iter().zip(&without).find(|(with, without)| with != without);
+        prop_assert_eq!(differ, None);
+        prop_assert_eq!(with.len(), without.len());
+    }
+
+    #[test]
+    fn a_stored_engine_goes_on_as_if_nothing_happened(cut in 0..400_usize) {
+        let mut engine = Engine::new(Rules::parse("r.toml", TOUCHY).unwrap());
+        let mut copy = Engine::new(Rules::parse("r.toml", TOUCHY).unwrap());
+        let mut alerts = Vec::new();
+        let at = |step: usize| START_MS + step as u64 * 500;
+        for step in 0..cut {
+            let name = format!("host-{}", step % 3);
+            let cpu = (step * 37 % 100) as f64;
+            let analysis = sample(&name, step as u64, step as u64 * 500, cpu);
+            engine.observe(&analysis, at(step), &mut alerts);
+        }
+        copy.restore_fleet(&engine.stored_fleet()).unwrap();
+        for (name, state) in engine.stored_hosts() {
+            copy.restore_host(name.clone(), &state.unwrap()).unwrap();
+        }
+        let (mut one, mut other) = (Vec::new(), Vec::new());
+        for step in cut..cut + 60 {
+            let name = format!("host-{}", step % 3);
+            let cpu = (step * 53 % 100) as f64;
+            let analysis = sample(&name, step as u64, step as u64 * 500, cpu);
+            engine.observe(&analysis, at(step), &mut one);
+            copy.observe(&analysis, at(step), &mut other);
+            engine.tick(at(step), &mut one);
+            copy.tick(at(step), &mut other);
+        }
+        prop_assert_eq!(one, other);
+    }
+}

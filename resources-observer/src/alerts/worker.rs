@@ -1,0 +1,107 @@
+//! The engine with its checkpoint: what the service's thread does, one step at a time.
+
+use resources_core::bus::{Delivery, Position, Start};
+use resources_core::contract::{Alert, Analysis, TraceParent};
+
+use super::checkpoint::{Checkpoint, Location, OpenError, Pending};
+use super::engine::Engine;
+use super::rules::Rules;
+
+/// How far back a first start reads: labels are told once a minute.
+const FIRST_LOOK_BACK: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// Judges deliveries, and stores what follows before anyone hears of it.
+#[derive(Debug)]
+pub(super) struct Worker {
+    engine: Engine,
+    checkpoint: Checkpoint,
+    /// The last delivery judged and not stored.
+    position: Option<Position>,
+    /// What followed and is not stored.
+    alerts: Vec<(Alert, Option<TraceParent>)>,
+    told: Vec<Alert>,
+    /// Messages that were no analyses.
+    refused: u64,
+}
+
+impl Worker {
+    pub(super) fn open(rules: Rules, location: &Location) -> Result<Self, OpenError> {
+        let mut engine = Engine::new(rules);
+        let checkpoint = Checkpoint::open(location, &mut engine)?;
+        let (alerts, told) = (Vec::new(), Vec::new());
+        Ok(Self { engine, checkpoint, position: None, alerts, told, refused: 0 })
+    }
+
+    /// Where to read on.
+    pub(super) fn start(&self) -> Start {
+        self.checkpoint.position().map_or(Start::Ago(FIRST_LOOK_BACK), Start::After)
+    }
+
+    /// Hosts judged.
+    pub(super) fn host_count(&self) -> usize {
+        self.engine.host_count()
+    }
+
+    pub(super) fn take(&mut self, delivery: &Delivery, now_ms: u64) {
+        match Analysis::decode(&delivery.topic, &delivery.body) {
+            Ok(analysis) => self.engine.observe(&analysis, now_ms, &mut self.told),
+            // Whoever shows analyses sets it aside.
+            Err(_) => self.refused += 1,
+        }
+        self.keep(delivery.trace);
+        self.position = delivery.position().or(self.position);
+    }
+
+    pub(super) fn link(&mut self, is_up: bool, now_ms: u64) {
+        self.engine.link(is_up, now_ms);
+    }
+
+    pub(super) fn tick(&mut self, now_ms: u64) {
+        self.engine.tick(now_ms, &mut self.told);
+        self.keep(None);
+    }
+
+    fn keep(&mut self, trace: Option<TraceParent>) {
+        self.alerts.extend(self.told.drain(..).map(|alert| (alert, trace)));
+    }
+
+    /// Whether something is to be told, which must be stored first.
+    pub(super) const fn has_alerts(&self) -> bool {
+        !self.alerts.is_empty()
+    }
+
+    /// Whether anything was judged that is not stored.
+    pub(super) const fn has_news(&self) -> bool {
+        self.position.is_some() || self.has_alerts()
+    }
+
+    /// Stores everything since the last time; to be called again when it fails.
+    pub(super) fn commit(&mut self) -> rusqlite::Result<()> {
+        self.checkpoint.store(&mut self.engine, self.position, &self.alerts)?;
+        self.position = None;
+        self.alerts.clear();
+        Ok(())
+    }
+
+    /// The first alerts to publish, at most `most`.
+    pub(super) fn pending(&self, most: usize) -> rusqlite::Result<Vec<Pending>> {
+        self.checkpoint.pending(most)
+    }
+
+    /// All alerts up to this one were confirmed.
+    pub(super) fn confirmed(&self, number: i64) -> rusqlite::Result<()> {
+        self.checkpoint.confirmed(number)
+    }
+
+    /// Says what was left out since the last time.
+    pub(super) fn sum_up(&mut self) {
+        let refused = std::mem::take(&mut self.refused);
+        if refused > 0 {
+            tracing::warn!(refused, "{refused} messages were no analyses and were left out");
+        }
+        let left_out = self.engine.take_left_out();
+        if left_out > 0 {
+            tracing::warn!(left_out, "left out {left_out} analyses: there are too many hosts");
+        }
+    }
+}

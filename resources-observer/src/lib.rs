@@ -1,0 +1,6 @@
+//! Reacts to what is published: whoever writes a reaction names the events it is for, and never
+//! thinks of the infrastructure.
+//!
+//! - [`alerts`] judges analyses and publishes what is worth a reaction as `<host>.alert`.
+
+pub mod alerts;

@@ -1,0 +1,72 @@
+//! `resources-observer`: takes analyses, publishes alerts. Only wiring; the work is in the library
+//! beside it.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use resources_core::bus::BusArgs;
+use resources_core::service::{self, Failure, HealthArgs, LogArgs, check_health};
+use resources_observer::alerts::{self, ObserverArgs};
+
+/// An analysis is some 40 allocations, made on one thread and freed on another, which the
+/// system's allocator is slow at.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const NAME: &str = "resources-observer";
+
+/// Watches what analyzers say of every host, by rules, and publishes what is worth a reaction as
+/// `<host>.alert`: raised when it begins, cleared when it ends.
+///
+/// What it knows is kept in a file, so that whatever ends it, nothing is raised twice and nothing
+/// forgotten.
+#[derive(Debug, Parser)]
+#[command(name = NAME, version)]
+#[command(
+    after_help = "Exit codes: 0 asked to stop, 1 failed while running, 2 a setting cannot be used."
+)]
+struct Args {
+    #[command(flatten)]
+    observer: ObserverArgs,
+    #[command(flatten)]
+    bus: BusArgs,
+    #[command(flatten)]
+    log: LogArgs,
+    #[command(flatten)]
+    health: HealthArgs,
+}
+
+fn main() -> ExitCode {
+    service::report(NAME, start(&service::parse()))
+}
+
+fn start(args: &Args) -> Result<(), Failure> {
+    if let (true, Some(path)) = (args.health.health_check, &args.health.health_file) {
+        return check_health(path);
+    }
+    args.log.init()?;
+    // One thread beside the one that judges: it only waits for the broker.
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::failed)?
+        .block_on(work(args))
+}
+
+async fn work(args: &Args) -> Result<(), Failure> {
+    let settings = args.observer.settings()?;
+    let config = args.bus.config(NAME).map_err(Failure::settings)?;
+    let stop = service::stop_on_signal().map_err(Failure::failed)?;
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        broker = %config.url,
+        exchange = config.names.exchange(),
+        rules = args.observer.rules.as_ref().map(|file| file.display().to_string()),
+        "watching the hosts of exchange `{}` at {}",
+        config.names.exchange(),
+        config.url,
+    );
+    let health_file = args.health.health_file.as_deref();
+    service::run_over_bus(config, health_file, stop, |bus, stop| alerts::run(settings, bus, stop))
+        .await
+}

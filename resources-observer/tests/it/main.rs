@@ -1,0 +1,4 @@
+//! The observer around a real broker.
+
+mod kill;
+mod program;

@@ -1,0 +1,61 @@
+//! The program itself: what it refuses, and how it ends.
+
+use std::process::{Command, Output};
+
+use resources_core::test_support::eventually;
+
+fn observer(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_resources-observer"))
+        .args(arguments)
+        .env_clear()
+        .output()
+        .expect("the program starts")
+}
+
+fn refused(arguments: &[&str], words: &[&str]) {
+    let output = observer(arguments);
+    let error = String::from_utf8(output.stderr).expect("UTF-8");
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    assert_eq!(error.lines().count(), 1, "{error}");
+    for word in words {
+        assert!(error.contains(word), "{error:?} does not hold {word:?}");
+    }
+}
+
+#[test]
+fn rules_and_states_that_cannot_be_used_are_refused_in_one_line() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (rules, state) = (path("rules.toml"), path("state.sqlite"));
+    let quiet = ["--broker-url", "memory:", "--log", "off"];
+    let with = |arguments: &[&str], words: &[&str]| refused(&[&quiet, arguments].concat(), words);
+    std::fs::write(&rules, "[default.cpu]\nraise = 80\nclear = 90\n").expect("a file");
+    with(&["--rules", &rules, "--state", "memory"], &[&rules, "line 3", "at most raise"]);
+    std::fs::write(&rules, "[default]\n[colour]\n").expect("a file");
+    with(&["--rules", &rules, "--state", "memory"], &["line 2", "`colour`", "`group`"]);
+    with(&["--rules", &path("none.toml"), "--state", "memory"], &["none.toml"]);
+    std::fs::write(&state, "this is somebody's letter, and not the state of an observer")
+        .expect("a file");
+    with(&["--state", &state], &[&state, "not a database"]);
+}
+
+#[tokio::test]
+async fn it_tells_its_health_and_stops_when_asked_to() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("health");
+    let path = file.to_str().expect("UTF-8");
+    let state = folder.path().join("state.sqlite");
+    let check = || observer(&["--health-check", "--health-file", path]).status.code();
+    let mut running = Command::new(env!("CARGO_BIN_EXE_resources-observer"))
+        .args(["--broker-url", "memory:", "--health-file", path, "--log", "off", "--state"])
+        .arg(&state)
+        .env_clear()
+        .spawn()
+        .expect("the program starts");
+    eventually("it is healthy", async || check() == Some(0)).await;
+    let state = state.to_str().expect("UTF-8");
+    refused(&["--broker-url", "memory:", "--log", "off", "--state", state], &["another observer"]);
+    let pid = running.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs").success());
+    assert_eq!(running.wait().expect("it ends").code(), Some(0));
+}
