@@ -46,6 +46,7 @@ pub struct Analysis {
     pub dropped: Option<u64>,
     /// Whether its tracker stops; see [`Measure::stopping`](super::Measure::stopping).
     #[serde(default, deserialize_with = "validate::or_false", skip_serializing_if = "is_false")]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<_>", optional))]
     pub stopping: bool,
     /// CPU in use, all cores together, 0–100.
     pub cpu_percentage: f64,

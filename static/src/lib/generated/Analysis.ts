@@ -61,7 +61,7 @@ dropped?: number,
 /**
  * Whether its tracker stops; see [`Measure::stopping`](super::Measure::stopping).
  */
-stopping: boolean, 
+stopping?: boolean, 
 /**
  * CPU in use, all cores together, 0–100.
  */
