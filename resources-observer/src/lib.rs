@@ -1,6 +1,8 @@
 //! Reacts to what is published: whoever writes a reaction names the events it is for, and never
 //! thinks of the infrastructure.
 //!
+//! - [`filter`] says which events count, by their fields.
 //! - [`alerts`] judges analyses and publishes what is worth a reaction as `<host>.alert`.
 
 pub mod alerts;
+pub mod filter;
