@@ -8,10 +8,11 @@ use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Connection, ErrorKind, ExchangeKind};
 
 use super::connect::ConnectError;
+use crate::bus::Pattern;
 use crate::bus::topology::{
     ALERTS_MAX_AGE, ALERTS_MAX_BYTES, ALERTS_SEGMENT_BYTES, ANALYSES_MAX_AGE, ANALYSES_MAX_BYTES,
-    ANALYSES_SEGMENT_BYTES, MEASURES_DELIVERY_LIMIT, MEASURES_MAX_BYTES, Names,
-    REJECTED_DELIVERY_LIMIT, REJECTED_MAX_BYTES,
+    ANALYSES_SEGMENT_BYTES, ListenerName, MEASURES_DELIVERY_LIMIT, MEASURES_MAX_BYTES,
+    NAMED_DELIVERY_LIMIT, NAMED_MAX_BYTES, Names, REJECTED_DELIVERY_LIMIT, REJECTED_MAX_BYTES,
 };
 use crate::contract::Kind;
 
@@ -23,6 +24,21 @@ pub(super) async fn declare(connection: &Connection, names: &Names) -> Result<()
         Err(Refusal::Forbidden(_)) => declarer.check_exchange(names).await,
         Err(Refusal::Failed(error)) => Err(error),
         Ok(()) => Ok(()),
+    }
+}
+
+/// Declares the queue that listeners with one name share, bound to `patterns`. For whoever may
+/// not declare it an operator did.
+pub(super) async fn declare_named(
+    connection: &Connection,
+    names: &Names,
+    listener: &ListenerName,
+    patterns: &[Pattern],
+) -> Result<(), ConnectError> {
+    let mut declarer = Declarer { connection, channel: None };
+    match declarer.declare_named(names, listener, patterns).await {
+        Err(Refusal::Failed(error)) => Err(error),
+        Err(Refusal::Forbidden(_)) | Ok(()) => Ok(()),
     }
 }
 
@@ -76,11 +92,33 @@ impl Declarer<'_> {
         pattern: &str,
         arguments: FieldTable,
     ) -> Result<(), Refusal> {
+        self.unbound_queue(name, arguments).await?;
+        self.bind(name, exchange, pattern).await
+    }
+
+    async fn declare_named(
+        &mut self,
+        names: &Names,
+        listener: &ListenerName,
+        patterns: &[Pattern],
+    ) -> Result<(), Refusal> {
+        let queue = names.on(listener);
+        self.unbound_queue(&queue, named_arguments(&names.rejected())).await?;
+        for pattern in patterns {
+            self.bind(&queue, names.exchange(), pattern.as_str()).await?;
+        }
+        Ok(())
+    }
+
+    async fn unbound_queue(&mut self, name: &str, arguments: FieldTable) -> Result<(), Refusal> {
         self.step(name, async |channel| {
             let options = QueueDeclareOptions { durable: true, ..Default::default() };
             channel.queue_declare(name.into(), options, arguments.clone()).await.map(drop)
         })
-        .await?;
+        .await
+    }
+
+    async fn bind(&mut self, name: &str, exchange: &str, pattern: &str) -> Result<(), Refusal> {
         self.step(name, async |channel| {
             let options = QueueBindOptions::default();
             let (name, exchange, pattern) = (name.into(), exchange.into(), pattern.into());
@@ -171,11 +209,21 @@ fn text(value: &str) -> AMQPValue {
 }
 
 pub(super) fn measures_arguments(rejected: &str) -> FieldTable {
+    work_queue_arguments(MEASURES_MAX_BYTES, MEASURES_DELIVERY_LIMIT, rejected)
+}
+
+fn named_arguments(rejected: &str) -> FieldTable {
+    work_queue_arguments(NAMED_MAX_BYTES, NAMED_DELIVERY_LIMIT, rejected)
+}
+
+/// A queue shared by whoever works on its messages; what has no room, or ends whoever takes it,
+/// is set aside.
+fn work_queue_arguments(max_bytes: i64, delivery_limit: i64, rejected: &str) -> FieldTable {
     table([
         ("x-queue-type", text("quorum")),
-        ("x-max-length-bytes", AMQPValue::LongLongInt(MEASURES_MAX_BYTES)),
+        ("x-max-length-bytes", AMQPValue::LongLongInt(max_bytes)),
         ("x-overflow", text("drop-head")),
-        ("x-delivery-limit", AMQPValue::LongLongInt(MEASURES_DELIVERY_LIMIT)),
+        ("x-delivery-limit", AMQPValue::LongLongInt(delivery_limit)),
         ("x-dead-letter-exchange", text(rejected)),
     ])
 }
