@@ -2,7 +2,11 @@
 //! thinks of the infrastructure.
 //!
 //! - [`filter`] says which events count, by their fields.
+//! - [`observer`] gives events to functions: [`Observer::on`].
 //! - [`alerts`] judges analyses and publishes what is worth a reaction as `<host>.alert`.
 
 pub mod alerts;
 pub mod filter;
+pub mod observer;
+
+pub use observer::{Event, Events, Observer, ObserverError, Reject, SendError, Sender};
