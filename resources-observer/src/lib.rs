@@ -3,10 +3,12 @@
 //!
 //! - [`filter`] says which events count, by their fields.
 //! - [`observer`] gives events to functions: [`Observer::on`].
+//! - [`program`] runs programs of others for events, within bounds.
 //! - [`alerts`] judges analyses and publishes what is worth a reaction as `<host>.alert`.
 
 pub mod alerts;
 pub mod filter;
 pub mod observer;
+pub mod program;
 
 pub use observer::{Event, Events, Observer, ObserverError, Reject, SendError, Sender};
