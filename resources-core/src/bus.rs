@@ -26,7 +26,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use tokio::sync::watch;
 
-use crate::contract::{Kind, Rejection, RoutingKey, Topic, TraceParent};
+use crate::contract::{Kind, Rejection, Topic, TraceParent};
 
 pub use backoff::{Backoff, BackoffError};
 pub use link::{Link, LinkState};
@@ -146,7 +146,7 @@ pub enum Source {
     Measures,
     /// The stream of all analyses, which every consumer reads whole, from a place it chooses.
     Analyses(Start),
-    /// The stream of all alerts, likewise.
+    /// The stream of all alerts, acknowledgements and silences, likewise.
     Alerts(Start),
     /// The queue of messages that were set aside, shared.
     Rejected,
@@ -171,10 +171,10 @@ impl Source {
     /// some of them, or all, are kept nowhere.
     #[must_use]
     pub fn with_history(pattern: &Pattern, start: Start) -> Option<Self> {
-        let (_, kind) = pattern.as_str().rsplit_once('.')?;
         // Whatever host stands before it: the kind alone says where it is kept.
-        let key: RoutingKey = format!("host.{kind}").parse().ok()?;
-        match place_of(key.kind) {
+        let (_, last_word) = pattern.as_str().rsplit_once('.')?;
+        let kind = Kind::ALL.into_iter().find(|kind| kind.as_str() == last_word)?;
+        match place_of(kind) {
             Place::Analyses => Some(Self::Analyses(start)),
             Place::Alerts => Some(Self::Alerts(start)),
             Place::Measures | Place::Rejected => None,
@@ -470,7 +470,7 @@ const fn place_of(kind: Kind) -> Place {
     match kind {
         Kind::Measure => Place::Measures,
         Kind::Analysis => Place::Analyses,
-        Kind::Alert => Place::Alerts,
+        Kind::Alert | Kind::Acknowledgement | Kind::Silence => Place::Alerts,
     }
 }
 

@@ -38,7 +38,7 @@ pub(crate) struct ListenArgs {
     filter: Option<Filter>,
 
     /// Begin with what was published this long ago and go on with what comes. Only for what is
-    /// kept in a stream: patterns that end in `.analysis` or `.alert`.
+    /// kept in a stream: patterns that end in a kind such as `.analysis` or `.alert`.
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     since: Option<Duration>,
 

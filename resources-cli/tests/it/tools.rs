@@ -151,7 +151,7 @@ async fn what_a_listener_cannot_use_is_refused_before_it_listens() {
         (&["#", "--where", "level"][..], "`level`: no operator"),
         (&["#", "--where", "cpu>much"], "one number"),
         (&["terminator_detected", "--since", "1h"], "`terminator_detected`"),
-        (&["#.alert", "#.measure", "--since", "1h"], "end in .analysis or .alert"),
+        (&["#.alert", "#.measure", "--since", "1h"], "like one of #.analysis, #.alert"),
         (&["#", "--exec", "/nowhere/page.sh"], "cannot start /nowhere/page.sh"),
         (&["#", "--exec-timeout", "1s"], "--exec"),
         (&["#", "--", "an argument"], "--exec"),

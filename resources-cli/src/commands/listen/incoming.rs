@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::select_all;
 use resources_core::bus::{Bus, Delivery, Pattern, Source, Start, Subscription};
+use resources_core::contract::Kind;
 use resources_observer::filter::Filter;
 use serde_json::Value;
 
@@ -19,8 +20,8 @@ pub(super) fn plan(patterns: &[Pattern], since: Option<Duration>) -> Result<Vec<
     for pattern in patterns {
         let Some(source) = Source::with_history(pattern, Start::Ago(since)) else {
             return Err(format!(
-                "nothing of `{pattern}` is kept for --since: only patterns that end in .analysis or \
-                 .alert have a history, such as `#.alert`"
+                "`{pattern}` has no history for --since: only patterns that end like one of {} have",
+                kept().join(", ")
             ));
         };
         let kind = std::mem::discriminant(&source);
@@ -29,6 +30,15 @@ pub(super) fn plan(patterns: &[Pattern], since: Option<Duration>) -> Result<Vec<
         }
     }
     Ok(sources)
+}
+
+/// The widest patterns with a history.
+fn kept() -> Vec<&'static str> {
+    let kept = |text: &&str| {
+        Pattern::new(text)
+            .is_ok_and(|pattern| Source::with_history(&pattern, Start::First).is_some())
+    };
+    Kind::ALL.into_iter().map(Kind::pattern).filter(kept).collect()
 }
 
 /// Messages from one or several sources that match and pass the filter.
@@ -120,6 +130,7 @@ mod tests {
         assert!(matches!(sources[1], Source::Analyses(start) if start == started));
         let error = planned(&["#.alert", "terminator_detected"], hour).unwrap_err();
         assert!(error.contains("`terminator_detected`"), "{error}");
+        assert!(error.contains("#.analysis, #.alert") && !error.contains("measure"), "{error}");
         let live = planned(&["#.alert", "terminator_detected"], None).unwrap();
         assert!(matches!(&live[..], [Source::Patterns(patterns)] if patterns.len() == 2));
     }

@@ -8,12 +8,12 @@ use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Connection, ErrorKind, ExchangeKind};
 
 use super::connect::ConnectError;
-use crate::bus::Pattern;
 use crate::bus::topology::{
     ALERTS_MAX_AGE, ALERTS_MAX_BYTES, ALERTS_SEGMENT_BYTES, ANALYSES_MAX_AGE, ANALYSES_MAX_BYTES,
     ANALYSES_SEGMENT_BYTES, ListenerName, MEASURES_DELIVERY_LIMIT, MEASURES_MAX_BYTES,
     NAMED_DELIVERY_LIMIT, NAMED_MAX_BYTES, Names, REJECTED_DELIVERY_LIMIT, REJECTED_MAX_BYTES,
 };
+use crate::bus::{Pattern, Place, place_of};
 use crate::contract::Kind;
 
 /// Declares everything. Whoever may not declare (a tracker's user) is content when the exchange
@@ -36,7 +36,9 @@ pub(super) async fn declare_named(
     patterns: &[Pattern],
 ) -> Result<(), ConnectError> {
     let mut declarer = Declarer { connection, channel: None };
-    match declarer.declare_named(names, listener, patterns).await {
+    let patterns: Vec<_> = patterns.iter().map(Pattern::as_str).collect();
+    let arguments = named_arguments(&names.rejected());
+    match declarer.queue(&names.on(listener), names.exchange(), &patterns, arguments).await {
         Err(Refusal::Failed(error)) => Err(error),
         Err(Refusal::Forbidden(_)) | Ok(()) => Ok(()),
     }
@@ -72,59 +74,40 @@ impl Declarer<'_> {
             })
             .await?;
         }
-        self.queue(&rejected, &rejected, "#", rejected_arguments()).await?;
-        self.queue(
-            &names.measures(),
-            exchange,
-            Kind::Measure.pattern(),
-            measures_arguments(&rejected),
-        )
-        .await?;
-        self.queue(&names.analyses(), exchange, Kind::Analysis.pattern(), analyses_arguments())
-            .await?;
-        self.queue(&names.alerts(), exchange, Kind::Alert.pattern(), alerts_arguments()).await
+        self.queue(&rejected, &rejected, &["#"], rejected_arguments()).await?;
+        let kinds_of = |place| Kind::ALL.into_iter().filter(move |kind| place_of(*kind) == place);
+        for (place, name, arguments) in [
+            (Place::Measures, names.measures(), measures_arguments(&rejected)),
+            (Place::Analyses, names.analyses(), analyses_arguments()),
+            (Place::Alerts, names.alerts(), alerts_arguments()),
+        ] {
+            let patterns: Vec<_> = kinds_of(place).map(Kind::pattern).collect();
+            self.queue(&name, exchange, &patterns, arguments).await?;
+        }
+        Ok(())
     }
 
     async fn queue(
         &mut self,
         name: &str,
         exchange: &str,
-        pattern: &str,
+        patterns: &[&str],
         arguments: FieldTable,
     ) -> Result<(), Refusal> {
-        self.unbound_queue(name, arguments).await?;
-        self.bind(name, exchange, pattern).await
-    }
-
-    async fn declare_named(
-        &mut self,
-        names: &Names,
-        listener: &ListenerName,
-        patterns: &[Pattern],
-    ) -> Result<(), Refusal> {
-        let queue = names.on(listener);
-        self.unbound_queue(&queue, named_arguments(&names.rejected())).await?;
-        for pattern in patterns {
-            self.bind(&queue, names.exchange(), pattern.as_str()).await?;
-        }
-        Ok(())
-    }
-
-    async fn unbound_queue(&mut self, name: &str, arguments: FieldTable) -> Result<(), Refusal> {
         self.step(name, async |channel| {
             let options = QueueDeclareOptions { durable: true, ..Default::default() };
             channel.queue_declare(name.into(), options, arguments.clone()).await.map(drop)
         })
-        .await
-    }
-
-    async fn bind(&mut self, name: &str, exchange: &str, pattern: &str) -> Result<(), Refusal> {
-        self.step(name, async |channel| {
-            let options = QueueBindOptions::default();
-            let (name, exchange, pattern) = (name.into(), exchange.into(), pattern.into());
-            channel.queue_bind(name, exchange, pattern, options, FieldTable::default()).await
-        })
-        .await
+        .await?;
+        for pattern in patterns {
+            self.step(name, async |channel| {
+                let options = QueueBindOptions::default();
+                let (name, exchange, pattern) = (name.into(), exchange.into(), (*pattern).into());
+                channel.queue_bind(name, exchange, pattern, options, FieldTable::default()).await
+            })
+            .await?;
+        }
+        Ok(())
     }
 
     /// Runs one declaration. One that clashes with what exists is left as the operator made it.
