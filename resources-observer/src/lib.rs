@@ -12,3 +12,8 @@ pub mod observer;
 pub mod program;
 
 pub use observer::{Event, Events, Observer, ObserverError, Reject, SendError, Sender};
+
+/// The examples of the page for whoever writes a reaction.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/observer.md")]
+struct Documented;

@@ -252,9 +252,11 @@ impl Observer {
         let stopping = CancellationToken::new();
         let outcome = {
             let work = async {
-                if subscription.ready().await
-                    && let Some(told) = self.when_ready
-                {
+                let ready = tokio::select! {
+                    ready = subscription.ready() => ready,
+                    () = stopping.cancelled() => return Ok(()),
+                };
+                if let (true, Some(told)) = (ready, self.when_ready) {
                     told();
                 }
                 dispatcher.run(subscription, &stopping, self.grace).await
@@ -265,7 +267,7 @@ impl Observer {
                 reason = self.bus.refused() => Err(ObserverError::Refused(reason)),
                 () = stop => {
                     stopping.cancel();
-                    // It may still be waiting for the broker, with nothing to end in order.
+                    // A link that is silent may hold up even an acknowledgement.
                     let bound = self.grace.saturating_add(Duration::from_secs(1));
                     tokio::time::timeout(bound, work).await.unwrap_or(Ok(()))
                 }

@@ -4,3 +4,4 @@ mod at_least_once;
 mod kill;
 mod observer;
 mod program;
+mod rights;

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use resources_core::bus::{Bus, BusConfig, Delivery, Message, Source};
 use resources_core::contract::{Alert, Topic, TraceParent};
-use resources_core::test_support::{eventually, in_time, open_bus, shared_broker, unique_exchange};
+use resources_core::test_support::{
+    bus_config, eventually, in_time, open_bus, shared_broker, unique_exchange,
+};
 use resources_observer::{Event, Events, Observer, ObserverError, Reject, SendError};
 use serde_json::json;
 use tokio::sync::{Barrier, Semaphore, mpsc, oneshot};
@@ -345,6 +347,14 @@ async fn what_cannot_be_used_is_said_before_anything_runs() {
     assert!(matches!(sender.send("nobody", "x").await, Err(SendError::Publish(_))));
     let large = "x".repeat(300_000);
     assert!(matches!(sender.send("nobody", &large).await, Err(SendError::TooLarge(300_002))));
+}
+
+#[tokio::test]
+async fn an_observer_that_never_reached_its_broker_stops_at_once() {
+    let config = bus_config("amqp://127.0.0.1:1/%2f", "resources");
+    let observer = Observer::connect(config).named("pager").on("a", async |_| {});
+    let ended = in_time("it ends", observer.run_until(std::future::ready(()))).await;
+    assert!(ended.is_ok());
 }
 
 #[tokio::test]

@@ -195,7 +195,7 @@ pub(super) fn measures_arguments(rejected: &str) -> FieldTable {
     work_queue_arguments(MEASURES_MAX_BYTES, MEASURES_DELIVERY_LIMIT, rejected)
 }
 
-fn named_arguments(rejected: &str) -> FieldTable {
+pub(super) fn named_arguments(rejected: &str) -> FieldTable {
     work_queue_arguments(NAMED_MAX_BYTES, NAMED_DELIVERY_LIMIT, rejected)
 }
 
