@@ -1,4 +1,7 @@
 //! The observer around a real broker.
 
+mod at_least_once;
 mod kill;
+mod observer;
 mod program;
+mod rights;
