@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use resources_core::bus::BusArgs;
 use resources_core::service::{self, Failure, HealthArgs, LogArgs, check_health};
-use resources_observer::alerts::{self, ObserverArgs};
+use resources_observer::ObserverArgs;
 
 /// An analysis is some 40 allocations, made on one thread and freed on another, which the
 /// system's allocator is slow at.
@@ -16,7 +16,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const NAME: &str = "resources-observer";
 
 /// Watches what analyzers say of every host, by rules, and publishes what is worth a reaction as
-/// `<host>.alert`: raised when it begins, cleared when it ends.
+/// `<host>.alert`: raised when it begins, cleared when it ends. Then does what the rules say about
+/// it: calls web hooks, runs programs, writes e-mails.
 ///
 /// What it knows is kept in a file, so that whatever ends it, nothing is raised twice and nothing
 /// forgotten.
@@ -67,6 +68,8 @@ async fn work(args: &Args) -> Result<(), Failure> {
         config.url,
     );
     let health_file = args.health.health_file.as_deref();
-    service::run_over_bus(config, health_file, stop, |bus, stop| alerts::run(settings, bus, stop))
-        .await
+    service::run_over_bus(config, health_file, stop, |bus, stop| {
+        resources_observer::run(settings, bus, stop)
+    })
+    .await
 }

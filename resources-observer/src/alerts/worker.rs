@@ -3,9 +3,10 @@
 use resources_core::bus::{Delivery, Position, Start};
 use resources_core::contract::{Alert, Analysis, TraceParent};
 
-use super::checkpoint::{Checkpoint, Location, OpenError, Pending};
+use super::checkpoint::{Checkpoint, Pending};
 use super::engine::Engine;
 use super::rules::Rules;
+use crate::database::{Location, OpenError};
 
 /// How far back a first start reads: labels are told once a minute.
 const FIRST_LOOK_BACK: std::time::Duration = std::time::Duration::from_secs(60);

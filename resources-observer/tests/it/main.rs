@@ -4,4 +4,6 @@ mod at_least_once;
 mod kill;
 mod observer;
 mod program;
+mod react;
+mod receivers;
 mod rights;
