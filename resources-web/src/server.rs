@@ -46,6 +46,8 @@ struct Shared {
     live: Arc<Live>,
     link: watch::Receiver<Link>,
     history: History,
+    /// Whether metrics tell of hosts.
+    tells_hosts: bool,
     guard: Guard,
     base_path: BasePath,
     page: Page,
@@ -67,6 +69,7 @@ impl AppState {
             live: Arc::new(Live::new(settings.max_hosts, now, kept, pipeline)),
             link,
             history,
+            tells_hosts: settings.host_metrics,
             guard: settings.guard.clone(),
             base_path: settings.base_path.clone(),
             page: Page::new(settings.page_dir.as_deref()),
@@ -93,6 +96,11 @@ impl AppState {
 
     pub(crate) fn guard(&self) -> &Guard {
         &self.0.guard
+    }
+
+    /// Whether metrics tell of hosts.
+    pub(crate) fn tells_hosts(&self) -> bool {
+        self.0.tells_hosts
     }
 
     /// The path everything is served under.
