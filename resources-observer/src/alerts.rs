@@ -7,25 +7,32 @@
 //!   nothing is raised twice and nothing forgotten.
 
 mod checkpoint;
-mod config;
 mod engine;
 mod rules;
 mod service;
 mod worker;
 
-use resources_core::bus::Bus;
+use resources_core::bus::{Bus, Publisher};
 use resources_core::service::Failure;
 use tokio_util::sync::CancellationToken;
 
-pub use checkpoint::{Location, OpenError};
-pub use config::{ObserverArgs, Settings};
+use crate::database::Location;
+
 pub use engine::Engine;
+pub(crate) use rules::Time;
 pub use rules::{Rules, RulesError};
 
-/// Judges analyses and publishes alerts until `stop` or until the bus is closed.
+/// Judges the analyses of `bus` and gives alerts to `publisher` until `stop` or until the bus is
+/// closed. What is known is kept in `state`.
 ///
 /// # Errors
 /// When the state cannot be used, or the bus is closed before `stop`.
-pub async fn run(settings: Settings, bus: Bus, stop: CancellationToken) -> Result<(), Failure> {
-    service::run(settings, bus, stop).await
+pub async fn run(
+    rules: Rules,
+    state: Location,
+    bus: Bus,
+    publisher: Publisher,
+    stop: CancellationToken,
+) -> Result<(), Failure> {
+    service::run(rules, state, bus, publisher, stop).await
 }

@@ -1,6 +1,18 @@
 //! Reacts to what is published: whoever writes a reaction names the events it is for, and never
 //! thinks of the infrastructure.
 //!
+//! - [`filter`] says which events count, by their fields.
 //! - [`alerts`] judges analyses and publishes what is worth a reaction as `<host>.alert`.
+//! - [`reactions`] do something about alerts: call a web hook, run a program, write an e-mail.
+//! - [`run`] is the service that does both.
 
 pub mod alerts;
+mod config;
+mod database;
+pub mod filter;
+pub mod reactions;
+mod service;
+
+pub use config::{ObserverArgs, Settings, read_rules};
+pub use database::{Location, OpenError};
+pub use service::run;

@@ -7,7 +7,7 @@ use clap::Parser;
 use resources_core::bus::BusArgs;
 use resources_core::service::{self, Failure, HealthArgs, LogArgs, check_health};
 use resources_core::telemetry::TelemetryArgs;
-use resources_observer::alerts::{self, ObserverArgs};
+use resources_observer::ObserverArgs;
 
 /// An analysis is some 40 allocations, made on one thread and freed on another, which the
 /// system's allocator is slow at.
@@ -17,7 +17,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const NAME: &str = "resources-observer";
 
 /// Watches what analyzers say of every host, by rules, and publishes what is worth a reaction as
-/// `<host>.alert`: raised when it begins, cleared when it ends.
+/// `<host>.alert`: raised when it begins, cleared when it ends. Then does what the rules say about
+/// it: calls web hooks, runs programs, writes e-mails.
 ///
 /// What it knows is kept in a file, so that whatever ends it, nothing is raised twice and nothing
 /// forgotten.
@@ -72,7 +73,7 @@ async fn work(args: &Args) -> Result<(), Failure> {
     let telemetry = args.telemetry.start(NAME, &config)?;
     let health_file = args.health.health_file.as_deref();
     let outcome = service::run_over_bus(config, health_file, stop, |bus, stop| {
-        alerts::run(settings, bus, stop)
+        resources_observer::run(settings, bus, stop)
     })
     .await;
     telemetry.finish().await;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use resources_core::contract::{HostName, Labels};
 use resources_core::service::Failure;
-use resources_observer::alerts::Rules;
+use resources_observer::read_rules;
 
 use super::print;
 use crate::args::QuietLogArgs;
@@ -53,7 +53,7 @@ impl ObserverArgs {
 
 pub(crate) fn run(args: &ObserverArgs) -> Result<(), Failure> {
     let What::Check(CheckArgs { rules, host, labels, .. }) = &args.what;
-    let rules = rules.as_deref().map(Rules::read).transpose()?.unwrap_or_default();
+    let (rules, _reactions) = rules.as_deref().map(read_rules).transpose()?.unwrap_or_default();
     let labels = Labels::parse(labels.iter().map(String::as_str))
         .map_err(|error| Failure::settings(format_args!("--label: {error}")))?;
     print(&match host {

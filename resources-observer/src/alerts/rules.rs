@@ -13,6 +13,7 @@ use resources_core::contract::{HostName, Labels};
 
 pub(crate) use effective::{Flapping, HostRules, PipelineRule};
 use file::{RulesFile, Table};
+pub(crate) use values::Time;
 
 /// Why a rules file cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -21,6 +22,21 @@ pub struct RulesError {
     path: String,
     line: usize,
     reason: String,
+}
+
+impl RulesError {
+    /// What is wrong at byte `at` of the text.
+    pub(crate) fn at(path: &str, text: &str, at: usize, reason: impl ToString) -> Self {
+        let line = text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1;
+        Self { path: path.to_owned(), line, reason: reason.to_string() }
+    }
+
+    /// What the parser says.
+    pub(crate) fn parser(path: &str, text: &str, mistake: &toml::de::Error) -> Self {
+        let at = mistake.span().map_or(0, |span| span.start);
+        // Its message may have several lines.
+        Self::at(path, text, at, mistake.message().lines().collect::<Vec<_>>().join("; "))
+    }
 }
 
 /// All rules: defaults for every host, tables for groups of hosts and for single ones.
@@ -42,17 +58,9 @@ impl Rules {
     /// # Errors
     /// Names the file, the line and what is allowed there.
     pub fn parse(path: &str, text: &str) -> Result<Self, RulesError> {
-        let error = |at: usize, reason: String| RulesError {
-            path: path.to_owned(),
-            line: text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1,
-            reason,
-        };
-        let file: RulesFile = toml::from_str(text).map_err(|mistake| {
-            let at = mistake.span().map_or(0, |span| span.start);
-            // The parser's message may have several lines.
-            let reason = mistake.message().lines().collect::<Vec<_>>().join("; ");
-            error(at, reason)
-        })?;
+        let error = |at: usize, reason: String| RulesError::at(path, text, at, reason);
+        let file: RulesFile =
+            toml::from_str(text).map_err(|mistake| RulesError::parser(path, text, &mistake))?;
         if let Some((at, reason)) = file.mistake() {
             return Err(error(at, reason));
         }

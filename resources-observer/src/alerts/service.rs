@@ -16,8 +16,9 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::checkpoint::Pending;
-use super::config::Settings;
+use super::rules::Rules;
 use super::worker::Worker;
+use crate::database::Location;
 
 /// Analyses under way from the broker.
 const PREFETCH: NonZeroU16 = NonZeroU16::new(1_000).expect("not zero");
@@ -63,11 +64,12 @@ enum Event {
 
 /// Judges and publishes until `stop`.
 pub(super) async fn run(
-    settings: Settings,
+    rules: Rules,
+    state: Location,
     bus: Bus,
+    publisher: Publisher,
     stop: CancellationToken,
 ) -> Result<(), Failure> {
-    let Settings { rules, state } = settings;
     let worker = Worker::open(rules, &state).map_err(Failure::settings)?;
     let start = worker.start();
     tracing::info!(hosts = worker.host_count(), state = %state, "judging hosts, state in {state}");
@@ -84,7 +86,7 @@ pub(super) async fn run(
         troubled: false,
     };
     let mut judged = spawn(keeper, told)?;
-    let publishing = tokio::spawn(publish(bus.publisher(), to_publish, confirmed));
+    let publishing = tokio::spawn(publish(publisher, to_publish, confirmed));
     let (fed, ended_early) = tokio::select! {
         fed = feed(bus, start, events, stop) => (fed, false),
         _ = &mut judged => (Ok(()), true),

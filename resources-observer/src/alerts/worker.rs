@@ -1,14 +1,16 @@
 //! The engine with its checkpoint: what the service's thread does, one step at a time.
 
+use std::sync::LazyLock;
 use std::time::Instant;
 
 use resources_core::bus::{Delivery, Position, Start};
-use resources_core::contract::{Alert, Analysis, TraceParent};
+use resources_core::contract::{Alert, AlertState, Analysis, TraceParent};
 use resources_core::telemetry::{Span, metrics};
 
-use super::checkpoint::{Checkpoint, Location, OpenError, Pending};
+use super::checkpoint::{Checkpoint, Pending};
 use super::engine::Engine;
 use super::rules::Rules;
+use crate::database::{Location, OpenError};
 
 /// How far back a first start reads: labels are told once a minute.
 const FIRST_LOOK_BACK: std::time::Duration = std::time::Duration::from_secs(60);
@@ -36,10 +38,35 @@ struct Figures {
     lag: metrics::Histogram,
 }
 
+static HOSTS: LazyLock<metrics::Gauge> =
+    LazyLock::new(|| metrics::gauge("resources_observer_hosts", "Hosts that are judged"));
+
+static ALERTS: LazyLock<[metrics::Counter; 2]> = LazyLock::new(|| {
+    metrics::counters(
+        "resources_alerts_total",
+        "Alerts stored to be published, reminders among them",
+        "state",
+        ["raised", "cleared"],
+    )
+});
+
 impl Figures {
     fn new() -> Self {
         let (judge, store) = (metrics::handler("judge"), metrics::handler("store"));
+        LazyLock::force(&ALERTS);
         Self { judge, store, lag: metrics::lag() }
+    }
+
+    fn stored(&self, begun: Instant, alerts: &[(Alert, Option<TraceParent>)], hosts: usize) {
+        self.store.observe(begun.elapsed().as_secs_f64());
+        HOSTS.set(i64::try_from(hosts).unwrap_or(i64::MAX));
+        for (alert, _) in alerts {
+            let [raised, cleared] = &*ALERTS;
+            match alert.state {
+                AlertState::Raised => raised.inc(),
+                AlertState::Cleared => cleared.inc(),
+            }
+        }
     }
 }
 
@@ -109,7 +136,7 @@ impl Worker {
     pub(super) fn commit(&mut self) -> rusqlite::Result<()> {
         let begun = Instant::now();
         self.checkpoint.store(&mut self.engine, self.position, &self.alerts)?;
-        self.figures.store.observe(begun.elapsed().as_secs_f64());
+        self.figures.stored(begun, &self.alerts, self.engine.host_count());
         self.position = None;
         self.alerts.clear();
         Ok(())

@@ -1,9 +1,14 @@
+use std::path::Path;
+
 use resources_core::bus::{Bus, BusConfig, Delivery, Message, Source, Start};
 use resources_core::contract::{AlertState, Topic};
+
+use rusqlite::Connection;
 
 use super::*;
 use crate::alerts::rules::Rules;
 use crate::alerts::worker::Worker;
+use crate::database::Location;
 
 const RULES: &str = "default.cpu = { raise = 90, clear = 50, hold = \"0s\", clear_hold = \"0s\" }\n\
      default.flapping.enabled = false";

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use resources_core::contract::{HostName, Level};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use toml::Spanned;
 
 use super::quiet::Quiet;
@@ -17,6 +18,10 @@ pub(super) struct RulesFile {
     pub(super) group: Vec<Spanned<Group>>,
     pub(super) host: BTreeMap<HostName, Table>,
     pub(super) pipeline: PipelineTable,
+    // What is done about alerts is read by the reactions.
+    page_url: Option<IgnoredAny>,
+    reaction: Option<IgnoredAny>,
+    route: Option<IgnoredAny>,
 }
 
 /// Hosts that have rules in common: those that match a pattern and have all the labels.

@@ -76,7 +76,7 @@ fn every_mistake_names_the_file_and_its_line_and_what_is_allowed() {
         ("[default.cpu]\nrise = 50", 2, "`raise`"),
         ("[default.gpu]\nraise = 50", 1, "`memory`"),
         ("[defaults]\n", 1, "`default`"),
-        ("\n[reaction.page]\nurl = 1", 2, "`group`"),
+        ("\n[reactions.page]\nurl = 1", 2, "`reaction`"),
         ("[default.cpu]\nhold = \"soon\"", 2, "500ms"),
         ("[default.cpu]\nhold = 5", 2, "string"),
         ("[default]\nrepeat = \"1s\"", 2, "at least \"1m\""),
