@@ -10,6 +10,7 @@ mod dashboard;
 mod feed;
 mod history;
 mod live;
+mod metrics;
 mod openapi;
 mod program;
 mod proxy;
