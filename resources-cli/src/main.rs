@@ -37,7 +37,7 @@ fn start(command: What) -> Result<(), Failure> {
             What::Audit(args) => audit::run(args, stop).await,
             What::Rejected(args) => rejected::run(args, stop).await,
             What::Doctor(args) => doctor::run(args, stop).await,
-            What::Observer(args) => observer::run(&args),
+            What::Observer(args) => observer::run(&args, stop).await,
         }
     });
     // Not waited for: a thread that reads a terminal or writes to a full pipe may never end.

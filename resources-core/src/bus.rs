@@ -262,14 +262,40 @@ impl Publisher {
         delivery: &Delivery,
         reason: &Rejection,
     ) -> Result<(), PublishError> {
-        let reason = reason.to_string();
+        self.publish_rejected(delivery, &reason.to_string()).await
+    }
+
+    /// Puts a message that nobody published before into the rejected queue, with `reason` in a
+    /// header, and waits until the broker has it: for what was to leave and could not.
+    ///
+    /// # Errors
+    /// As [`set_aside`](Self::set_aside).
+    pub async fn give_up(&self, message: &Message, reason: &str) -> Result<(), PublishError> {
+        let delivery = Delivery {
+            topic: message.topic.as_str().into(),
+            body: message.body.clone(),
+            timestamp_ms: Some(message.timestamp_ms),
+            trace: Some(message.trace),
+            redelivered: false,
+            offset: None,
+            rejection: None,
+            receipt: Receipt { session: 0, tag: 0 },
+        };
+        self.publish_rejected(&delivery, reason).await
+    }
+
+    async fn publish_rejected(
+        &self,
+        delivery: &Delivery,
+        reason: &str,
+    ) -> Result<(), PublishError> {
         let mut backoff = Backoff::default();
         loop {
             let outcome = match &self.0 {
                 PublisherTransport::Amqp(publisher) => {
-                    publisher.publish_rejected(delivery, &reason).await
+                    publisher.publish_rejected(delivery, reason).await
                 }
-                PublisherTransport::Memory(broker) => broker.publish_rejected(delivery, &reason),
+                PublisherTransport::Memory(broker) => broker.publish_rejected(delivery, reason),
             };
             metrics::bus().set_aside(&delivery.topic, &outcome);
             match outcome {

@@ -2,3 +2,5 @@
 
 mod kill;
 mod program;
+mod react;
+mod receivers;

@@ -1,0 +1,186 @@
+//! Router, outboxes and store together: what the service's thread does, one step at a time.
+
+use std::sync::Arc;
+
+use resources_core::bus::{Delivery, Position, Start};
+use resources_core::contract::{Acknowledgement, Alert, Kind, RoutingKey, Silence};
+
+use super::Config;
+use super::outbox::{Formed, Outbox};
+use super::route::targets;
+use super::router::{Router, Told};
+use super::store::{Kept, Store};
+use crate::database::{Location, OpenError};
+
+/// Takes alerts and says who is to be told what, stored before anyone hears of it.
+#[derive(Debug)]
+pub(super) struct Desk {
+    config: Arc<Config>,
+    router: Router,
+    store: Store,
+    /// One for each reaction, in their order, and whether it changed since it was stored.
+    outboxes: Vec<(Outbox, bool)>,
+    /// The last delivery taken and not stored.
+    position: Option<Position>,
+    told: Vec<Told>,
+    /// Formed and not handed over: the reaction, and what it is told.
+    formed: Vec<(usize, Formed)>,
+    /// Messages that were none of ours.
+    refused: u64,
+    changed: bool,
+}
+
+impl Desk {
+    pub(super) fn open(
+        config: Arc<Config>,
+        location: &Location,
+        now_ms: u64,
+    ) -> Result<Self, OpenError> {
+        let (store, Kept { router, outboxes, position }) = Store::open(location, now_ms)?;
+        let mut desk = Self {
+            outboxes: config.reactions.iter().map(|_| (Outbox::default(), false)).collect(),
+            config,
+            router,
+            store,
+            position,
+            told: Vec::new(),
+            formed: Vec::new(),
+            refused: 0,
+            changed: true,
+        };
+        for (name, outbox) in outboxes {
+            let place = desk.config.reactions.iter().position(|reaction| reaction.name == name);
+            match place {
+                Some(place) => {
+                    // What was under way is told again, as nobody knows whether it was told.
+                    desk.formed.extend(outbox.under_way().iter().cloned().map(|one| (place, one)));
+                    desk.outboxes[place].0 = outbox;
+                }
+                None => desk.drop_outbox(&name, &outbox),
+            }
+        }
+        Ok(desk)
+    }
+
+    fn drop_outbox(&self, name: &str, outbox: &Outbox) {
+        let count = outbox.alert_count();
+        if count > 0 {
+            tracing::warn!(
+                reaction = name,
+                count,
+                "reaction {name} is no more in the rules file: {count} alerts it had yet to tell \
+                 are dropped"
+            );
+        }
+        if let Err(error) = self.store.drop_outbox(name) {
+            tracing::warn!(%error, "the outbox of reaction {name} cannot be dropped: {error}");
+        }
+    }
+
+    /// Where to read on.
+    pub(super) fn start(&self) -> Start {
+        self.position.map_or(Start::First, Start::After)
+    }
+
+    pub(super) fn take(&mut self, delivery: &Delivery, now_ms: u64) {
+        self.position = delivery.position().or(self.position);
+        self.changed = true;
+        let (topic, body) = (&*delivery.topic, &*delivery.body);
+        let kind = topic.parse::<RoutingKey>().map(|key| key.kind);
+        let taken = match kind {
+            Ok(Kind::Alert) => Alert::decode(topic, body).map(|alert| {
+                self.router.alert(alert, delivery.trace, now_ms, &mut self.told);
+            }),
+            Ok(Kind::Acknowledgement) => {
+                Acknowledgement::decode(topic, body).map(|known| self.router.acknowledge(&known))
+            }
+            Ok(Kind::Silence) => {
+                Silence::decode(topic, body).map(|silence| self.router.silence(silence, now_ms))
+            }
+            _ => {
+                self.refused += 1;
+                return;
+            }
+        };
+        // Whoever shows alerts sets it aside.
+        self.refused += u64::from(taken.is_err());
+        self.tell(now_ms);
+    }
+
+    /// Does what time brings about: silences end, groups are due.
+    pub(super) fn tick(&mut self, now_ms: u64) {
+        self.router.tick(now_ms, &mut self.told);
+        self.tell(now_ms);
+        let Config { reactions, page, .. } = &*self.config;
+        for (place, (reaction, (outbox, changed))) in
+            reactions.iter().zip(&mut self.outboxes).enumerate()
+        {
+            while let Some(formed) =
+                outbox.form(&reaction.name, now_ms, &reaction.limits, page.as_ref())
+            {
+                self.formed.push((place, formed.clone()));
+                (*changed, self.changed) = (true, true);
+            }
+        }
+    }
+
+    fn tell(&mut self, now_ms: u64) {
+        for Told { alert, raised, trace } in self.told.drain(..) {
+            for target in targets(&self.config.routes, &alert, raised.as_ref()) {
+                let (outbox, changed) = &mut self.outboxes[target.reaction];
+                let limits = &self.config.reactions[target.reaction].limits;
+                outbox.add(&alert, trace, target.group_ms, now_ms, limits);
+                *changed = true;
+            }
+            self.changed = true;
+        }
+    }
+
+    /// A notification was told, or given up.
+    pub(super) fn settled(&mut self, reaction: usize, id: &str) {
+        let (outbox, changed) = &mut self.outboxes[reaction];
+        if outbox.settle(id) {
+            (*changed, self.changed) = (true, true);
+        }
+    }
+
+    /// When time alone will bring something about.
+    pub(super) fn due_ms(&self) -> Option<u64> {
+        let outboxes = self.config.reactions.iter().zip(&self.outboxes);
+        let due = outboxes.filter_map(|(reaction, (outbox, _))| outbox.due_ms(&reaction.limits));
+        due.chain(self.router.due_ms()).min()
+    }
+
+    /// Stores everything since the last time; to be called again when it fails.
+    pub(super) fn commit(&mut self) -> rusqlite::Result<()> {
+        if !self.changed {
+            return Ok(());
+        }
+        let reactions = self.config.reactions.iter().zip(&self.outboxes);
+        let changed = reactions
+            .filter(|(_, (_, changed))| *changed)
+            .map(|(reaction, (outbox, _))| (&*reaction.name, outbox));
+        self.store.store(&mut self.router, changed, self.position)?;
+        for (_, changed) in &mut self.outboxes {
+            *changed = false;
+        }
+        self.changed = false;
+        Ok(())
+    }
+
+    /// What was formed and is stored, to be handed over.
+    pub(super) fn take_formed(&mut self) -> Vec<(usize, Formed)> {
+        std::mem::take(&mut self.formed)
+    }
+
+    /// Says what was left out since the last time.
+    pub(super) fn sum_up(&mut self) {
+        let refused = std::mem::take(&mut self.refused);
+        if refused > 0 {
+            tracing::warn!(refused, "{refused} messages were no alerts and were left out");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

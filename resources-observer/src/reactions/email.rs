@@ -1,0 +1,206 @@
+//! Writes an e-mail.
+
+use std::time::Duration;
+
+use lettre::message::header::{ContentType, HeaderName, HeaderValue};
+use lettre::message::{Mailbox, Mailboxes};
+use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::client::{Tls, TlsParameters};
+use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
+use tokio::time::timeout;
+use toml::Spanned;
+
+use super::config::Mistake;
+use super::file::{EmailTable, EmailTls};
+use super::notification::Notification;
+use super::secret::{Hidden, Origin};
+use super::sender::SendError;
+use super::template::{Form, Template};
+use crate::alerts::Time;
+
+/// How long it may take to hand over an e-mail unless a reaction says so.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Longest that it may be allowed to take.
+const MAX_TIMEOUT_MS: u64 = 10 * 60 * 1_000;
+
+const SUBJECT: &str = "[resources] {{ subject }}";
+
+const BODY: &str = "{{ text }}\n";
+
+/// Longest subject, in characters.
+const SUBJECT_CHARACTERS: usize = 200;
+
+/// An e-mail to people.
+#[derive(Clone)]
+pub(super) struct Email {
+    transport: AsyncSmtpTransport<Tokio1Executor>,
+    server: String,
+    from: Mailbox,
+    to: Vec<Mailbox>,
+    subject: Template,
+    body: Template,
+    timeout: Duration,
+}
+
+impl std::fmt::Debug for Email {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Email").field("place", &self.place()).finish_non_exhaustive()
+    }
+}
+
+impl Email {
+    pub(super) fn new(table: EmailTable) -> Result<Self, Mistake> {
+        let EmailTable { server, port, tls, user, password, from, to, subject, body, timeout } =
+            table;
+        let name = server.get_ref().clone();
+        let is_name = !name.is_empty()
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte));
+        if !is_name {
+            let allowed =
+                "server is a name such as \"smtp.example.com\", its port a key of its own";
+            return Err(Mistake::of(&server, allowed));
+        }
+        let from = mailbox(&from)?;
+        if to.is_empty() {
+            let allowed = "to names at least one receiver: to = [\"ops@example.com\"]";
+            return Err(Mistake::of(&server, allowed));
+        }
+        let to = to.iter().map(mailbox).collect::<Result<_, _>>()?;
+        let timeout =
+            timeout.map_or(TIMEOUT, |Time(ms)| Duration::from_millis(ms.clamp(1, MAX_TIMEOUT_MS)));
+        let parameters = || {
+            TlsParameters::new_rustls(name.clone())
+                .map_err(|error| Mistake::of(&server, format!("server: {error}")))
+        };
+        let (security, usual_port) = match tls {
+            EmailTls::Starttls => (Tls::Required(parameters()?), 587),
+            EmailTls::Implicit => (Tls::Wrapper(parameters()?), 465),
+            EmailTls::None => (Tls::None, 25),
+        };
+        let mut transport = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(name.clone())
+            .port(port.unwrap_or(usual_port))
+            .timeout(Some(timeout))
+            .tls(security);
+        if let Some(login) = login(tls, user, password)? {
+            transport = transport.credentials(login);
+        }
+        Ok(Self {
+            transport: transport.build(),
+            server: name,
+            from,
+            to,
+            subject: template(subject, SUBJECT)?,
+            body: template(body, BODY)?,
+            timeout,
+        })
+    }
+
+    /// The server.
+    pub(super) fn place(&self) -> &str {
+        &self.server
+    }
+
+    /// Who gets it.
+    pub(super) fn receivers(&self) -> String {
+        self.to.iter().map(|one| one.email.to_string()).collect::<Vec<_>>().join(", ")
+    }
+
+    pub(super) async fn send(&self, notification: &Notification) -> Result<String, SendError> {
+        let message = self.message(notification)?;
+        let place = &self.server;
+        match timeout(self.timeout, self.transport.send(message)).await {
+            Ok(Ok(_)) => Ok(format!("{place} took the e-mail")),
+            Ok(Err(error)) => {
+                // A server that answers 5xx has understood, and does not want it.
+                let cause = format!("{place} did not take the e-mail: {}", causes(&error));
+                Err(SendError { cause, worth_another_try: !error.is_permanent() })
+            }
+            Err(_) => {
+                let limit = humantime::format_duration(self.timeout);
+                Err(SendError::passing(format!("{place} did not take the e-mail within {limit}")))
+            }
+        }
+    }
+
+    fn message(&self, notification: &Notification) -> Result<Message, SendError> {
+        let subject = self.subject.render(notification).map_err(SendError::lasting)?;
+        let body = self.body.render(notification).map_err(SendError::lasting)?;
+        let shown = |c: char| if c.is_control() { ' ' } else { c };
+        let subject: String = subject.trim().chars().map(shown).take(SUBJECT_CHARACTERS).collect();
+        let domain = self.from.email.domain();
+        let mut message = Message::builder()
+            .from(self.from.clone())
+            .mailbox(lettre::message::header::To::from(Mailboxes::from_iter(self.to.clone())))
+            .subject(subject)
+            .message_id(Some(format!("<{}@{domain}>", notification.id)))
+            .header(ContentType::TEXT_PLAIN)
+            .body(body)
+            .map_err(SendError::lasting)?;
+        // Nobody's out-of-office note comes back for it.
+        let mut add = |name: &'static str, value: &str| {
+            let name = HeaderName::new_from_ascii_str(name);
+            message.headers_mut().insert_raw(HeaderValue::new(name, value.to_owned()));
+        };
+        add("Auto-Submitted", "auto-generated");
+        if let Some(trace) = &notification.traceparent {
+            add("Traceparent", trace);
+        }
+        Ok(message)
+    }
+}
+
+fn mailbox(text: &Spanned<String>) -> Result<Mailbox, Mistake> {
+    text.get_ref().parse().map_err(|error| {
+        let allowed = "write ops@example.com or \"Operations <ops@example.com>\"";
+        Mistake::of(text, format!("{:?} is no address ({error}); {allowed}", text.get_ref()))
+    })
+}
+
+fn login(
+    tls: EmailTls,
+    user: Option<Spanned<Origin>>,
+    password: Option<Spanned<Origin>>,
+) -> Result<Option<Credentials>, Mistake> {
+    let fetch = |origin: &Spanned<Origin>| -> Result<Hidden, Mistake> {
+        origin.get_ref().clone().fetch().map_err(|reason| Mistake::of(origin, reason))
+    };
+    match (user, password) {
+        (None, None) => Ok(None),
+        (Some(user), Some(_)) if tls == EmailTls::None => {
+            Err(Mistake::of(&user, "a login goes over TLS only; leave it out, or tls = \"none\""))
+        }
+        (Some(user), Some(password)) => {
+            let (user, password) = (fetch(&user)?, fetch(&password)?);
+            let text = |hidden: &Hidden| hidden.reveal().to_owned();
+            Ok(Some(Credentials::new(text(&user), text(&password))))
+        }
+        (Some(one), None) | (None, Some(one)) => {
+            Err(Mistake::of(&one, "user and password go together"))
+        }
+    }
+}
+
+fn template(given: Option<Spanned<String>>, usual: &str) -> Result<Template, Mistake> {
+    match given {
+        Some(source) => Template::new(source.get_ref().clone(), Form::Plain)
+            .map_err(|reason| Mistake::of(&source, reason)),
+        None => Template::new(usual.to_owned(), Form::Plain)
+            .map_err(|reason| Mistake::of(&Spanned::new(0..0, ()), reason)),
+    }
+}
+
+/// An error and its causes, in a line.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text.replace(['\r', '\n'], " ")
+}
