@@ -7,6 +7,7 @@ use clap::Parser;
 use resources_analyzer::AnalyzerArgs;
 use resources_core::bus::BusArgs;
 use resources_core::service::{self, Failure, HealthArgs, LogArgs, check_health};
+use resources_core::telemetry::TelemetryArgs;
 
 /// A measure is some 40 allocations, made on one thread and freed on another, which the
 /// system's allocator is slow at.
@@ -33,6 +34,8 @@ struct Args {
     log: LogArgs,
     #[command(flatten)]
     health: HealthArgs,
+    #[command(flatten)]
+    telemetry: TelemetryArgs,
 }
 
 fn main() -> ExitCode {
@@ -67,9 +70,12 @@ async fn work(args: &Args) -> Result<(), Failure> {
         config.names.exchange(),
         config.url,
     );
+    let telemetry = args.telemetry.start(NAME, &config)?;
     let health_file = args.health.health_file.as_deref();
-    service::run_over_bus(config, health_file, stop, |bus, stop| {
+    let outcome = service::run_over_bus(config, health_file, stop, |bus, stop| {
         resources_analyzer::run(settings, bus, stop)
     })
-    .await
+    .await;
+    telemetry.finish().await;
+    outcome
 }

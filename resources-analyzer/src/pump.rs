@@ -9,8 +9,9 @@ use futures_util::stream::FuturesOrdered;
 use resources_core::bus::{
     Bus, Delivery, Message, PublishError, Publisher, Receipt, Source, Subscription,
 };
-use resources_core::contract::{Kind, ReceivedMeasure, Rejection, RoutingKey, Topic, TraceParent};
+use resources_core::contract::{Kind, ReceivedMeasure, Rejection, RoutingKey, Topic};
 use resources_core::service::{self, Failure, RejectionLog, now_ms};
+use resources_core::telemetry::{Span, metrics};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
@@ -42,6 +43,7 @@ pub(crate) async fn run(
     let window = usize::from(settings.window.get());
     let mut counts = Counts::default();
     let mut rejections = RejectionLog::default();
+    let figures = Figures::new();
     // In the order of their receipts, so that one receipt can stand for all before it.
     let mut in_flight = FuturesOrdered::new();
 
@@ -74,9 +76,12 @@ pub(crate) async fn run(
                 // leave together cost the link's thread one wake-up and one write.
                 let room = (window - in_flight.len()).min(MAX_BURST);
                 let mut next = Some(delivery);
+                let mut begun = Instant::now();
                 while let Some(delivery) = next {
                     let receipt = delivery.receipt;
-                    burst.push((work(delivery, &settings.rules, &mut rejections), receipt));
+                    let work = work(delivery, &settings.rules, &mut rejections, &figures);
+                    burst.push((work, receipt));
+                    begun = figures.worked_since(begun);
                     next = if burst.len() < room { measures.try_next() } else { None };
                 }
                 for (work, receipt) in burst.drain(..) {
@@ -129,10 +134,22 @@ enum Work {
 }
 
 /// Decides what follows from one delivery.
-fn work(delivery: Delivery, rules: &ThresholdRules, rejections: &mut RejectionLog) -> Work {
-    match analyse(&delivery, rules) {
-        Ok(message) => Work::Publish(message),
+fn work(
+    mut delivery: Delivery,
+    rules: &ThresholdRules,
+    rejections: &mut RejectionLog,
+    figures: &Figures,
+) -> Work {
+    let span = Span::after(delivery.trace);
+    match analyse(&delivery, rules, &span, figures) {
+        Ok(message) => {
+            span.end_process(&delivery, None);
+            Work::Publish(message)
+        }
         Err(rejection) => {
+            span.end_process(&delivery, Some(rejection.kind()));
+            // The log and the rejected message have the same id, also when it came without one.
+            delivery.trace = Some(span.trace());
             rejections.note(&delivery, &rejection, Instant::now());
             Work::SetAside(Box::new((delivery, rejection)))
         }
@@ -172,16 +189,42 @@ async fn settle(
 }
 
 /// Decodes, classifies and encodes one measure.
-fn analyse(delivery: &Delivery, rules: &ThresholdRules) -> Result<Message, Rejection> {
-    let received = ReceivedMeasure::decode(&delivery.topic, &delivery.body, now_ms())?;
+fn analyse(
+    delivery: &Delivery,
+    rules: &ThresholdRules,
+    span: &Span,
+    figures: &Figures,
+) -> Result<Message, Rejection> {
+    let now_ms = now_ms();
+    let received = ReceivedMeasure::decode(&delivery.topic, &delivery.body, now_ms)?;
     let measure = received.measure();
+    figures.lag.observe(metrics::seconds_between(measure.timestamp_ms, now_ms));
     let body = received.analysis(&classify(measure, rules))?;
     Ok(Message {
         topic: Topic::from(RoutingKey::new(measure.host.clone(), Kind::Analysis)),
         body: Bytes::from(body),
         timestamp_ms: measure.timestamp_ms,
-        trace: delivery.trace.map_or_else(TraceParent::begin, |trace| trace.next_step()),
+        trace: span.next(),
     })
+}
+
+/// What an analyzer counts beside what the bus counts.
+struct Figures {
+    work: metrics::Histogram,
+    lag: metrics::Histogram,
+}
+
+impl Figures {
+    fn new() -> Self {
+        Self { work: metrics::handler("analyse"), lag: metrics::lag() }
+    }
+
+    /// Counts the work on one measure that began at `begun`, and gives when it ended.
+    fn worked_since(&self, begun: Instant) -> Instant {
+        let now = Instant::now();
+        self.work.observe(now.duration_since(begun).as_secs_f64());
+        now
+    }
 }
 
 #[derive(Debug, Default)]

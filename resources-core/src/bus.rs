@@ -20,13 +20,14 @@ mod topology;
 
 use std::num::NonZeroU16;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use serde::Serialize;
 use tokio::sync::watch;
 
 use crate::contract::{Kind, Rejection, Topic, TraceParent};
+use crate::telemetry::{self, metrics};
 
 pub use backoff::{Backoff, BackoffError};
 pub use link::{Link, LinkState};
@@ -247,10 +248,18 @@ impl Publisher {
     /// # Errors
     /// See [`PublishError`]; `LinkDown` and `NotAccepted` are worth another try.
     pub async fn publish(&self, message: &Message) -> Result<(), PublishError> {
-        match &self.0 {
+        let (metrics, begun) = (metrics::bus(), Instant::now());
+        let _pending = metrics.pending();
+        let span = telemetry::publishing(message);
+        let outcome = match &self.0 {
             PublisherTransport::Amqp(publisher) => publisher.publish(message).await,
             PublisherTransport::Memory(broker) => broker.publish(message),
+        };
+        metrics.published(message.topic.as_str(), begun.elapsed().as_secs_f64(), &outcome);
+        if outcome.is_ok() {
+            telemetry::published(message, span);
         }
+        outcome
     }
 
     /// Like [`publish`](Self::publish), again and again until the broker has it.
@@ -314,6 +323,7 @@ impl Publisher {
                 }
                 PublisherTransport::Memory(broker) => broker.publish_rejected(delivery, reason),
             };
+            metrics::bus().set_aside(&delivery.topic, &outcome);
             match outcome {
                 Err(PublishError::LinkDown) => {}
                 Err(PublishError::NotAccepted) => tokio::time::sleep(backoff.next_wait()).await,
@@ -338,19 +348,21 @@ impl Subscription {
     ///
     /// Sends the acknowledgements that are due before it waits.
     pub async fn next(&mut self) -> Option<Delivery> {
-        match &mut self.0 {
+        let delivery = match &mut self.0 {
             SubscriptionTransport::Amqp(subscription) => subscription.next().await,
             SubscriptionTransport::Memory(subscription) => subscription.next().await,
-        }
+        };
+        delivery.inspect(count)
     }
 
     /// The next message, when one is here already. For taking several at once: work on them
     /// then leaves the sender's thread in one go.
     pub fn try_next(&mut self) -> Option<Delivery> {
-        match &mut self.0 {
+        let delivery = match &mut self.0 {
             SubscriptionTransport::Amqp(subscription) => subscription.try_next(),
             SubscriptionTransport::Memory(subscription) => subscription.try_next(),
-        }
+        };
+        delivery.inspect(count)
     }
 
     /// Acknowledges the delivery of `receipt` and every delivery before it: the broker may
@@ -399,6 +411,10 @@ impl Subscription {
             SubscriptionTransport::Memory(_) => true,
         }
     }
+}
+
+fn count(delivery: &Delivery) {
+    metrics::bus().received(&delivery.topic, delivery.redelivered);
 }
 
 /// The way to the broker. Cloning is cheap; all clones are the same bus.

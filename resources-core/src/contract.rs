@@ -26,7 +26,7 @@ pub use measure::{Disk, Measure, Network, Process, ReceivedMeasure, System, Temp
 pub use rejection::Rejection;
 pub use routing_key::{Kind, RoutingKey, Topic, TopicError};
 pub use silence::Silence;
-pub use trace::{TRACE_HEADER, TraceParent};
+pub use trace::{TRACE_HEADER, TraceIdText, TraceParent, TraceParentError};
 
 /// Largest message body any part accepts, in bytes (256 KiB).
 pub const MAX_BODY_BYTES: usize = 256 * 1024;

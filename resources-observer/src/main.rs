@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use resources_core::bus::BusArgs;
 use resources_core::service::{self, Failure, HealthArgs, LogArgs, check_health};
+use resources_core::telemetry::TelemetryArgs;
 use resources_observer::ObserverArgs;
 
 /// An analysis is some 40 allocations, made on one thread and freed on another, which the
@@ -35,6 +36,8 @@ struct Args {
     log: LogArgs,
     #[command(flatten)]
     health: HealthArgs,
+    #[command(flatten)]
+    telemetry: TelemetryArgs,
 }
 
 fn main() -> ExitCode {
@@ -67,9 +70,12 @@ async fn work(args: &Args) -> Result<(), Failure> {
         config.names.exchange(),
         config.url,
     );
+    let telemetry = args.telemetry.start(NAME, &config)?;
     let health_file = args.health.health_file.as_deref();
-    service::run_over_bus(config, health_file, stop, |bus, stop| {
+    let outcome = service::run_over_bus(config, health_file, stop, |bus, stop| {
         resources_observer::run(settings, bus, stop)
     })
-    .await
+    .await;
+    telemetry.finish().await;
+    outcome
 }

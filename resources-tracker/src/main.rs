@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use resources_core::bus::{BusArgs, BusConfig};
 use resources_core::service::{self, Failure, HealthArgs, LogArgs, check_health};
+use resources_core::telemetry::TelemetryArgs;
 use resources_tracker::{Settings, SpoolSettings, TrackerArgs, measure_once};
 
 const NAME: &str = "resources-tracker";
@@ -34,6 +35,8 @@ struct Args {
     log: LogArgs,
     #[command(flatten)]
     health: HealthArgs,
+    #[command(flatten)]
+    telemetry: TelemetryArgs,
 }
 
 fn main() -> ExitCode {
@@ -81,9 +84,12 @@ async fn work(args: &Args, settings: Settings, config: BusConfig) -> Result<(), 
         config.names.exchange(),
         config.url,
     );
+    let telemetry = args.telemetry.start(NAME, &config)?;
     let health_file = args.health.health_file.as_deref();
-    service::run_over_bus(config, health_file, stop, |bus, stop| {
+    let outcome = service::run_over_bus(config, health_file, stop, |bus, stop| {
         resources_tracker::run(settings, bus, stop)
     })
-    .await
+    .await;
+    telemetry.finish().await;
+    outcome
 }

@@ -7,6 +7,7 @@
 mod held;
 mod pace;
 mod ring;
+mod shown;
 
 use std::num::NonZeroU32;
 use std::pin::Pin;
@@ -20,6 +21,7 @@ use tokio::time::Instant;
 
 use self::held::Held;
 use self::pace::Pace;
+use self::shown::Shown;
 use crate::spool::{Spool, SpoolError, SpoolSettings};
 
 /// What holding a sample takes beside its body, about, in bytes.
@@ -158,6 +160,7 @@ pub struct Outbox {
     refusal: Option<Refusal>,
     /// Nothing is published before this moment.
     pause: Option<Instant>,
+    shown: Shown,
 }
 
 impl Outbox {
@@ -182,6 +185,7 @@ impl Outbox {
             backoff: Backoff::default(),
             refusal: None,
             pause: None,
+            shown: Shown::new(settings.capacity),
         })
     }
 
@@ -191,6 +195,7 @@ impl Outbox {
         // What grew while it was written has room to spare, which an hour of samples would keep.
         message.body = message.body.to_vec().into();
         self.held.push(Sample { message, dropped }, Instant::now());
+        self.shown.show(&self.held.counts());
     }
 
     /// Samples dropped that none put in so far tells of, of whatever host: the number for the next
@@ -269,6 +274,7 @@ impl Outbox {
         self.pause.take_if(|until| *until <= now);
         self.publish_due(now);
         self.held.write_due(now, self.up_since_ms.is_some());
+        self.shown.show(&self.held.counts());
         let wake_at = self.wake_at(now);
         tokio::select! {
             Some(outcome) = self.in_flight.next() => self.settle(outcome),

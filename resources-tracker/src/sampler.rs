@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use resources_core::bus::{Link, Message};
 use resources_core::contract::{
-    HostName, Kind, Labels, MAX_BODY_BYTES, Measure, RoutingKey, Topic, TraceParent,
+    HostName, Kind, Labels, MAX_BODY_BYTES, Measure, RoutingKey, Topic,
 };
 use resources_core::service::now_ms;
+use resources_core::telemetry::begin_trace;
 use tokio::sync::watch;
 
 use crate::collect::Collector;
@@ -202,7 +203,7 @@ fn encode(topic: &Topic, mut measure: Measure) -> Option<Message> {
         return None;
     }
     let message = |measure: &Measure| {
-        Message::json(topic.clone(), measure, measure.timestamp_ms, TraceParent::begin())
+        Message::json(topic.clone(), measure, measure.timestamp_ms, begin_trace())
             .inspect_err(|error| tracing::error!(%error, "sample left out: it is no JSON"))
             .ok()
     };

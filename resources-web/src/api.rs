@@ -4,6 +4,7 @@ mod alerts;
 mod export;
 mod history;
 mod hosts;
+mod metrics;
 mod query;
 mod readiness;
 mod runs;
@@ -29,11 +30,12 @@ pub(crate) use query::Query;
 const NO_STORE: [(HeaderName, &str); 1] = [(CACHE_CONTROL, "no-store")];
 
 /// Every address, with what serves it.
-fn routes() -> [(&'static str, MethodRouter<AppState>); 12] {
+fn routes() -> [(&'static str, MethodRouter<AppState>); 13] {
     [
         ("/ws", get(live::socket)),
         ("/healthz", get(readiness::healthz)),
         ("/readyz", get(readiness::readyz)),
+        ("/metrics", get(metrics::metrics)),
         ("/api/v1/hosts", get(hosts::hosts)),
         ("/api/v1/hosts/{host}/history", get(history::history)),
         ("/api/v1/hosts/{host}/runs", get(runs::runs)),

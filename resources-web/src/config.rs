@@ -140,6 +140,17 @@ pub struct WebArgs {
     )]
     pub forget_after: Duration,
 
+    /// Whether `/metrics` tells of every host too, about ten lines each: `true` or `false`.
+    #[arg(
+        long,
+        value_name = "BOOL",
+        env = "RESOURCES_HOST_METRICS",
+        default_value_t = true,
+        action = clap::ArgAction::Set,
+        value_parser = BoolishValueParser::new()
+    )]
+    pub host_metrics: bool,
+
     /// What is kept for longer.
     #[command(flatten)]
     pub history: HistoryArgs,
@@ -159,6 +170,7 @@ pub struct Settings {
     pub(crate) max_connections: usize,
     pub(crate) max_hosts: usize,
     pub(crate) forget_after: Duration,
+    pub(crate) host_metrics: bool,
     /// Where history is kept; `None` when it is off.
     pub(crate) history: Option<Location>,
     pub(crate) retention: Retention,
@@ -209,6 +221,7 @@ impl WebArgs {
             max_connections: usize::try_from(self.max_connections).unwrap_or(usize::MAX),
             max_hosts: usize::try_from(self.max_hosts).unwrap_or(usize::MAX),
             forget_after: self.forget_after,
+            host_metrics: self.host_metrics,
             retention: self.history.retention()?,
             history: self.history.location()?,
         })

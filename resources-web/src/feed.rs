@@ -3,7 +3,7 @@
 mod replay;
 
 use std::num::NonZeroU16;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -11,6 +11,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use resources_core::bus::{Bus, Delivery, PublishError, Publisher, Source, Start, Subscription};
 use resources_core::contract::{Analysis, Rejection};
 use resources_core::service::{Failure, RejectionLog, now_ms, within};
+use resources_core::telemetry::{Span, metrics};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
@@ -71,6 +72,7 @@ pub(crate) async fn run(
         refused: 0,
         left_in_stream: 0,
         passed_over: 0,
+        figures: Figures::new(),
     };
     let mut aside = Aside { bus: bus.clone(), publisher: None, under_way: FuturesUnordered::new() };
     let mut summary = tokio::time::interval(SUMMARY_EVERY);
@@ -150,6 +152,27 @@ struct Feed {
     left_in_stream: u64,
     /// Messages from before the start that do not follow the contract, since the last summary.
     passed_over: u64,
+    figures: Figures,
+}
+
+/// What is counted beside what the bus counts.
+struct Figures {
+    show: metrics::Histogram,
+    lag: metrics::Histogram,
+    refused: metrics::Counter,
+}
+
+static REFUSED: LazyLock<metrics::Counter> = LazyLock::new(|| {
+    metrics::counter(
+        "resources_web_refused_analyses_total",
+        "Analyses left out because there was no room for another host",
+    )
+});
+
+impl Figures {
+    fn new() -> Self {
+        Self { show: metrics::handler("show"), lag: metrics::lag(), refused: REFUSED.clone() }
+    }
 }
 
 impl Feed {
@@ -175,6 +198,14 @@ impl Feed {
 
     /// Takes what is new, and tells how long ago it was sampled, in milliseconds.
     fn take(&mut self, delivery: &Delivery) -> Result<u64, Rejection> {
+        let (begun, span) = (Instant::now(), Span::after(delivery.trace));
+        let taken = self.take_analysis(delivery);
+        span.end_process(delivery, taken.as_ref().err().map(Rejection::kind));
+        self.figures.show.observe(begun.elapsed().as_secs_f64());
+        taken
+    }
+
+    fn take_analysis(&mut self, delivery: &Delivery) -> Result<u64, Rejection> {
         let now_ms = now_ms();
         if self.begin_offset.is_none() {
             self.begin_offset = delivery.offset;
@@ -191,6 +222,7 @@ impl Feed {
             now_ms
         };
         let age_ms = now_ms.saturating_sub(analysis.timestamp_ms);
+        self.figures.lag.observe(metrics::seconds_between(analysis.timestamp_ms, now_ms));
         let receipt = Receipt { received_ms, read_ms: Some(now_ms) };
         let applied = self.live.apply(analysis, delivery.body.clone(), receipt);
         self.note(applied, delivery);
@@ -219,6 +251,7 @@ impl Feed {
 
     fn note(&mut self, applied: Applied, delivery: &Delivery) {
         if applied == Applied::Refused {
+            self.figures.refused.inc();
             if self.refused == 0 {
                 let hosts = self.live.host_count();
                 tracing::warn!(

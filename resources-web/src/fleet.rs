@@ -11,6 +11,7 @@ mod recent;
 mod views;
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -219,6 +220,19 @@ impl Fleet {
     /// Every host with its index, in order of their names.
     fn by_name(&self) -> impl Iterator<Item = (u32, &Entry)> {
         self.indices.values().filter_map(|index| Some((*index, self.entry(*index)?)))
+    }
+
+    /// The newest analysis of each host behind `after` in order of their names, as it came and
+    /// when.
+    pub(crate) fn latest_after(
+        &self,
+        after: Option<&HostName>,
+    ) -> impl Iterator<Item = (HostName, Bytes, u64)> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.indices.range::<HostName, _>((from, Bound::Unbounded)).filter_map(|(host, index)| {
+            let entry = self.entry(*index)?;
+            Some((host.clone(), entry.body().clone(), entry.latest().received_ms))
+        })
     }
 
     /// Drops every host of which nothing newer than `before_ms` was received, and gives how

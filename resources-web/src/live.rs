@@ -21,7 +21,7 @@ use std::time::Duration;
 use axum::extract::ws::Utf8Bytes;
 use bytes::Bytes;
 use resources_core::bus::Link;
-use resources_core::contract::Analysis;
+use resources_core::contract::{Analysis, HostName};
 use resources_core::service::now_ms;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, MissedTickBehavior};
@@ -295,6 +295,16 @@ impl Live {
         let state = self.state();
         let hosts = AllHosts(&state.fleet);
         serde_json::to_vec(&Hosts { server_time_ms: now_ms(), hosts })
+    }
+
+    /// The newest analyses of at most `most` hosts, those behind `after` in order of their names,
+    /// as they came and when.
+    pub(crate) fn latest_after(
+        &self,
+        after: Option<&HostName>,
+        most: usize,
+    ) -> Vec<(HostName, Bytes, u64)> {
+        self.state().fleet.latest_after(after).take(most).collect()
     }
 
     /// What is kept in memory of a host from one instant to before another; `None` when it is

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use resources_core::bus::{BusArgs, BusConfig};
 use resources_core::service::{self, Failure, LogArgs};
+use resources_core::telemetry::TelemetryArgs;
 use resources_web::{Settings, WebArgs};
 
 const PROGRAM: &str = env!("CARGO_PKG_NAME");
@@ -19,6 +20,8 @@ struct Args {
     bus: BusArgs,
     #[command(flatten)]
     log: LogArgs,
+    #[command(flatten)]
+    telemetry: TelemetryArgs,
 
     /// Ask the dashboard that runs at `--listen` whether it is ready, instead of starting one:
     /// exit code 0 when its link to the broker is up, else 1.
@@ -42,12 +45,19 @@ fn start(args: &Args) -> Result<(), Failure> {
     }
     args.log.init()?;
     let config = args.bus.config(PROGRAM).map_err(Failure::settings)?;
-    runtime.block_on(serve(settings, config))
+    runtime.block_on(serve(settings, config, &args.telemetry))
 }
 
-async fn serve(settings: Settings, config: BusConfig) -> Result<(), Failure> {
+async fn serve(
+    settings: Settings,
+    config: BusConfig,
+    telemetry: &TelemetryArgs,
+) -> Result<(), Failure> {
     let stop = service::stop_on_signal().map_err(Failure::failed)?;
     tracing::info!(broker = %config.url, exchange = config.names.exchange(), "reading analyses from {}", config.url);
-    service::run_over_bus(config, None, stop, |bus, stop| resources_web::run(settings, bus, stop))
-        .await
+    let telemetry = telemetry.start(PROGRAM, &config)?;
+    let work = |bus, stop| resources_web::run(settings, bus, stop);
+    let outcome = service::run_over_bus(config, None, stop, work).await;
+    telemetry.finish().await;
+    outcome
 }

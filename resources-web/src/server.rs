@@ -51,6 +51,8 @@ struct Shared {
     alerts: Reader,
     bus: Bus,
     user_header: Option<HeaderName>,
+    /// Whether metrics tell of hosts.
+    tells_hosts: bool,
     guard: Guard,
     base_path: BasePath,
     page: Page,
@@ -74,6 +76,7 @@ impl AppState {
             alerts,
             bus: bus.clone(),
             user_header: settings.user_header.clone(),
+            tells_hosts: settings.host_metrics,
             guard: settings.guard.clone(),
             base_path: settings.base_path.clone(),
             page: Page::new(settings.page_dir.as_deref()),
@@ -115,6 +118,11 @@ impl AppState {
 
     pub(crate) fn guard(&self) -> &Guard {
         &self.0.guard
+    }
+
+    /// Whether metrics tell of hosts.
+    pub(crate) fn tells_hosts(&self) -> bool {
+        self.0.tells_hosts
     }
 
     /// The path everything is served under.

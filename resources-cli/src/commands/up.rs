@@ -9,6 +9,7 @@ use clap::Args;
 use resources_analyzer::AnalyzerArgs;
 use resources_core::bus::{BrokerUrl, Bus};
 use resources_core::service::{self, Failure, GRACE};
+use resources_core::telemetry::TelemetryArgs;
 use resources_tracker::TrackerArgs;
 use resources_web::{BasePath, Server};
 use tokio::task::JoinSet;
@@ -50,6 +51,9 @@ pub(crate) struct UpArgs {
     pub(crate) bus: LocalBusArgs,
 
     #[command(flatten)]
+    telemetry: TelemetryArgs,
+
+    #[command(flatten)]
     pub(crate) log: QuietLogArgs,
 }
 
@@ -67,6 +71,7 @@ pub(crate) async fn run(args: UpArgs, stop: CancellationToken) -> Result<(), Fai
     let web = args.web.0.settings()?;
     // Last, as it may warn: a mistake elsewhere is one line.
     let tracker = args.tracker.settings()?;
+    let telemetry = args.telemetry.start(crate::NAME, &config)?;
     let url = config.url.clone();
     let bus = Bus::open(config);
     // Before anything runs: a port that is taken is found out at once.
@@ -112,6 +117,7 @@ pub(crate) async fn run(args: UpArgs, stop: CancellationToken) -> Result<(), Fai
     })
     .await;
     close(&bus).await;
+    telemetry.finish().await;
     early.and(late)
 }
 

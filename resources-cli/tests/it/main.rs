@@ -2,6 +2,7 @@
 
 mod audit;
 mod doctor;
+mod observability;
 mod pipeline;
 mod rejected;
 mod support;

@@ -38,6 +38,7 @@ impl RejectionLog {
             tracing::warn!(
                 topic = ?delivery.topic,
                 reason = %rejection,
+                trace_id = delivery.trace.map(|trace| display(trace.trace_id_text())),
                 "set a message on {:?} aside: {rejection}",
                 delivery.topic,
             );

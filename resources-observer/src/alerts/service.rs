@@ -8,8 +8,9 @@ use futures_util::stream::{self, TryStreamExt as _};
 use resources_core::bus::{
     Backoff, Bus, Delivery, Message, PublishError, Publisher, Source, Start,
 };
-use resources_core::contract::{HostName, Kind, RoutingKey, Topic, TraceParent};
+use resources_core::contract::{HostName, Kind, RoutingKey, Topic};
 use resources_core::service::{Failure, now_ms, within};
+use resources_core::telemetry::{begin_trace, next_of};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -320,12 +321,13 @@ async fn publish_one(publisher: &Publisher, pending: Pending) -> Result<(), Publ
         topic: Topic::from(RoutingKey::new(host, Kind::Alert)),
         body: pending.body.into(),
         timestamp_ms: pending.timestamp_ms,
-        trace: pending.trace.map_or_else(TraceParent::begin, |trace| trace.next_step()),
+        trace: pending.trace.map_or_else(begin_trace, next_of),
     };
     match publisher.publish_until_confirmed(&message).await {
         Err(PublishError::Unroutable(topic)) => {
             tracing::warn!(
                 %topic,
+                trace_id = %message.trace.trace_id_text(),
                 "nobody takes alerts: the stream of them was deleted, or this user may not \
                  declare it"
             );

@@ -1,7 +1,11 @@
 //! The engine with its checkpoint: what the service's thread does, one step at a time.
 
+use std::sync::LazyLock;
+use std::time::Instant;
+
 use resources_core::bus::{Delivery, Position, Start};
-use resources_core::contract::{Alert, Analysis, TraceParent};
+use resources_core::contract::{Alert, AlertState, Analysis, TraceParent};
+use resources_core::telemetry::{Span, metrics};
 
 use super::checkpoint::{Checkpoint, Pending};
 use super::engine::Engine;
@@ -23,6 +27,47 @@ pub(super) struct Worker {
     told: Vec<Alert>,
     /// Messages that were no analyses.
     refused: u64,
+    figures: Figures,
+}
+
+/// What is counted beside what the bus counts.
+#[derive(Debug)]
+struct Figures {
+    judge: metrics::Histogram,
+    store: metrics::Histogram,
+    lag: metrics::Histogram,
+}
+
+static HOSTS: LazyLock<metrics::Gauge> =
+    LazyLock::new(|| metrics::gauge("resources_observer_hosts", "Hosts that are judged"));
+
+static ALERTS: LazyLock<[metrics::Counter; 2]> = LazyLock::new(|| {
+    metrics::counters(
+        "resources_alerts_total",
+        "Alerts stored to be published, reminders among them",
+        "state",
+        ["raised", "cleared"],
+    )
+});
+
+impl Figures {
+    fn new() -> Self {
+        let (judge, store) = (metrics::handler("judge"), metrics::handler("store"));
+        LazyLock::force(&ALERTS);
+        Self { judge, store, lag: metrics::lag() }
+    }
+
+    fn stored(&self, begun: Instant, alerts: &[(Alert, Option<TraceParent>)], hosts: usize) {
+        self.store.observe(begun.elapsed().as_secs_f64());
+        HOSTS.set(i64::try_from(hosts).unwrap_or(i64::MAX));
+        for (alert, _) in alerts {
+            let [raised, cleared] = &*ALERTS;
+            match alert.state {
+                AlertState::Raised => raised.inc(),
+                AlertState::Cleared => cleared.inc(),
+            }
+        }
+    }
 }
 
 impl Worker {
@@ -30,7 +75,8 @@ impl Worker {
         let mut engine = Engine::new(rules);
         let checkpoint = Checkpoint::open(location, &mut engine)?;
         let (alerts, told) = (Vec::new(), Vec::new());
-        Ok(Self { engine, checkpoint, position: None, alerts, told, refused: 0 })
+        let figures = Figures::new();
+        Ok(Self { engine, checkpoint, position: None, alerts, told, refused: 0, figures })
     }
 
     /// Where to read on.
@@ -44,12 +90,22 @@ impl Worker {
     }
 
     pub(super) fn take(&mut self, delivery: &Delivery, now_ms: u64) {
+        let (begun, span) = (Instant::now(), Span::after(delivery.trace));
         match Analysis::decode(&delivery.topic, &delivery.body) {
-            Ok(analysis) => self.engine.observe(&analysis, now_ms, &mut self.told),
+            Ok(analysis) => {
+                let lag = metrics::seconds_between(analysis.timestamp_ms, now_ms);
+                self.figures.lag.observe(lag);
+                self.engine.observe(&analysis, now_ms, &mut self.told);
+                span.end_process(delivery, None);
+            }
             // Whoever shows analyses sets it aside.
-            Err(_) => self.refused += 1,
+            Err(rejection) => {
+                self.refused += 1;
+                span.end_process(delivery, Some(rejection.kind()));
+            }
         }
-        self.keep(delivery.trace);
+        self.figures.judge.observe(begun.elapsed().as_secs_f64());
+        self.keep(Some(span.trace()));
         self.position = delivery.position().or(self.position);
     }
 
@@ -78,7 +134,9 @@ impl Worker {
 
     /// Stores everything since the last time; to be called again when it fails.
     pub(super) fn commit(&mut self) -> rusqlite::Result<()> {
+        let begun = Instant::now();
         self.checkpoint.store(&mut self.engine, self.position, &self.alerts)?;
+        self.figures.stored(begun, &self.alerts, self.engine.host_count());
         self.position = None;
         self.alerts.clear();
         Ok(())

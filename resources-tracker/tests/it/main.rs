@@ -4,3 +4,4 @@
 mod over_the_bus;
 mod program;
 mod spool;
+mod telemetry;

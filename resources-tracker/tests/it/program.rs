@@ -68,6 +68,9 @@ fn a_setting_that_cannot_be_used_is_one_line_and_exit_code_2() {
         ("--host me --spool-bytes 1", "--spool-bytes"),
         ("--host me --spool-dir /no/such/folder", "--spool-dir /no/such/folder"),
         ("--host me --spool-dir /proc", "--spool-dir /proc"),
+        ("--host me --metrics-listen 9464", "write an IP address and a port"),
+        ("--host me --otlp-endpoint localhost:4318", "such as http://localhost:4318"),
+        ("--host me --otlp-sampling-ratio 2", "from 0 (no trace) to 1"),
     ] {
         let output = run(&mut tracker(line));
         let error = String::from_utf8(output.stderr).unwrap();

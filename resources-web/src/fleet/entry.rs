@@ -70,6 +70,11 @@ impl Entry {
         &self.latest
     }
 
+    /// The newest analysis as it came.
+    pub(super) const fn body(&self) -> &Bytes {
+        &self.body
+    }
+
     /// Takes in a further analysis.
     pub(super) fn take(
         &mut self,

@@ -11,6 +11,7 @@ mod dashboard;
 mod feed;
 mod history;
 mod live;
+mod metrics;
 mod openapi;
 mod program;
 mod proxy;

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use resources_core::bus::{Bus, Link, Message};
-use resources_core::contract::{HostName, Kind, Measure, RoutingKey, Topic, TraceParent};
+use resources_core::contract::{HostName, Kind, Measure, RoutingKey, Topic};
 use resources_core::service::{Failure, now_ms};
+use resources_core::telemetry::begin_trace;
 use resources_tracker::{Outbox, OutboxSettings};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -134,8 +135,7 @@ pub(crate) async fn run(
 /// The message of `measure`.
 pub(crate) fn message(measure: &Measure) -> Result<Message, Failure> {
     let topic = Topic::from(RoutingKey::new(measure.host.clone(), Kind::Measure));
-    Message::json(topic, measure, measure.timestamp_ms, TraceParent::begin())
-        .map_err(Failure::failed)
+    Message::json(topic, measure, measure.timestamp_ms, begin_trace()).map_err(Failure::failed)
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ use super::declare::declare;
 use crate::bus::link::lock;
 use crate::bus::settings::{AmqpUrl, BrokerUrl};
 use crate::bus::{Backoff, Link, LinkState};
+use crate::telemetry::metrics;
 
 /// A session that lived this long was healthy: the next wait is a short one again.
 const HEALTHY: Duration = Duration::from_secs(10);
@@ -61,6 +62,9 @@ impl Live<'_> {
     /// Messages can flow.
     pub(super) fn up(&self) {
         self.link.was_up.store(true, Ordering::Relaxed);
+        if self.link.came_up.swap(true, Ordering::Relaxed) {
+            metrics::bus().reconnected(self.link.purpose);
+        }
         *lock(&self.link.up_at) = Some(Instant::now());
         self.link.show(LinkState::Up);
         tracing::info!(broker = %self.link.url, "{} link to {} is up", self.link.purpose, self.link.url);
@@ -82,6 +86,10 @@ struct Supervisor {
     /// Whether messages could ever flow, over this link or, before it was made, over all others:
     /// a refusal after that passes, as somebody's mistake does, or a bound on connections.
     was_up: AtomicBool,
+    /// Whether messages could ever flow over this link.
+    came_up: AtomicBool,
+    /// Whether it is counted as one over which messages can flow.
+    counts_as_up: AtomicBool,
 }
 
 /// Starts the task that keeps a session going until `closing`, and gives the state of its link.
@@ -108,7 +116,10 @@ pub(super) fn supervise<S: Session>(
         blocked,
         up_at: Mutex::new(None),
         was_up,
+        came_up: AtomicBool::new(false),
+        counts_as_up: AtomicBool::new(false),
     };
+    metrics::bus().link_wanted(purpose);
     shared.links.spawn(supervisor.run(session));
     link
 }
@@ -156,12 +167,21 @@ impl Supervisor {
             }
         }
         session.ended();
+        self.count(false);
+        metrics::bus().link_let_go(self.purpose);
         if !self.shared.closing.is_cancelled() {
             self.shared.board.remove(self.place);
         }
     }
 
+    fn count(&self, is_up: bool) {
+        if self.counts_as_up.swap(is_up, Ordering::Relaxed) != is_up {
+            metrics::bus().link_changed(self.purpose, is_up);
+        }
+    }
+
     fn show(&self, state: LinkState) {
+        self.count(state.is_up());
         if !self.closing.is_cancelled() {
             self.shared.board.set(self.place, state);
         }

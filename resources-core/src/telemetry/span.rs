@@ -1,0 +1,154 @@
+//! Steps of a trace, recorded when its first part chose so and this one exports.
+//!
+//! Names and attributes follow OpenTelemetry's conventions for messaging and RabbitMQ:
+//! <https://opentelemetry.io/docs/specs/semconv/messaging/rabbitmq/>. Names hold the kind of a
+//! message and not its host, as there are many of those.
+
+use std::time::SystemTime;
+
+use opentelemetry::trace::SpanKind;
+use opentelemetry::{KeyValue, Value};
+
+use super::export::{Exporter, Finished, exporter};
+use crate::bus::{Delivery, Message};
+use crate::contract::TraceParent;
+
+/// Begins a trace. How many are sampled a setting says: none unless spans are exported.
+#[must_use]
+pub fn begin_trace() -> TraceParent {
+    match exporter() {
+        Some(exporter) if exporter.samples() => TraceParent::begin_sampled(),
+        _ => TraceParent::begin(),
+    }
+}
+
+/// The trace of what follows from `step`: the next step of it; or `step` itself when others
+/// record the trace and this process does not, as nobody would know a step in between.
+#[must_use]
+pub fn next_of(step: TraceParent) -> TraceParent {
+    if step.is_sampled() && exporter().is_none() { step } else { step.next_step() }
+}
+
+/// A step in this process, from when it was begun until it is ended. There is one for every
+/// message; only those of sampled traces are recorded, and only when spans are exported.
+#[derive(Debug, Clone, Copy)]
+#[must_use = "it is recorded when it is ended"]
+pub struct Span {
+    trace: TraceParent,
+    /// When it began; `None` when it is not recorded.
+    begun: Option<SystemTime>,
+}
+
+impl Span {
+    /// Begins a step that follows from `parent`, or with a trace of its own when there is none.
+    pub fn after(parent: Option<TraceParent>) -> Self {
+        match parent {
+            Some(parent) if parent.is_sampled() && exporter().is_some() => {
+                Self { trace: parent.next_step(), begun: Some(SystemTime::now()) }
+            }
+            Some(parent) => Self { trace: parent, begun: None },
+            None => Self { trace: TraceParent::begin(), begun: None },
+        }
+    }
+
+    /// What the step is to those who come after it.
+    #[must_use]
+    pub const fn trace(&self) -> TraceParent {
+        self.trace
+    }
+
+    /// The trace of a message that follows from this step.
+    #[must_use]
+    pub fn next(&self) -> TraceParent {
+        next_of(self.trace)
+    }
+
+    /// Ends the work on `delivery`, with a word or two on why it failed.
+    pub fn end_process(self, delivery: &Delivery, failure: Option<&str>) {
+        let Some((begun, exporter)) = self.recorded() else { return };
+        let topic = &*delivery.topic;
+        let mut attributes = messaging(exporter, "process", topic, delivery.body.len());
+        if let Some(offset) = delivery.offset.and_then(|offset| i64::try_from(offset).ok()) {
+            attributes.push(KeyValue::new("messaging.rabbitmq.stream.offset", offset));
+        }
+        exporter.export(Finished {
+            trace: self.trace,
+            kind: SpanKind::Consumer,
+            name: format!("process {}", kind_of(topic)),
+            begun,
+            attributes,
+            failure,
+        });
+    }
+
+    /// Ends a call of something outside, such as a webhook, named by few different names; with a
+    /// word or two on why it failed.
+    pub fn end_call(
+        self,
+        name: &str,
+        attributes: impl IntoIterator<Item = (&'static str, String)>,
+        failure: Option<&str>,
+    ) {
+        let Some((begun, exporter)) = self.recorded() else { return };
+        let attributes = attributes.into_iter().map(|(key, value)| KeyValue::new(key, value));
+        exporter.export(Finished {
+            trace: self.trace,
+            kind: SpanKind::Client,
+            name: name.to_owned(),
+            begun,
+            attributes: attributes.collect(),
+            failure,
+        });
+    }
+
+    fn recorded(&self) -> Option<(SystemTime, &'static Exporter)> {
+        Some((self.begun?, exporter()?))
+    }
+}
+
+/// When the publishing of `message` begins, if it is to be recorded. Its step is the message's
+/// own, as whoever receives it follows from that.
+pub(crate) fn publishing(message: &Message) -> Option<SystemTime> {
+    (message.trace.is_sampled() && exporter().is_some()).then(SystemTime::now)
+}
+
+/// The broker confirmed `message`.
+pub(crate) fn published(message: &Message, begun: Option<SystemTime>) {
+    let (Some(begun), Some(exporter)) = (begun, exporter()) else { return };
+    let topic = message.topic.as_str();
+    exporter.export(Finished {
+        trace: message.trace,
+        kind: SpanKind::Producer,
+        name: format!("send {}", kind_of(topic)),
+        begun,
+        attributes: messaging(exporter, "send", topic, message.body.len()),
+        failure: None,
+    });
+}
+
+fn messaging(
+    exporter: &Exporter,
+    operation: &'static str,
+    topic: &str,
+    body_bytes: usize,
+) -> Vec<KeyValue> {
+    let name = match operation {
+        "send" => "publish",
+        other => other,
+    };
+    let text = |key, value: &str| KeyValue::new(key, Value::from(value.to_owned()));
+    let body_bytes = i64::try_from(body_bytes).unwrap_or(i64::MAX);
+    vec![
+        KeyValue::new("messaging.system", "rabbitmq"),
+        KeyValue::new("messaging.operation.type", operation),
+        KeyValue::new("messaging.operation.name", name),
+        text("messaging.destination.name", exporter.exchange()),
+        text("messaging.rabbitmq.destination.routing_key", topic),
+        KeyValue::new("messaging.message.body.size", body_bytes),
+    ]
+}
+
+/// The last word of a routing key.
+fn kind_of(topic: &str) -> &str {
+    topic.rsplit('.').next().unwrap_or(topic)
+}
