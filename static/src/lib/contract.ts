@@ -132,7 +132,7 @@ export interface DetailTold extends Stamped {
   readonly detail: DetailOfHost;
 }
 
-export interface AlertsTold extends Numbered, AlertsStep {
+export interface AlertsTold extends Stamped, AlertsStep {
   readonly type: 'alerts';
   readonly rejected: readonly string[];
 }
@@ -214,7 +214,7 @@ export function parseMessage({ type, fields: message }: Frame): Message | null {
     case 'pipeline':
       return { type, ...numbered(), pipeline: parsePipeline(message.pipeline) };
     case 'alerts':
-      return { type, ...numbered(), ...parseAlerts(message) };
+      return { type, ...stamp(), ...parseAlerts(message) };
     case 'heartbeat':
       return { type, ...stamp() };
     case 'points':
