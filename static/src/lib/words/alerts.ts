@@ -76,7 +76,7 @@ export const ROW = {
   chart: (host: string) => `${host}: charts at that time`,
   history: 'Earlier alerts of this rule on this host',
   open: 'Open',
-  cleared: (lengthMs: number) => `after ${format.age(lengthMs)}`,
+  cleared: (lengthMs: number) => `lasted ${format.age(lengthMs)}`,
   acknowledged: (by: string) => `Acknowledged by ${by}`,
   silencedUntil: (untilMs: number) => `Silenced until ${format.localTime(untilMs)}`,
   acknowledge: 'Acknowledge',
@@ -135,7 +135,7 @@ export const LIST_KEYS =
   'Up and down arrows choose an alert, left and right arrows what to do with it.';
 export const HISTORY_LABEL = 'Past alerts, the newest first';
 export const HOST_ALERTS = 'Active alerts';
-export const ALL_OF_HOST = 'All alerts of this host';
+export const PAST_OF_HOST = 'Past alerts of this host';
 
 export const NONE_ACTIVE = {
   heading: 'No active alerts',
@@ -232,6 +232,11 @@ export function marks(list: readonly AlertEntry[]): string {
   const [first] = list;
   if (first !== undefined && list.length === 1) return mark(first);
   return `${alerts(list.length)}: ${list.slice(0, 4).map(mark).join('; ')}${list.length > 4 ? '; …' : ''}`;
+}
+
+/** Why charts show no alerts of the past. */
+export function noMarks(sentence: string | undefined): string {
+  return `Past alerts are missing in the charts. ${failure(sentence)}`;
 }
 
 export const MARKS_LABEL = (chart: string) => `Alerts in the chart ${chart}`;
