@@ -146,7 +146,7 @@ pub enum Source {
     Measures,
     /// The stream of all analyses, which every consumer reads whole, from a place it chooses.
     Analyses(Start),
-    /// The stream of all alerts, likewise.
+    /// The stream of all alerts, acknowledgements and silences, likewise.
     Alerts(Start),
     /// The queue of messages that were set aside, shared.
     Rejected,
@@ -444,7 +444,7 @@ const fn place_of(kind: Kind) -> Place {
     match kind {
         Kind::Measure => Place::Measures,
         Kind::Analysis => Place::Analyses,
-        Kind::Alert => Place::Alerts,
+        Kind::Alert | Kind::Acknowledgement | Kind::Silence => Place::Alerts,
     }
 }
 

@@ -3,6 +3,7 @@
 //! Nothing here does I/O or reads a clock. `docs/contract.md` describes the same for people;
 //! `tests/golden` freezes the bytes.
 
+mod acknowledgement;
 mod alert;
 mod analysis;
 mod host;
@@ -11,9 +12,11 @@ mod level;
 mod measure;
 mod rejection;
 mod routing_key;
+mod silence;
 mod trace;
 mod validate;
 
+pub use acknowledgement::Acknowledgement;
 pub use alert::{Alert, AlertKind, AlertState};
 pub use analysis::{Analysis, Levels, ResourceLevel, ResourceThresholds};
 pub use host::{HostName, HostNameError};
@@ -22,6 +25,7 @@ pub use level::{Level, Thresholds, ThresholdsError};
 pub use measure::{Disk, Measure, Network, Process, ReceivedMeasure, System, Temperature, Usage};
 pub use rejection::Rejection;
 pub use routing_key::{Kind, RoutingKey, Topic, TopicError};
+pub use silence::Silence;
 pub use trace::{TRACE_HEADER, TraceParent};
 
 /// Largest message body any part accepts, in bytes (256 KiB).

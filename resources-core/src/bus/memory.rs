@@ -142,7 +142,7 @@ impl Broker {
             return Err(PublishError::Closed);
         }
         let mut routed = false;
-        for kind in [Kind::Measure, Kind::Analysis, Kind::Alert] {
+        for kind in Kind::ALL {
             let place = place_of(kind);
             if super::pattern::matches(kind.pattern(), &stored.topic) {
                 routed = true;

@@ -39,7 +39,7 @@ impl Names {
         format!("{}.analyses", self.exchange)
     }
 
-    /// The stream of alerts.
+    /// The stream of alerts, and of what people say to them: acknowledgements and silences.
     #[must_use]
     pub fn alerts(&self) -> String {
         format!("{}.alerts", self.exchange)

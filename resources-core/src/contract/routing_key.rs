@@ -14,9 +14,17 @@ pub enum Kind {
     Analysis,
     /// A change worth a reaction, from the observer.
     Alert,
+    /// Somebody knows of an alert, from a web server or a person's own program.
+    Acknowledgement,
+    /// Nothing is to be told of a host for a while, likewise.
+    Silence,
 }
 
 impl Kind {
+    /// Every kind there is.
+    pub const ALL: [Self; 5] =
+        [Self::Measure, Self::Analysis, Self::Alert, Self::Acknowledgement, Self::Silence];
+
     /// The word in the routing key.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -24,6 +32,8 @@ impl Kind {
             Self::Measure => "measure",
             Self::Analysis => "analysis",
             Self::Alert => "alert",
+            Self::Acknowledgement => "acknowledgement",
+            Self::Silence => "silence",
         }
     }
 
@@ -34,6 +44,8 @@ impl Kind {
             Self::Measure => "#.measure",
             Self::Analysis => "#.analysis",
             Self::Alert => "#.alert",
+            Self::Acknowledgement => "#.acknowledgement",
+            Self::Silence => "#.silence",
         }
     }
 }
@@ -57,7 +69,9 @@ pub struct RoutingKey {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RoutingKeyError {
     /// The last word is none of the kinds.
-    #[error("routing key {0:?} does not end in .measure, .analysis or .alert")]
+    #[error(
+        "routing key {0:?} does not end in .measure, .analysis, .alert, .acknowledgement or .silence"
+    )]
     Kind(String),
     /// What stands before the kind is not a host name.
     #[error("routing key {key:?}: {source}")]
@@ -83,12 +97,8 @@ impl FromStr for RoutingKey {
     fn from_str(key: &str) -> Result<Self, Self::Err> {
         let foreign = || RoutingKeyError::Kind(key.to_owned());
         let (host, kind) = key.rsplit_once('.').ok_or_else(foreign)?;
-        let kind = match kind {
-            "measure" => Kind::Measure,
-            "analysis" => Kind::Analysis,
-            "alert" => Kind::Alert,
-            _ => return Err(foreign()),
-        };
+        let kind =
+            Kind::ALL.into_iter().find(|known| known.as_str() == kind).ok_or_else(foreign)?;
         let host = HostName::new(host)
             .map_err(|source| RoutingKeyError::Host { key: key.to_owned(), source })?;
         Ok(Self { host, kind })
@@ -147,7 +157,7 @@ impl Topic {
 }
 
 impl From<RoutingKey> for Topic {
-    /// Never fails: a host name and a kind make a valid key of at most 209 bytes.
+    /// Never fails: a host name and a kind make a valid key of at most 216 bytes.
     fn from(key: RoutingKey) -> Self {
         Self([key.host.as_str(), ".", key.kind.as_str()].concat().into())
     }

@@ -3,7 +3,9 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 
-use super::{HostName, Kind, MAX_BODY_BYTES, MAX_INTEGER, Rejection, RoutingKey, Thresholds};
+use super::{
+    Acknowledgement, HostName, Kind, MAX_BODY_BYTES, MAX_INTEGER, Rejection, RoutingKey, Thresholds,
+};
 
 /// Checks size and key of a received message and gives the host it is about.
 pub(super) fn host_of(key: &str, expected: Kind, body: &[u8]) -> Result<HostName, Rejection> {
@@ -65,7 +67,7 @@ pub(super) fn malformed(error: &serde_json::Error) -> Rejection {
     Rejection::Malformed(reason)
 }
 
-fn refuse<T>(
+pub(super) fn refuse<T>(
     field: impl FnOnce() -> String,
     value: impl ToString,
     allowed: &'static str,
@@ -130,5 +132,35 @@ pub(super) fn text(
         Ok(())
     } else {
         refuse(field, format!("a text of {} bytes", value.len()), allowed)
+    }
+}
+
+/// Text a person wrote, with line ends and tabs but without other control characters.
+pub(super) fn written(
+    value: &str,
+    max_characters: usize,
+    allowed: &'static str,
+    field: impl FnOnce() -> String,
+) -> Result<(), Rejection> {
+    let characters = value.chars().count();
+    if characters > max_characters {
+        refuse(field, format!("a text of {characters} characters"), allowed)
+    } else if value.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
+        refuse(field, "a text with control characters", "a text that can be shown")
+    } else {
+        Ok(())
+    }
+}
+
+/// The name of whoever did something.
+pub(super) fn by(value: &str) -> Result<(), Rejection> {
+    const ALLOWED: &str = "a name of 1–64 characters without control characters";
+    let characters = value.chars().count();
+    if characters > Acknowledgement::MAX_BY_CHARACTERS {
+        refuse(|| "by".into(), format!("a text of {characters} characters"), ALLOWED)
+    } else if value.trim().is_empty() || value.contains(char::is_control) {
+        refuse(|| "by".into(), format!("{value:?}"), ALLOWED)
+    } else {
+        Ok(())
     }
 }

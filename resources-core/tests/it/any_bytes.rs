@@ -3,7 +3,9 @@
 
 use proptest::prelude::*;
 use resources_core::bus::Pattern;
-use resources_core::contract::{Alert, Analysis, Measure, RoutingKey, Topic};
+use resources_core::contract::{
+    Acknowledgement, Alert, Analysis, Measure, RoutingKey, Silence, Topic,
+};
 use serde::Serialize;
 
 /// Bodies that are nearly right: those of the golden files with a few bytes changed.
@@ -13,6 +15,8 @@ fn nearly_right() -> impl Strategy<Value = Vec<u8>> {
         include_str!("../golden/measure_smallest.json"),
         include_str!("../golden/analysis_full.json"),
         include_str!("../golden/alert_raised.json"),
+        include_str!("../golden/acknowledgement_full.json"),
+        include_str!("../golden/silence_full.json"),
     ]);
     let pieces = prop::sample::select(vec![
         "",
@@ -85,6 +89,18 @@ proptest! {
         let decode = |body: &[u8]| Alert::decode("web.alert", body).ok();
         if let Some(alert) = decode(&body) {
             is_told_on(alert, decode);
+        }
+    }
+
+    #[test]
+    fn what_people_say_of_alerts_is_whole_or_refused(body in bodies()) {
+        let decode = |body: &[u8]| Acknowledgement::decode("web.acknowledgement", body).ok();
+        if let Some(acknowledgement) = decode(&body) {
+            is_told_on(acknowledgement, decode);
+        }
+        let decode = |body: &[u8]| Silence::decode("web.silence", body).ok();
+        if let Some(silence) = decode(&body) {
+            is_told_on(silence, decode);
         }
     }
 

@@ -247,6 +247,10 @@ async fn alerts_are_kept_in_a_stream_of_their_own(bus: Bus) {
     let anew = Start::After(Position::of(1, b"of the stream before"));
     let mut reader = subscribed(&bus, Source::Alerts(anew)).await;
     assert_eq!(bodies(&mut reader, 4).await, ["0", "1", "2", "3"]);
+    // What people say to them stands among them.
+    publish(&bus, "web.acknowledgement", "4").await;
+    publish(&bus, "web.silence", "5").await;
+    assert_eq!(bodies(&mut reader, 2).await, ["4", "5"]);
     bus.close().await;
 }
 

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use resources_core::contract::{
-    Alert, Analysis, Disk, HostName, Labels, Level, Levels, MAX_BODY_BYTES, Measure, Network,
-    Process, ReceivedMeasure, Rejection, System, Temperature, Usage,
+    Acknowledgement, Alert, Analysis, Disk, HostName, Labels, Level, Levels, MAX_BODY_BYTES,
+    Measure, Network, Process, ReceivedMeasure, Rejection, Silence, System, Temperature, Usage,
 };
 use serde::Serialize;
 
@@ -66,6 +66,29 @@ fn alerts_are_read_and_written_byte_for_byte() {
 }
 
 #[test]
+fn acknowledgements_are_read_and_written_byte_for_byte() {
+    for (key, golden) in [
+        ("web-1.eu.example.com.acknowledgement", golden!("acknowledgement_full")),
+        ("web.acknowledgement", golden!("acknowledgement_smallest")),
+    ] {
+        let acknowledgement = Acknowledgement::decode(key, golden.as_bytes()).unwrap();
+        assert_eq!(encoded(&acknowledgement), golden);
+    }
+}
+
+#[test]
+fn silences_are_read_and_written_byte_for_byte() {
+    for (key, golden) in [
+        ("web-1.eu.example.com.silence", golden!("silence_full")),
+        ("web.silence", golden!("silence_smallest")),
+        ("web.silence", golden!("silence_ended")),
+    ] {
+        let silence = Silence::decode(key, golden.as_bytes()).unwrap();
+        assert_eq!(encoded(&silence), golden);
+    }
+}
+
+#[test]
 fn the_document_shows_exactly_these_examples() {
     let document = include_str!("../../../docs/contract.md");
     for golden in [
@@ -79,6 +102,11 @@ fn the_document_shows_exactly_these_examples() {
         golden!("alert_silent"),
         golden!("alert_repeated"),
         golden!("alert_pipeline"),
+        golden!("acknowledgement_full"),
+        golden!("acknowledgement_smallest"),
+        golden!("silence_full"),
+        golden!("silence_smallest"),
+        golden!("silence_ended"),
     ] {
         assert!(document.lines().any(|line| line == golden), "docs/contract.md lacks {golden}");
     }
@@ -101,6 +129,8 @@ fn bad_messages_are_refused_with_exactly_these_words() {
         let refused = match key.rsplit('.').next() {
             Some("analysis") => Analysis::decode(key, body.as_bytes()).map(|_| ()),
             Some("alert") => Alert::decode(key, body.as_bytes()).map(|_| ()),
+            Some("acknowledgement") => Acknowledgement::decode(key, body.as_bytes()).map(|_| ()),
+            Some("silence") => Silence::decode(key, body.as_bytes()).map(|_| ()),
             _ => Measure::decode(key, body.as_bytes(), 0).map(|_| ()),
         };
         let refused = refused.expect_err(body).to_string();
@@ -173,6 +203,8 @@ fn decode_as_all(body: &[u8]) {
         decode_and_pass_on(body).err(),
         Analysis::decode("web.analysis", body).err(),
         Alert::decode("web.alert", body).err(),
+        Acknowledgement::decode("web.acknowledgement", body).err(),
+        Silence::decode("web.silence", body).err(),
     ];
     for reason in reasons.into_iter().flatten() {
         assert!(reason.to_string().len() <= 1_000, "{reason}");
@@ -204,7 +236,7 @@ fn any_json() -> impl Strategy<Value = serde_json::Value> {
         "web|LOW|HIGH|raised|level".prop_map(Into::into),
     ];
     let name = "host|cpu_percentage|memory|disks|total_bytes|timestamp_ms|level|resources|system|\
-                labels|thresholds|.{0,4}";
+                labels|thresholds|id|by|note|reason|from_ms|until_ms|.{0,4}";
     leaf.prop_recursive(4, 64, 8, move |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..8).prop_map(Into::into),

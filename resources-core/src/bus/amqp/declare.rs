@@ -13,6 +13,7 @@ use crate::bus::topology::{
     ANALYSES_SEGMENT_BYTES, MEASURES_DELIVERY_LIMIT, MEASURES_MAX_BYTES, Names,
     REJECTED_DELIVERY_LIMIT, REJECTED_MAX_BYTES,
 };
+use crate::bus::{Place, place_of};
 use crate::contract::Kind;
 
 /// Declares everything. Whoever may not declare (a tracker's user) is content when the exchange
@@ -56,24 +57,24 @@ impl Declarer<'_> {
             })
             .await?;
         }
-        self.queue(&rejected, &rejected, "#", rejected_arguments()).await?;
-        self.queue(
-            &names.measures(),
-            exchange,
-            Kind::Measure.pattern(),
-            measures_arguments(&rejected),
-        )
-        .await?;
-        self.queue(&names.analyses(), exchange, Kind::Analysis.pattern(), analyses_arguments())
-            .await?;
-        self.queue(&names.alerts(), exchange, Kind::Alert.pattern(), alerts_arguments()).await
+        self.queue(&rejected, &rejected, &["#"], rejected_arguments()).await?;
+        let kinds_of = |place| Kind::ALL.into_iter().filter(move |kind| place_of(*kind) == place);
+        for (place, name, arguments) in [
+            (Place::Measures, names.measures(), measures_arguments(&rejected)),
+            (Place::Analyses, names.analyses(), analyses_arguments()),
+            (Place::Alerts, names.alerts(), alerts_arguments()),
+        ] {
+            let patterns: Vec<_> = kinds_of(place).map(Kind::pattern).collect();
+            self.queue(&name, exchange, &patterns, arguments).await?;
+        }
+        Ok(())
     }
 
     async fn queue(
         &mut self,
         name: &str,
         exchange: &str,
-        pattern: &str,
+        patterns: &[&str],
         arguments: FieldTable,
     ) -> Result<(), Refusal> {
         self.step(name, async |channel| {
@@ -81,12 +82,15 @@ impl Declarer<'_> {
             channel.queue_declare(name.into(), options, arguments.clone()).await.map(drop)
         })
         .await?;
-        self.step(name, async |channel| {
-            let options = QueueBindOptions::default();
-            let (name, exchange, pattern) = (name.into(), exchange.into(), pattern.into());
-            channel.queue_bind(name, exchange, pattern, options, FieldTable::default()).await
-        })
-        .await
+        for pattern in patterns {
+            self.step(name, async |channel| {
+                let options = QueueBindOptions::default();
+                let (name, exchange, pattern) = (name.into(), exchange.into(), (*pattern).into());
+                channel.queue_bind(name, exchange, pattern, options, FieldTable::default()).await
+            })
+            .await?;
+        }
+        Ok(())
     }
 
     /// Runs one declaration. One that clashes with what exists is left as the operator made it.
