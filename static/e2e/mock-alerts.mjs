@@ -164,7 +164,9 @@ export class MockAlerts {
   /** What is silenced of a host, told anew. */
   #resilence(host) {
     const changed = this.#newestFirst().filter((entry) => entry.host === host);
-    const entries = changed.map(({ silenced_until_ms: _, ...entry }) => {
+    const entries = changed.map((before) => {
+      const entry = { ...before };
+      delete entry.silenced_until_ms;
       const until = [...this.#silences.values()]
         .filter(
           (one) =>

@@ -50,6 +50,7 @@ export class Alerts {
 }
 
 function byHost(active: readonly AlertEntry[]): Map<string, AlertEntry[]> {
+  // eslint-disable-next-line svelte/prefer-svelte-reactivity -- replaced as a whole
   const found = new Map<string, AlertEntry[]>();
   for (const alert of active) {
     const known = found.get(alert.host);

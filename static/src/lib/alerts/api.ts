@@ -52,8 +52,7 @@ export async function askAlerts(question: Question, signal?: AbortSignal): Promi
 
 export async function askSilences(signal?: AbortSignal): Promise<readonly Silence[]> {
   return read(await request('GET', 'silences', undefined, signal), (body) => {
-    const silences = Array.isArray(body) ? body : record(body, 'answer').silences;
-    return list(silences, 'silences').map(parseSilence);
+    return list(record(body, 'answer').silences, 'silences').map(parseSilence);
   });
 }
 

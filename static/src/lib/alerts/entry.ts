@@ -1,6 +1,10 @@
 /** One alert as the server tells it, by socket and by HTTP, and the guard that lets it in. */
 
+import type { Acknowledged } from '../generated/Acknowledged';
+import type { AlertEntry } from '../generated/AlertEntry';
+import type { AlertKind } from '../generated/AlertKind';
 import type { Level } from '../generated/Level';
+import type { Silence } from '../generated/Silence';
 import {
   ContractError,
   list,
@@ -13,42 +17,7 @@ import {
   string,
 } from '../guard';
 
-/** Who took an alert on. */
-export interface Acknowledged {
-  readonly by: string;
-  readonly at_ms: number;
-  readonly note?: string;
-}
-
-/** An episode of an alert, from raised to cleared. */
-export interface AlertEntry {
-  readonly id: string;
-  readonly host: string;
-  /** Absent when it is about the whole host. */
-  readonly resource?: string;
-  /** One of `KINDS`, or what a newer server calls it. */
-  readonly kind: string;
-  readonly level?: Level;
-  readonly percentage?: number;
-  readonly since_ms: number;
-  /** When it was told last. */
-  readonly timestamp_ms: number;
-  readonly cleared_ms?: number;
-  readonly acknowledged?: Acknowledged;
-  readonly silenced_until_ms?: number;
-}
-
-/** A stretch of time in which nobody is told about a host, or a part of it. */
-export interface Silence {
-  readonly id: string;
-  readonly host: string;
-  readonly resource?: string;
-  readonly kind?: string;
-  readonly from_ms: number;
-  readonly until_ms: number;
-  readonly by: string;
-  readonly reason?: string;
-}
+export type { AlertEntry, AlertKind, Silence };
 
 /** What kinds of conditions there are. */
 export const KINDS = [
@@ -59,8 +28,7 @@ export const KINDS = [
   'restarted',
   'clock',
   'pipeline',
-] as const;
-export type Kind = (typeof KINDS)[number];
+] as const satisfies readonly AlertKind[];
 
 /** The host of alerts about the way from trackers to the server, which is no machine's. */
 export const PIPELINE_HOST = 'resources.pipeline';
@@ -74,7 +42,7 @@ export function parseEntry(input: unknown): AlertEntry {
   return {
     id: string(alert.id, 'id of an alert'),
     host: string(alert.host, 'host of an alert'),
-    kind: string(alert.kind, 'kind of an alert'),
+    kind: kindOf(alert.kind),
     since_ms: number(alert.since_ms, 'since_ms of an alert'),
     timestamp_ms: number(alert.timestamp_ms, 'timestamp_ms of an alert'),
     ...present({
@@ -111,10 +79,15 @@ export function parseSilence(input: unknown): Silence {
     by: string(silence.by, 'by of a silence'),
     ...present({
       resource: textOf(silence, 'resource'),
-      kind: textOf(silence, 'kind'),
+      kind: optional(silence.kind, kindOf),
       reason: textOf(silence, 'reason'),
     }),
   };
+}
+
+/** A newer server may know more kinds: an alert nobody can name is still better than none. */
+function kindOf(input: unknown): AlertKind {
+  return string(input, 'kind') as AlertKind;
 }
 
 function parseAcknowledged(input: unknown): Acknowledged {

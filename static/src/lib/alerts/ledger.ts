@@ -3,10 +3,8 @@
  * something changed, which is bounded: a page that was slow finds the newest state, never a queue.
  */
 
+import { MAX_ACTIVE } from '../generated/constants';
 import type { AlertEntry } from './entry';
-
-/** The server tells no more either, the newest. */
-export const ALERTS_KEPT = 1_000;
 
 /** The active alerts, as the page is handed them. */
 export interface ActiveAlerts {
@@ -44,8 +42,8 @@ export class Ledger {
       if (alert.cleared_ms === undefined) this.#alerts.set(alert.id, alert);
       else this.#alerts.delete(alert.id);
     }
-    if (this.#alerts.size <= ALERTS_KEPT) return;
-    for (const { id } of this.#newestFirst().slice(ALERTS_KEPT)) this.#alerts.delete(id);
+    // The server tells no more of them either.
+    for (const { id } of this.#newestFirst().slice(MAX_ACTIVE)) this.#alerts.delete(id);
   }
 
   /** Whether the page lacks something. */
@@ -61,6 +59,8 @@ export class Ledger {
   }
 
   #newestFirst(): AlertEntry[] {
-    return [...this.#alerts.values()].sort((a, b) => b.since_ms - a.since_ms);
+    return [...this.#alerts.values()].sort(
+      (a, b) => b.since_ms - a.since_ms || (a.id < b.id ? 1 : -1),
+    );
   }
 }

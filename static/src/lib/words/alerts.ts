@@ -1,6 +1,6 @@
 /** The words of alerts: the view of them, the dialogs, and the marks on charts. */
 
-import { PIPELINE_HOST, type AlertEntry, type Kind, type Silence } from '../alerts/entry';
+import { PIPELINE_HOST, type AlertEntry, type AlertKind, type Silence } from '../alerts/entry';
 import type { Order, Tab } from '../alerts/list';
 import * as format from '../format';
 
@@ -12,7 +12,7 @@ export const TAB_WORDS: Readonly<Record<Tab, string>> = {
   silences: 'Silences',
 };
 
-export const KIND_WORDS: Readonly<Record<Kind, string>> = {
+export const KIND_WORDS: Readonly<Record<AlertKind, string>> = {
   level: 'Level',
   silent: 'Silent',
   flapping: 'Flapping',
@@ -54,7 +54,8 @@ export function rule({ kind, resource }: Pick<AlertEntry, 'kind' | 'resource'>):
   return resource === undefined ? word : `${word} · ${resourceName(resource)}`;
 }
 
-export function kindWord(kind: string): string {
+/** That of a newer server may have no word here yet. */
+export function kindWord(kind: AlertKind): string {
   return (KIND_WORDS as Readonly<Partial<Record<string, string>>>)[kind] ?? kind;
 }
 
