@@ -1,19 +1,21 @@
 //! Every address but the page's. Each answers what docs/api.md and docs/openapi.json say.
 
+mod alerts;
 mod export;
 mod history;
 mod hosts;
 mod query;
 mod readiness;
 mod runs;
+mod silences;
 mod status;
 
 use axum::Router;
-use axum::extract::{FromRequestParts, Path};
+use axum::extract::{DefaultBodyLimit, FromRequestParts, Path};
 use axum::http::HeaderName;
 use axum::http::header::CACHE_CONTROL;
 use axum::http::request::Parts;
-use axum::routing::{MethodRouter, get};
+use axum::routing::{MethodRouter, delete, get, post};
 use resources_core::contract::HostName;
 
 use crate::error::ApiError;
@@ -27,7 +29,7 @@ pub(crate) use query::Query;
 const NO_STORE: [(HeaderName, &str); 1] = [(CACHE_CONTROL, "no-store")];
 
 /// Every address, with what serves it.
-fn routes() -> [(&'static str, MethodRouter<AppState>); 8] {
+fn routes() -> [(&'static str, MethodRouter<AppState>); 12] {
     [
         ("/ws", get(live::socket)),
         ("/healthz", get(readiness::healthz)),
@@ -37,7 +39,16 @@ fn routes() -> [(&'static str, MethodRouter<AppState>); 8] {
         ("/api/v1/hosts/{host}/runs", get(runs::runs)),
         ("/api/v1/export", get(export::export)),
         ("/api/v1/history", get(status::status)),
+        ("/api/v1/alerts", get(alerts::alerts)),
+        ("/api/v1/alerts/{id}/acknowledgement", small(post(alerts::acknowledge))),
+        ("/api/v1/silences", small(get(silences::silences).post(silences::begin))),
+        ("/api/v1/silences/{id}", small(delete(silences::end))),
     ]
+}
+
+/// Takes bodies that are small.
+fn small(serve: MethodRouter<AppState>) -> MethodRouter<AppState> {
+    serve.layer(DefaultBodyLimit::max(alerts::MAX_BODY_BYTES))
 }
 
 /// Serves what a service manager or a container asks for, wherever the rest is.

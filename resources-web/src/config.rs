@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use axum::http::HeaderName;
 use clap::Args;
 use clap::builder::BoolishValueParser;
 use resources_core::service::{Failure, parse_duration};
@@ -67,6 +68,19 @@ pub struct WebArgs {
         value_parser = OriginRule::parse
     )]
     pub allowed_origin: Vec<OriginRule>,
+
+    /// The header in which a proxy says who is logged in, such as `X-Forwarded-User`: that name
+    /// counts for acknowledgements and silences, and without it none is taken.
+    ///
+    /// Only for a proxy that sets or removes the header itself: whoever reaches the server past it
+    /// may call themselves anything.
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "RESOURCES_USER_HEADER",
+        value_parser = parse_header
+    )]
+    pub user_header: Option<HeaderName>,
 
     /// Serve everything under this path, such as `/monitor`, behind a proxy that passes it on;
     /// health checks are served at the root as well.
@@ -136,6 +150,8 @@ pub struct WebArgs {
 pub struct Settings {
     pub(crate) listen: SocketAddr,
     pub(crate) guard: Guard,
+    /// The header in which a proxy says who is logged in.
+    pub(crate) user_header: Option<HeaderName>,
     pub(crate) base_path: BasePath,
     /// An existing folder.
     pub(crate) page_dir: Option<PathBuf>,
@@ -186,6 +202,7 @@ impl WebArgs {
         Ok(Settings {
             listen,
             guard: Guard::new(loopback, self.allowed_host.clone(), self.allowed_origin.clone()),
+            user_header: self.user_header.clone(),
             base_path: self.base_path.clone(),
             page_dir: self.page_dir.clone(),
             push_interval: self.push_interval,
@@ -196,6 +213,10 @@ impl WebArgs {
             history: self.history.location()?,
         })
     }
+}
+
+fn parse_header(text: &str) -> Result<HeaderName, String> {
+    text.parse().map_err(|_| "write the name of a header, such as X-Forwarded-User".to_owned())
 }
 
 fn parse_address(text: &str) -> Result<SocketAddr, String> {

@@ -66,7 +66,7 @@ pub(crate) fn in_our_words(response: Response) -> Response {
         return response;
     }
     let sentence = match status {
-        StatusCode::METHOD_NOT_ALLOWED => "only GET and HEAD are served here",
+        StatusCode::METHOD_NOT_ALLOWED => "this address does not serve that method",
         StatusCode::PAYLOAD_TOO_LARGE => "the body of the request is too large",
         _ => status.canonical_reason().unwrap_or("the request was refused"),
     };

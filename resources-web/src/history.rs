@@ -28,6 +28,7 @@ use resources_core::service::Failure;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use database::Database;
 pub use database::{Location, OpenError};
 pub use reader::{ReadError, Reader};
 pub use recorder::{Counts, Limits, Recorder};

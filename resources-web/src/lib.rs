@@ -3,8 +3,10 @@
 //!
 //! Analyses come in through `feed`, which applies them to the `fleet`. `live` tells every
 //! browser: a snapshot when it connects, then the changes, coalesced and serialised once for
-//! all. `history` keeps what the fleet forgets. `server` binds, accepts and stops; `security` decides who may ask at all.
+//! all. `history` keeps what the fleet forgets, and
+//! `alerts` what is wrong with hosts. `server` binds, accepts and stops; `security` decides who may ask at all.
 
+mod alerts;
 mod api;
 mod assets;
 mod base_path;

@@ -6,6 +6,7 @@
 //! neither a slow browser nor a thousand that connect at once hold up the others. What a browser
 //! alone asks for, by what it looks at, its own session makes.
 
+mod alerts;
 mod journal;
 mod looking;
 mod message;
@@ -26,6 +27,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
+use crate::alerts::Board;
 use crate::fleet::{AllHosts, Applied, Fleet, Known, Receipt, RecentSamples};
 use crate::history::HistoryState;
 use crate::protocol::{HistoryStatus, Message, PROTOCOL, Pipeline, Resumed, Series, Snapshot};
@@ -64,6 +66,7 @@ struct State {
     link: Link,
     history: HistoryStatus,
     pipeline: Pipeline,
+    alerts: Board,
     journal: Journal,
     snapshot: Option<(Begin, Instant)>,
 }
@@ -72,6 +75,8 @@ struct State {
 #[derive(Debug, Clone)]
 pub(crate) struct Begin {
     pub(crate) text: Utf8Bytes,
+    /// All alerts, behind a snapshot.
+    pub(crate) alerts: Option<Utf8Bytes>,
     pub(crate) cursor: u64,
 }
 
@@ -97,6 +102,7 @@ impl Live {
             link,
             history,
             pipeline,
+            alerts: Board::default(),
             journal: Journal::default(),
             snapshot: None,
         };
@@ -128,7 +134,13 @@ impl Live {
         applied
     }
 
-    /// Tells every browser what changed since the last call.
+    /// Tells every browser all that changed since the last call.
+    fn push_news(&self, server_time_ms: u64) {
+        self.push_changes(server_time_ms);
+        self.push_alerts(server_time_ms);
+    }
+
+    /// Tells every browser what changed of hosts since the last call.
     fn push_changes(&self, server_time_ms: u64) {
         let mut state = self.state();
         if !state.fleet.has_changes() {
@@ -217,7 +229,8 @@ impl Live {
             hosts,
             rows,
         });
-        let begin = Begin { text: text(&snapshot), cursor: state.journal.end() };
+        let alerts = Some(alerts::all(&state.alerts));
+        let begin = Begin { text: text(&snapshot), alerts, cursor: state.journal.end() };
         state.snapshot = Some((begin.clone(), Instant::now()));
         begin
     }
@@ -242,7 +255,7 @@ impl Live {
             history: state.history.clone(),
             pipeline: state.pipeline,
         });
-        Some(Begin { text: text(&resumed), cursor })
+        Some(Begin { text: text(&resumed), alerts: None, cursor })
     }
 
     /// The last points told of those hosts of `indices` that a page knows at `cursor`, which are
@@ -338,13 +351,13 @@ impl Live {
                         .map(|at| at + pace.push_interval)
                         .filter(|due| *due > now);
                     if due.is_none() {
-                        self.push_changes(now_ms());
+                        self.push_news(now_ms());
                         pushed_at = Some(now);
                     }
                 }
                 () = sleep_until(due), if due.is_some() => {
                     due = None;
-                    self.push_changes(now_ms());
+                    self.push_news(now_ms());
                     pushed_at = Some(Instant::now());
                 }
                 Ok(()) = link.changed() => {

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::http::HeaderName;
 use axum::middleware::{from_fn_with_state, map_response};
 use resources_core::bus::{Bus, Link};
 use resources_core::service::{Failure, GRACE, now_ms, within};
@@ -18,14 +19,15 @@ use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 
+use crate::alerts::{Board, Keeping};
 use crate::assets::Page;
 use crate::base_path::BasePath;
 use crate::config::Settings;
-use crate::history::{History, Limits, OpenError, Recording};
+use crate::history::{History, Limits, OpenError, Reader, Recording};
 use crate::live::{Live, Pace};
 use crate::pipeline::{Pipeline, PipelineState, PipelineWatch};
 use crate::security::Guard;
-use crate::{api, assets, feed, security};
+use crate::{alerts, api, assets, feed, security};
 
 /// No request has a body to speak of.
 const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -46,6 +48,9 @@ struct Shared {
     live: Arc<Live>,
     link: watch::Receiver<Link>,
     history: History,
+    alerts: Reader,
+    bus: Bus,
+    user_header: Option<HeaderName>,
     guard: Guard,
     base_path: BasePath,
     page: Page,
@@ -55,9 +60,8 @@ struct Shared {
 }
 
 impl AppState {
-    /// The state of a dashboard that has heard nothing yet over `bus`, and reads `history`.
-    #[must_use]
-    pub fn new(settings: &Settings, bus: &Bus, history: History) -> Self {
+    /// The state of a dashboard that has heard nothing yet over `bus`, and reads `history` and `alerts`.
+    fn new(settings: &Settings, bus: &Bus, history: History, alerts: Reader) -> Self {
         let link = bus.link();
         let now = link.borrow().clone();
         let kept = (&*history.state().borrow()).into();
@@ -67,6 +71,9 @@ impl AppState {
             live: Arc::new(Live::new(settings.max_hosts, now, kept, pipeline)),
             link,
             history,
+            alerts,
+            bus: bus.clone(),
+            user_header: settings.user_header.clone(),
             guard: settings.guard.clone(),
             base_path: settings.base_path.clone(),
             page: Page::new(settings.page_dir.as_deref()),
@@ -84,6 +91,21 @@ impl AppState {
     #[must_use]
     pub fn history(&self) -> &History {
         &self.0.history
+    }
+
+    /// What was wrong with hosts.
+    pub(crate) fn alerts(&self) -> &Reader {
+        &self.0.alerts
+    }
+
+    /// The way to the broker.
+    pub(crate) fn bus(&self) -> &Bus {
+        &self.0.bus
+    }
+
+    /// The header in which a proxy says who is logged in.
+    pub(crate) fn user_header(&self) -> Option<&HeaderName> {
+        self.0.user_header.as_ref()
     }
 
     /// The state of the link now.
@@ -142,6 +164,7 @@ pub struct Server {
     pace: Pace,
     /// `None` when history is off.
     recording: Option<Recording>,
+    keeping: Keeping,
     bus: Bus,
 }
 
@@ -164,7 +187,10 @@ impl Server {
         let listener = listen(wanted).map_err(cannot)?;
         let address = listener.local_addr().map_err(cannot)?;
         let (recording, history) = open_history(&settings)?;
-        let state = AppState::new(&settings, &bus, history);
+        let mut board = Board::default();
+        let (keeping, alerts) = Keeping::open(&history, &mut board).map_err(cannot_open)?;
+        let state = AppState::new(&settings, &bus, history, alerts);
+        state.live().change_alerts(|alerts| *alerts = board);
         tracing::info!(
             listen = %address,
             page = state.page().describe(),
@@ -176,7 +202,7 @@ impl Server {
         );
         let pace =
             Pace { push_interval: settings.push_interval, forget_after: settings.forget_after };
-        Ok(Self { listener, address, state, pace, recording, bus })
+        Ok(Self { listener, address, state, pace, recording, keeping, bus })
     }
 
     /// Where the server listens: the port that was picked when port 0 was asked for.
@@ -203,7 +229,7 @@ impl Server {
     /// # Errors
     /// When a part of the service ends by itself.
     pub async fn run(self, stop: CancellationToken) -> Result<(), Failure> {
-        let Self { listener, state, pace, recording, bus, .. } = self;
+        let Self { listener, state, pace, recording, keeping, bus, .. } = self;
         // The parts stop together: when asked to, or when one of them ends.
         let closing = state.closing().clone();
         let mut parts = JoinSet::new();
@@ -211,6 +237,8 @@ impl Server {
         if let Some(recording) = recording {
             parts.spawn(recording.run(bus.clone(), closing.clone()));
         }
+        let live = Arc::clone(state.live());
+        parts.spawn(alerts::run(keeping, bus.clone(), live, closing.clone()));
         let pipeline_watch = PipelineWatch::new(bus.clone());
         let (arrivals, pipeline) = (pipeline_watch.arrivals(), pipeline_watch.pipeline());
         parts.spawn(feed::run(bus, Arc::clone(state.live()), arrivals, closing.clone()));
@@ -254,16 +282,18 @@ impl Server {
 fn open_history(settings: &Settings) -> Result<(Option<Recording>, History), Failure> {
     let Some(location) = &settings.history else { return Ok((None, History::off())) };
     let limits = Limits { retention: settings.retention, max_hosts: settings.max_hosts };
-    let (recording, history) = Recording::open(location, limits).map_err(|error| {
-        let reason = format!("--history {error}");
-        match error {
-            // Waiting may help.
-            OpenError::InUse(_) => Failure::failed(reason),
-            _ => Failure::settings(reason),
-        }
-    })?;
+    let (recording, history) = Recording::open(location, limits).map_err(cannot_open)?;
     tracing::info!("keeping history in {location}");
     Ok((Some(recording), history))
+}
+
+fn cannot_open(error: OpenError) -> Failure {
+    let reason = format!("--history {error}");
+    match error {
+        // Waiting may help.
+        OpenError::InUse(_) => Failure::failed(reason),
+        _ => Failure::settings(reason),
+    }
 }
 
 fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {

@@ -60,6 +60,11 @@ impl Query {
         })
     }
 
+    /// A time.
+    pub(super) fn time(&self, name: &str) -> Result<Option<u64>, ApiError> {
+        self.number(name, 0..=MAX_TIME_MS)
+    }
+
     /// `from` and `to`, where what is missing is taken from `default`, which is given the end.
     pub(super) fn range(
         &self,

@@ -36,6 +36,7 @@ fn the_openapi_file_has_every_parameter_and_no_other() {
             "/ws" => live::PARAMETERS,
             "/api/v1/hosts/{host}/history" => history::PARAMETERS,
             "/api/v1/export" => export::PARAMETERS,
+            "/api/v1/alerts" => alerts::PARAMETERS,
             _ => &[],
         };
         assert_eq!(documented, known, "{path}");

@@ -13,10 +13,13 @@ use rusqlite::{Connection, OpenFlags};
 /// Says whose a file is, in its header: "Rsrc".
 const APPLICATION_ID: u32 = 0x5273_7263;
 
-/// Version of the tables in `schema.sql`.
-const VERSION: u32 = 1;
+/// Version of the tables: 1 had those of `schema.sql` only, 2 has those of alerts as well.
+const VERSION: u32 = 2;
 
 const SCHEMA: &str = include_str!("schema.sql");
+
+/// What version 2 adds.
+const ALERTS_SCHEMA: &str = include_str!("../alerts/schema.sql");
 
 /// How long one connection waits for another to let go of the database.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
@@ -118,7 +121,7 @@ pub enum OpenError {
 
 /// A database that is there and whole, and this process the only one to write to it.
 #[derive(Debug)]
-pub(super) struct Database {
+pub(crate) struct Database {
     address: Address,
     /// Held for as long as the database is used, and by nobody else.
     _lock: Option<File>,
@@ -143,7 +146,7 @@ impl fmt::Display for Address {
 
 impl Database {
     /// Makes the database when it is not there, and gives the connection that writes to it.
-    pub(super) fn open(location: &Location) -> Result<(Self, Connection), OpenError> {
+    pub(crate) fn open(location: &Location) -> Result<(Self, Connection), OpenError> {
         let database = match location {
             Location::Memory => {
                 static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -170,7 +173,8 @@ impl Database {
         Ok((database, connection))
     }
 
-    fn open_writer(&self) -> rusqlite::Result<Connection> {
+    /// A connection that writes; one for history, and one for alerts.
+    pub(crate) fn open_writer(&self) -> rusqlite::Result<Connection> {
         let connection = self.connect(OpenFlags::SQLITE_OPEN_CREATE)?;
         connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
         make(&connection)?;
@@ -212,18 +216,23 @@ impl Database {
         Ok(connection)
     }
 
-    pub(super) const fn is_in_memory(&self) -> bool {
+    pub(crate) const fn is_in_memory(&self) -> bool {
         matches!(self.address, Address::Memory(_))
     }
 
-    pub(super) fn sqlite_error(&self, source: rusqlite::Error) -> OpenError {
+    pub(crate) fn sqlite_error(&self, source: rusqlite::Error) -> OpenError {
         OpenError::Sqlite { place: self.address.to_string(), source }
     }
 }
 
-/// Makes the tables in a database that is empty.
+/// Makes the tables that are not there: all of them in a database that is empty.
 fn make(connection: &Connection) -> rusqlite::Result<()> {
-    let version: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let version = version(connection)?;
+    if version == 1 {
+        return connection.execute_batch(&format!(
+            "BEGIN IMMEDIATE; {ALERTS_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;"
+        ));
+    }
     if version != 0 {
         return Ok(());
     }
@@ -233,10 +242,15 @@ fn make(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch(&format!(
         "BEGIN IMMEDIATE;
          {SCHEMA}
+         {ALERTS_SCHEMA}
          PRAGMA application_id = {APPLICATION_ID};
          PRAGMA user_version = {VERSION};
          COMMIT;"
     ))
+}
+
+fn version(connection: &Connection) -> rusqlite::Result<u32> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
 fn io_error(path: &Path, source: io::Error) -> OpenError {
@@ -323,6 +337,9 @@ fn check_contents(path: &Path) -> Result<(), String> {
 fn find_damage(connection: &Connection, bytes: u64) -> rusqlite::Result<Option<String>> {
     let model = Connection::open_in_memory()?;
     model.execute_batch(SCHEMA)?;
+    if version(connection)? > 1 {
+        model.execute_batch(ALERTS_SCHEMA)?;
+    }
     let found = columns(connection)?;
     if found != columns(&model)? {
         return Ok(Some("its tables are not those of this version".to_owned()));

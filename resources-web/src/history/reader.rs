@@ -41,9 +41,14 @@ pub enum ReadError {
 }
 
 impl Reader {
-    pub(super) fn new(database: Arc<Database>) -> Self {
+    pub(crate) fn new(database: Arc<Database>) -> Self {
         let idle = Mutex::new(Vec::with_capacity(MAX_READS));
         Self(Arc::new(Shared { database, turns: Arc::new(Semaphore::new(MAX_READS)), idle }))
+    }
+
+    /// What it reads.
+    pub(crate) fn database(&self) -> &Database {
+        &self.0.database
     }
 
     /// Runs `work` on a thread where it may block, with a connection that only reads. At most 4

@@ -215,6 +215,9 @@ where
         self.cursor = snapshot.cursor;
         self.looking.start_over();
         self.text(snapshot.text).await?;
+        if let Some(alerts) = snapshot.alerts {
+            self.text(alerts).await?;
+        }
         self.synced_at = Instant::now();
         // What came while a large snapshot left is read as long as that took, or a slow
         // connection would be sent nothing but snapshots.

@@ -328,10 +328,14 @@ mod tests {
         let logins = [
             (
                 "listens",
-                r"'^amq\.gen-' '^(resources\.rejected|amq\.gen-.*)$' '^(resources(\.analyses)?|amq\.gen-.*)$'",
+                r"'^amq\.gen-' '^(resources(\.rejected)?|amq\.gen-.*)$' '^(resources(\.(analyses|alerts))?|amq\.gen-.*)$'",
                 PipelineState::Stalled,
             ),
-            ("looks", r"'^$' '^resources\.rejected$' '^resources\.analyses$'", PipelineState::Idle),
+            (
+                "looks",
+                r"'^$' '^resources(\.rejected)?$' '^resources\.(analyses|alerts)$'",
+                PipelineState::Idle,
+            ),
         ];
         let broker = tokio::task::spawn_blocking(RabbitMq::start).await.unwrap();
         let others = open_bus(&broker.url(), "resources");

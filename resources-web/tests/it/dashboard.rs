@@ -10,6 +10,7 @@ use resources_core::service::Failure;
 use resources_core::test_support::in_time;
 use resources_web::client::{Told, View};
 use resources_web::history::History;
+use resources_web::protocol::Alerts;
 use resources_web::{Server, Settings, WebArgs};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -72,6 +73,17 @@ impl Dashboard {
 
     /// One request on a connection of its own.
     pub(crate) async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+        self.send(method, path, headers, "").await
+    }
+
+    /// One request with a body on a connection of its own.
+    pub(crate) async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Answer {
         let mut head = format!("{method} {path} HTTP/1.1\r\n");
         let own = [("host", self.address.to_string()), ("connection", "close".to_owned())];
         for (name, value) in own {
@@ -83,7 +95,10 @@ impl Dashboard {
             head += &format!("{name}: {value}\r\n");
         }
         let mut stream = TcpStream::connect(self.address).await.unwrap();
-        stream.write_all(format!("{head}\r\n").as_bytes()).await.unwrap();
+        if !body.is_empty() {
+            head += &format!("content-length: {}\r\n", body.len());
+        }
+        stream.write_all(format!("{head}\r\n{body}").as_bytes()).await.unwrap();
         let mut bytes = Vec::new();
         in_time("an answer", stream.read_to_end(&mut bytes)).await.unwrap();
         Answer::read(&bytes)
@@ -223,7 +238,7 @@ impl Browser {
         in_time("a frame", self.socket.next()).await.and_then(Result::ok)
     }
 
-    /// The next message of the protocol other than a heartbeat, and what it told.
+    /// The next message of the protocol other than heartbeats and alerts, and what it told.
     pub(crate) async fn told(&mut self) -> (Value, Told) {
         in_time("a message that is no heartbeat", async {
             loop {
@@ -234,7 +249,7 @@ impl Browser {
                 if message["type"] != "detail" {
                     assert_eq!(serde_json::to_value(&told.message).unwrap(), message);
                 }
-                if message["type"] != "heartbeat" {
+                if message["type"] != "heartbeat" && message["type"] != "alerts" {
                     return (message, told);
                 }
             }
@@ -242,7 +257,23 @@ impl Browser {
         .await
     }
 
-    /// The next message of the protocol other than a heartbeat.
+    /// Reads on until the alerts it was told of are such; gives the last message.
+    pub(crate) async fn until_alerts(&mut self, are_such: impl Fn(&Alerts) -> bool) -> Value {
+        in_time("alerts that are such", async {
+            loop {
+                let frame = self.frame().await.expect("the connection is open");
+                let Message::Text(text) = frame else { continue };
+                self.view.read(&text).unwrap();
+                let message: Value = serde_json::from_str(&text).unwrap();
+                if message["type"] == "alerts" && are_such(self.view.alerts()) {
+                    return message;
+                }
+            }
+        })
+        .await
+    }
+
+    /// The next message of the protocol other than heartbeats and alerts.
     pub(crate) async fn next(&mut self) -> Value {
         self.told().await.0
     }

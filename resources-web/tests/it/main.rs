@@ -1,6 +1,7 @@
 //! The dashboard as a whole: a real socket, a bus inside the process, and clients.
 #![expect(clippy::unwrap_used, reason = "a test ends when its ground gives way")]
 
+mod alerts;
 mod any_frames;
 mod api;
 mod archive;

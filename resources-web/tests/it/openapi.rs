@@ -4,8 +4,10 @@
 use std::collections::BTreeSet;
 
 use resources_core::service::now_ms;
+use resources_core::test_support::eventually;
 use serde_json::{Value, json};
 
+use crate::alerts::raise;
 use crate::archive::{Archive, past_hour_s};
 use crate::dashboard::{Dashboard, analysis};
 
@@ -113,6 +115,7 @@ async fn every_address_answers_as_the_file_says() {
     let archive = Archive::new();
     archive.fill(1, past_hour_s(), 100);
     let dashboard = Dashboard::start(&["--history", &archive.path()]).await;
+    raise(&dashboard.bus, "c1d8a04e92b7", "web-1").await;
     let mut sample = analysis("web-1", 3, 1.5);
     sample.timestamp_ms = now_ms();
     dashboard.publish(&sample).await;
@@ -120,7 +123,7 @@ async fn every_address_answers_as_the_file_says() {
     browser.until("web-1", sample.timestamp_ms).await;
     let schemas = Schemas::load();
     for (path, item) in schemas.0["paths"].as_object().unwrap() {
-        let description = &item["get"];
+        let Some(description) = item.get("get") else { continue };
         let answers = &description["responses"];
         for asked in [example(path, description), path.replace("{host}", "web-1")] {
             if path == "/ws" {
@@ -150,6 +153,52 @@ async fn every_address_answers_as_the_file_says() {
         assert!(answers["421"].is_object(), "{path}");
         schemas.check(schemas.named("Error"), &foreign.json(), &asked);
     }
+    dashboard.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_said_to_alerts_is_taken_and_answered_as_the_file_says() {
+    let dashboard = Dashboard::start(&[]).await;
+    raise(&dashboard.bus, "c1d8a04e92b7", "web-1").await;
+    dashboard.connect().await.until_alerts(|alerts| alerts.total == 1).await;
+    let schemas = Schemas::load();
+    let said = async |method: &str, path: &str, asked: &str, body: Value| {
+        let description = &schemas.0["paths"][path][method];
+        let content = &description["requestBody"]["content"]["application/json"];
+        if content.is_object() {
+            schemas.check(&content["schema"], &body, path);
+        }
+        let method = method.to_uppercase();
+        let answer = dashboard.send(&method, asked, &[], &body.to_string()).await;
+        let described = &description["responses"][answer.status.to_string()];
+        let schema = &described["content"]["application/json"]["schema"];
+        assert!(schema.is_object() && answer.status < 300, "{asked}: {}", answer.text());
+        schemas.check(schema, &answer.json(), asked);
+        // What is refused says so in the words of the file.
+        for (headers, body) in [([("origin", "https://evil.example.com")], "{}")] {
+            let refused = dashboard.send(&method, asked, &headers, body).await;
+            let described = &description["responses"][refused.status.to_string()];
+            assert!(described.is_object(), "{asked}: {}", refused.status);
+            schemas.check(schemas.named("Error"), &refused.json(), asked);
+        }
+        answer.json()
+    };
+    let path = "/api/v1/alerts/{id}/acknowledgement";
+    let body = json!({"by": "Ada", "note": "I see."});
+    said("post", path, &path.replace("{id}", "c1d8a04e92b7"), body).await;
+    let path = "/api/v1/silences";
+    let body = json!({
+        "host": "web-1", "resource": "cpu", "kind": "level", "for_ms": 60_000, "by": "Ada",
+        "reason": "The backup runs."
+    });
+    let silence = said("post", path, path, body).await;
+    let running = async || dashboard.get(path).await.json()["silences"][0].clone();
+    eventually("it holds", async || running().await == silence).await;
+    let listed = dashboard.get(path).await.json();
+    schemas.check(schemas.named("Silences"), &listed, path);
+    let path = "/api/v1/silences/{id}";
+    let asked = path.replace("{id}", silence["id"].as_str().unwrap());
+    said("delete", path, &asked, json!({})).await;
     dashboard.stop().await;
 }
 
@@ -186,6 +235,12 @@ async fn every_message_of_the_websocket_is_as_the_file_says() {
             break;
         }
     }
+    raise(&dashboard.bus, "c1d8a04e92b7", "web-1").await;
+    let told = browser.until_alerts(|alerts| alerts.total == 1).await;
+    schemas.check(schemas.named("AlertsMessage"), &told, "AlertsMessage");
+    let mut late = dashboard.connect().await;
+    let told = late.until_alerts(|alerts| alerts.total == 1).await;
+    schemas.check(schemas.named("AlertsMessage"), &told, "AlertsMessage");
     let mut browser = dashboard.resume(browser.view).await;
     schemas.check(schemas.named("Resumed"), &browser.next().await, "Resumed");
     dashboard.stop().await;

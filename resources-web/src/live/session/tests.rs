@@ -76,11 +76,16 @@ fn connect_to(live: Arc<Live>, resume: Option<Resume>) -> Browser {
 }
 
 impl Browser {
-    /// The next message that is not a ping, read.
+    /// The next message that is neither a ping nor about alerts, read.
     async fn next(&mut self) -> Value {
         loop {
             match self.from_server.recv().await.expect("a message") {
-                Message::Text(text) => return serde_json::from_str(&text).unwrap(),
+                Message::Text(text) => {
+                    let message: Value = serde_json::from_str(&text).unwrap();
+                    if message["type"] != "alerts" {
+                        return message;
+                    }
+                }
                 Message::Ping(_) => {}
                 other => panic!("not expected: {other:?}"),
             }

@@ -1,0 +1,42 @@
+//! What every browser is told of alerts.
+
+use resources_core::service::now_ms;
+
+use super::message::text;
+use super::{Live, ServerMessage, Utf8Bytes};
+use crate::alerts::Board;
+
+impl Live {
+    /// Looks at the alerts.
+    pub(crate) fn alerts<T>(&self, look: impl FnOnce(&mut Board) -> T) -> T {
+        look(&mut self.state().alerts)
+    }
+
+    /// Changes the alerts, and has every browser told what came of it.
+    pub(crate) fn change_alerts(&self, change: impl FnOnce(&mut Board)) {
+        let has_news = self.alerts(|board| {
+            change(board);
+            board.has_news()
+        });
+        if has_news {
+            self.changed.notify_one();
+        }
+    }
+
+    /// Tells every browser which alerts changed since the last call.
+    pub(super) fn push_alerts(&self, server_time_ms: u64) {
+        let mut state = self.state();
+        if !state.alerts.has_news() {
+            return;
+        }
+        let number = state.journal.next_number();
+        let alerts = state.alerts.take_news(number, server_time_ms);
+        self.push(state, &ServerMessage::Alerts(alerts));
+    }
+}
+
+/// The message with all alerts, which follows a snapshot. It may hold already what the next
+/// numbered one tells.
+pub(super) fn all(board: &Board) -> Utf8Bytes {
+    text(&ServerMessage::Alerts(board.all(now_ms())))
+}
