@@ -14,6 +14,7 @@ import { extname, join, normalize, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { WebSocketServer } from 'ws';
+import { MockAlerts } from './mock-alerts.mjs';
 import { historyOf } from './mock-history.mjs';
 import { SimulatedHost } from './mock-host.mjs';
 
@@ -80,6 +81,8 @@ class Journal {
 
 class MockServer {
   #fleet;
+  /** To raise some and clear them. */
+  alerts;
   #journal = new Journal();
   #conditions;
   #quiet = false;
@@ -90,8 +93,11 @@ class MockServer {
   #sockets;
   #timers = [];
 
-  constructor(hosts, fault) {
+  constructor(hosts, fault, alerts) {
     this.#fleet = Array.from({ length: hosts }, (_, i) => new SimulatedHost(i, this.#startedMs));
+    this.alerts = new MockAlerts(this.#fleet, alerts, (told) =>
+      this.#tell({ type: 'alerts', ...told }),
+    );
     this.#conditions = this.#conditionsOf(fault);
     this.#server = createServer((request, response) => {
       this.#answer(request, response).catch(() => response.destroy());
@@ -187,6 +193,7 @@ class MockServer {
         }),
       ),
     );
+    socket.send(JSON.stringify(this.#stamped({ type: 'alerts', ...this.alerts.all() })));
   }
 
   #look(socket, data) {
@@ -253,7 +260,7 @@ class MockServer {
     const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost');
     const json = (body, status = 200) => {
       response.writeHead(status, { 'content-type': 'application/json' });
-      response.end(JSON.stringify(body));
+      response.end(body === undefined ? undefined : JSON.stringify(body));
     };
     if (pathname === '/healthz') return json({ status: 'ok' });
     if (pathname === '/readyz') return json({ status: 'ready', link: this.#conditions.link });
@@ -261,6 +268,12 @@ class MockServer {
     if (history !== undefined) {
       const host = this.#fleet.find((one) => one.name === decodeURIComponent(history));
       return host ? json(historyOf(host, searchParams)) : json({ error: 'no such host' }, 404);
+    }
+    const api = /^\/api\/v1\/((?:alerts|silences).*)$/.exec(pathname)?.[1];
+    if (api !== undefined) {
+      const body = request.method === 'POST' ? await bodyOf(request) : undefined;
+      const [status, answer] = this.alerts.answer(request.method, api, searchParams, body);
+      return json(answer, status);
     }
     const file = normalize(join(DIST, pathname === '/' ? 'index.html' : pathname));
     const known = file.startsWith(DIST + sep) && (await stat(file).catch(() => null))?.isFile();
@@ -272,6 +285,12 @@ class MockServer {
     });
     return createReadStream(file).pipe(response);
   }
+}
+
+async function bodyOf(request) {
+  let text = '';
+  for await (const part of request) text += part;
+  return JSON.parse(text);
 }
 
 /** `null` for anything but a look. */
@@ -289,10 +308,10 @@ function readLook(data) {
 /**
  * Starts the server; answers with its address, ways to break it and a way to stop it.
  *
- * @param {{ hosts?: number, port?: number, fault?: keyof typeof FAULTS }} options
+ * @param {{ hosts?: number, port?: number, fault?: keyof typeof FAULTS, alerts?: number }} options
  */
-export async function startMockServer({ hosts = 40, port = 0, fault = 'none' } = {}) {
-  const server = new MockServer(hosts, fault);
+export async function startMockServer({ hosts = 40, port = 0, fault = 'none', alerts = 0 } = {}) {
+  const server = new MockServer(hosts, fault, alerts);
   await server.start(port);
   return server;
 }
@@ -303,12 +322,14 @@ if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) 
       hosts: { type: 'string', default: '40' },
       port: { type: 'string', default: '8888' },
       fault: { type: 'string', default: 'none' },
+      alerts: { type: 'string', default: '12' },
     },
   });
   const server = await startMockServer({
     hosts: Number(values.hosts),
     port: Number(values.port),
     fault: values.fault,
+    alerts: Number(values.alerts),
   });
   console.log(`Open ${server.url}`);
 }

@@ -1,5 +1,6 @@
 /** The page's end of the connection: its state to show, and batches applied at the page's pace. */
 
+import { alerts } from './alerts/alerts.svelte';
 import { clock, type Clock } from './clock.svelte';
 import type { History, Link, Pipeline } from './contract';
 import { fleet, type Fleet } from './fleet.svelte';
@@ -184,6 +185,7 @@ export class Connection {
     if (batch.history !== undefined) this.history = batch.history;
     if (batch.pipeline !== undefined) this.pipeline = batch.pipeline;
     if (batch.serverVersion !== undefined) this.serverVersion = batch.serverVersion;
+    if (batch.alerts !== undefined) alerts.take(batch.alerts);
     const wasKnown = this.#fleet.known;
     this.#fleet.apply(batch);
     // The first list is shown in the next frame, neither in this one, which has enough to do, nor

@@ -35,6 +35,7 @@ const analysis = {
   host: 'web',
   cpu_result: 'LOW',
   level: 'LOW',
+  stopping: false,
   resources: [{ name: 'cpu', percentage: 12.5, level: 'LOW' }],
   timestamp_ms: 1,
   cpu_percentage: 12.5,

@@ -6,6 +6,8 @@
  * thousand: they pass as they are and are checked while the `Mirror` decodes them, in one go.
  */
 
+import { parseEntries } from './alerts/entry';
+import type { AlertsStep } from './alerts/ledger';
 import { readDetail, type DetailOfHost } from './detail';
 import { PROTOCOL } from './generated/constants';
 import type { History as ToldHistory } from './generated/History';
@@ -130,7 +132,13 @@ export interface DetailTold extends Stamped {
   readonly detail: DetailOfHost;
 }
 
-export type Message = Snapshot | Resumed | Changes | Condition | Heartbeat | Points | DetailTold;
+export interface AlertsTold extends Stamped, AlertsStep {
+  readonly type: 'alerts';
+  readonly rejected: readonly string[];
+}
+
+export type Message =
+  Snapshot | Resumed | Changes | Condition | AlertsTold | Heartbeat | Points | DetailTold;
 
 /** The server speaks another version of the protocol: waiting will not help, a reload may. */
 export class ProtocolError extends ContractError {
@@ -205,6 +213,8 @@ export function parseMessage({ type, fields: message }: Frame): Message | null {
       return { type, ...numbered(), history: parseHistory(message.history) };
     case 'pipeline':
       return { type, ...numbered(), pipeline: parsePipeline(message.pipeline) };
+    case 'alerts':
+      return { type, ...stamp(), ...parseAlerts(message) };
     case 'heartbeat':
       return { type, ...stamp() };
     case 'points':
@@ -252,6 +262,22 @@ function parseHosts(input: unknown): Pick<Hosts, 'hosts' | 'rejected'> {
     }
   }
   return { hosts, rejected };
+}
+
+function parseAlerts(message: Record<string, unknown>): AlertsStep & Pick<Hosts, 'rejected'> {
+  const rejected: string[] = [];
+  const entries = (input: unknown) =>
+    parseEntries(input, (sentence) => {
+      rejected.push(sentence);
+    });
+  return {
+    count: number(message.count, 'count'),
+    total: number(message.total, 'total'),
+    active: optional(message.active, entries),
+    changed: optional(message.changed, entries) ?? [],
+    cleared: strings(message.cleared ?? [], 'cleared'),
+    rejected,
+  };
 }
 
 function parseInfo(input: unknown): Info {

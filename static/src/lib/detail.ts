@@ -79,6 +79,7 @@ function parseAnalysis(input: unknown): Analysis {
     cpu_result: oneOf(analysis.cpu_result, LEVELS, 'cpu_result'),
     cpu_percentage: percentage(analysis.cpu_percentage, 'cpu_percentage'),
     timestamp_ms: number(analysis.timestamp_ms, 'timestamp_ms'),
+    stopping: optional(analysis.stopping, Boolean) ?? false,
     resources: listOrNone(analysis.resources, 'resources').map(parseResource),
     ...present({
       run: optional(analysis.run, (value) => string(value, 'run')),

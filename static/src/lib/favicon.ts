@@ -7,12 +7,13 @@ const SIZE = 32;
 let calm: string | undefined;
 let shown = 0;
 
-/** Shows how many hosts are HIGH, and which host is looked at. */
-export function showInTab(high: number, host: string | undefined): void {
-  const sentence = title(high, host);
+/** Shows how many alerts wait for somebody, how many hosts are HIGH, and which host is looked at. */
+export function showInTab(high: number, openAlerts: number, host: string | undefined): void {
+  const sentence = title(high, openAlerts, host);
   if (document.title !== sentence) document.title = sentence;
   const icon = document.querySelector<HTMLLinkElement>('link[rel="icon"]');
-  const count = Math.min(high, 100);
+  // There is room for one figure: that of what somebody should look at first.
+  const count = Math.min(openAlerts > 0 ? openAlerts : high, 100);
   if (icon === null || count === shown) return;
   shown = count;
   calm ??= icon.href;

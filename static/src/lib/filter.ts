@@ -143,6 +143,12 @@ export function matcher(
   };
 }
 
+/** Whether a host of which nothing but its name is known can fit. */
+export function namesFit({ names, ...others }: Filter, host: string): boolean {
+  const name = host.toLowerCase();
+  return isEmpty({ ...others, names: [] }) && names.every((wanted) => nameTest(wanted)(name));
+}
+
 /** The filter's text with these levels instead of those it names; the other terms stay as typed. */
 export function withLevels(text: string, levels: readonly Level[]): string {
   return withTerm(

@@ -8,6 +8,7 @@
  * the number of hosts, and by the points kept of each row looked at.
  */
 
+import { Ledger, type ActiveAlerts } from './alerts/ledger';
 import {
   isHostIndex,
   type Changes,
@@ -52,6 +53,8 @@ export interface Batch {
   readonly history?: History;
   readonly pipeline?: Pipeline;
   readonly serverVersion?: string;
+  /** All active ones, when something about them changed. */
+  readonly alerts?: ActiveAlerts;
   /** To be applied in this order: hosts that are gone, hosts, their figures, points. */
   readonly gone: Uint32Array<ArrayBuffer>;
   readonly hosts: readonly Told[];
@@ -64,6 +67,8 @@ export interface Batch {
 }
 
 export class Mirror {
+  /** What was told of alerts. */
+  readonly alerts = new Ledger();
   readonly #complain: (sentence: string) => void;
   #figures = new Float64Array(0);
   /** Hosts told since the snapshot. */
@@ -179,6 +184,7 @@ export class Mirror {
   /** The next step, or `null` when the page knows everything. */
   next(): Batch | null {
     if (!this.#isFresh && this.#changed.size === 0 && this.#gone.size === 0) return null;
+    const alerts = this.alerts.next();
     const gone = Uint32Array.from(this.#gone);
     this.#gone.clear();
     const indices = new Uint32Array(Math.min(BATCH_HOSTS, this.#changed.size));
@@ -208,6 +214,7 @@ export class Mirror {
       ...(this.#history && { history: this.#history }),
       ...(this.#pipeline && { pipeline: this.#pipeline }),
       ...(this.#serverVersion !== undefined && { serverVersion: this.#serverVersion }),
+      ...(alerts && { alerts }),
       gone,
       hosts,
       indices,

@@ -170,6 +170,10 @@ export class Receiver {
         // What was missed while the page was away is told again; `resumed` has told what came of it.
         if (isOfNow) this.#mirror.condition(message);
         break;
+      case 'alerts':
+        this.#complainAll(message.rejected);
+        this.#mirror.alerts.take(message);
+        break;
       case 'points':
         this.#mirror.points(message);
         break;

@@ -1,6 +1,14 @@
 /** Where the page is: the hash of its address as state, and ways to go elsewhere. */
 
-import { formatHash, parseHash, type Place, type Query, type Target, type View } from './route';
+import {
+  formatHash,
+  parseHash,
+  type Place,
+  type FleetView,
+  type Query,
+  type Target,
+  type View,
+} from './route';
 
 export type { Query, Target, View } from './route';
 
@@ -17,7 +25,7 @@ const WRITE_AFTER_MS = 200;
 export class Route {
   #place: Place = $state.raw({ view: 'table', host: undefined, query: {} });
   /** Where in the fleet someone was last: what leads back from a host leads there. */
-  #fleet: { readonly view: 'table' | 'map'; readonly query: Query } = $state.raw({
+  #fleet: { readonly view: FleetView; readonly query: Query } = $state.raw({
     view: 'table',
     query: {},
   });
@@ -38,7 +46,12 @@ export class Route {
     return this.#place.query;
   }
 
-  /** The address of the view of the fleet that was left for a host, filter and all. */
+  /** The view of the fleet that was left for a host; the one shown where no host is. */
+  get fleetView(): FleetView {
+    return this.#fleet.view;
+  }
+
+  /** Its address, filter and all. */
   get fleetLink(): string {
     return link(this.#fleet.view, this.#fleet.query);
   }

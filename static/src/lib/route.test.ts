@@ -7,6 +7,7 @@ describe('an address', () => {
     ['#/', 'table', undefined],
     ['#/map', 'map', undefined],
     ['#/map/', 'map', undefined],
+    ['#/alerts', 'alerts', undefined],
     ['#/hosts/web-1.fra', 'host', 'web-1.fra'],
     ['#/hosts/a%2Fb', 'host', 'a/b'],
     ['#/hosts/', 'table', undefined],
@@ -21,6 +22,21 @@ describe('an address', () => {
     const hash = formatHash('map', query);
     expect(hash).toContain('q=level:high%20cpu%3E80');
     expect(parseHash(hash)).toEqual({ view: 'map', host: undefined, query });
+  });
+
+  it('keeps which alerts are shown', () => {
+    const query = {
+      show: 'history',
+      host: 'web-1',
+      resource: 'disk:/',
+      kind: 'level',
+      before: '9',
+    };
+    const hash = formatHash('alerts', query);
+    expect(hash).toBe(
+      '#/alerts?show=history&host=web-1&resource=disk:%2F&kind=level&before=9'.replace('%2F', '/'),
+    );
+    expect(parseHash(hash)).toEqual({ view: 'alerts', host: undefined, query });
   });
 
   it('leaves out what is empty, and what nobody knows', () => {

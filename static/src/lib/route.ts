@@ -1,7 +1,13 @@
 /** Addresses of the page's views: a hash, so that the page works under any base path, and its query. */
 
-export const VIEWS = ['table', 'map', 'host'] as const;
+export const VIEWS = ['table', 'map', 'alerts', 'host'] as const;
 export type View = (typeof VIEWS)[number];
+
+const PATHS: Readonly<Record<FleetView, string>> = {
+  table: '/',
+  map: '/map',
+  alerts: '/alerts',
+};
 
 /** State of a view that is kept in the address. Unknown names are kept as they are. */
 export interface Query {
@@ -15,10 +21,22 @@ export interface Query {
   readonly range?: string;
   readonly from?: string;
   readonly to?: string;
+  /** Which alerts are listed: the active ones, or what `TABS` of that view names. */
+  readonly show?: string;
+  readonly host?: string;
+  readonly resource?: string;
+  readonly kind?: string;
+  /** The order of alerts. */
+  readonly by?: string;
+  /** Where a page of past alerts begins. */
+  readonly before?: string;
 }
 
+/** The views of the fleet. */
+export type FleetView = Exclude<View, 'host'>;
+
 /** A view to go to; that of a host has a name. */
-export type Target = 'table' | 'map' | { readonly host: string };
+export type Target = FleetView | { readonly host: string };
 
 export interface Place {
   readonly view: View;
@@ -37,6 +55,12 @@ const QUERY_NAMES = [
   'range',
   'from',
   'to',
+  'show',
+  'host',
+  'resource',
+  'kind',
+  'by',
+  'before',
 ] as const satisfies readonly (keyof Query)[];
 
 /** Reads a hash; what is not an address of this page is the table. */
@@ -53,17 +77,14 @@ export function parseHash(hash: string): Place {
     const name = decoded(host);
     if (name !== undefined) return { view: 'host', host: name, query };
   }
-  return { view: path.replace(/\/$/, '') === '/map' ? 'map' : 'table', host: undefined, query };
+  const view = VIEWS.find((one) => path.replace(/\/$/, '') === PATHS[one as FleetView]);
+  return { view: view ?? 'table', host: undefined, query };
 }
 
 /** The hash that leads to a view, `#` included. */
 export function formatHash(target: Target, query: Query = {}): string {
   const path =
-    target === 'table'
-      ? '/'
-      : target === 'map'
-        ? '/map'
-        : `/hosts/${encodeURIComponent(target.host)}`;
+    typeof target === 'string' ? PATHS[target] : `/hosts/${encodeURIComponent(target.host)}`;
   const search = QUERY_NAMES.flatMap((name) => {
     const value = query[name];
     return value === undefined || value === '' ? [] : [`${name}=${encoded(value)}`];

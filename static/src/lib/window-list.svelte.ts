@@ -1,12 +1,8 @@
-/** A long list that scrolls with the window, of which only the lines in sight exist. */
+/**
+ * A long list that scrolls with the window, of which only the lines in sight exist. All lines are of
+ * one height, so that where each is follows from its number.
+ */
 
-import {
-  observeWindowOffset,
-  observeWindowRect,
-  Virtualizer,
-  windowScroll,
-  type VirtualItem,
-} from '@tanstack/virtual-core';
 import type { Attachment } from 'svelte/attachments';
 
 export interface ListShape {
@@ -18,84 +14,77 @@ export interface ListShape {
   readonly coveredTop: number;
 }
 
+export interface Line {
+  readonly index: number;
+  /** Pixels from the top of the list. */
+  readonly top: number;
+}
+
 /** Lines kept ready above and below, so that a quick scroll does not outrun the page. */
 const OVERSCAN_LINES = 4;
 
 export class WindowList {
   /** Lines in sight. */
-  lines: readonly VirtualItem[] = $state.raw([]);
+  lines: readonly Line[] = $state.raw([]);
   /** Height of the whole list, in pixels. */
   height = $state(0);
+
   /** Distance of the list from the top of the document, in pixels. */
-  margin = $state(0);
-
-  readonly #virtualizer: Virtualizer<Window, Element>;
+  #margin = 0;
   #shape: ListShape = { count: 0, lineHeight: 1, coveredTop: 0 };
-
-  constructor() {
-    this.#virtualizer = new Virtualizer<Window, Element>(this.#options());
-  }
+  /** What the lines now in sight follow from. */
+  #seen = '';
 
   /** Attached to the list's element: follows the window's scroll and size. */
   readonly attach: Attachment<HTMLElement> = (element) => {
     const measure = () => {
-      const margin = element.getBoundingClientRect().top + window.scrollY;
-      if (Math.abs(margin - this.margin) < 0.5) return;
-      this.margin = margin;
-      this.#update();
+      this.#margin = element.getBoundingClientRect().top + window.scrollY;
+      this.#read();
+    };
+    const read = () => {
+      this.#read();
     };
     // Whatever moves the list also changes the height of the body: a notice that comes or goes.
     const observer = new ResizeObserver(measure);
     observer.observe(document.body);
+    window.addEventListener('scroll', read, { passive: true });
+    window.addEventListener('resize', read);
     measure();
-    const stop = this.#virtualizer._didMount();
-    this.#update();
     return () => {
       observer.disconnect();
-      stop();
+      window.removeEventListener('scroll', read);
+      window.removeEventListener('resize', read);
     };
   };
 
   setShape(shape: ListShape): void {
-    const isNewHeight = shape.lineHeight !== this.#shape.lineHeight;
     this.#shape = shape;
-    this.#update();
-    if (isNewHeight) this.#virtualizer.measure();
+    this.height = shape.count * shape.lineHeight;
+    this.#read();
   }
 
   /** Brings a line into sight, moving no more than it must. */
   scrollTo(line: number, align: 'auto' | 'center' = 'auto'): void {
-    this.#virtualizer.scrollToIndex(line, { align });
-  }
-
-  #options() {
-    const { count, lineHeight, coveredTop } = this.#shape;
-    return {
-      count,
-      estimateSize: () => lineHeight,
-      scrollMargin: this.margin,
-      scrollPaddingStart: coveredTop,
-      overscan: OVERSCAN_LINES,
-      getScrollElement: () => window,
-      observeElementRect: observeWindowRect,
-      observeElementOffset: observeWindowOffset,
-      scrollToFn: windowScroll,
-      initialRect: { width: window.innerWidth, height: window.innerHeight },
-      initialOffset: () => window.scrollY,
-      onChange: () => {
-        this.#read();
-      },
-    };
-  }
-
-  #update(): void {
-    this.#virtualizer.setOptions(this.#options());
-    this.#virtualizer._willUpdate();
-    this.#read();
+    const { lineHeight, coveredTop } = this.#shape;
+    const top = this.#margin + line * lineHeight;
+    const highest = top - coveredTop;
+    const lowest = top + lineHeight - window.innerHeight;
+    if (align === 'center') window.scrollTo({ top: (highest + lowest) / 2 });
+    else if (window.scrollY > highest) window.scrollTo({ top: highest });
+    else if (window.scrollY < lowest) window.scrollTo({ top: lowest });
   }
 
   #read(): void {
-    this.lines = this.#virtualizer.getVirtualItems();
-    this.height = this.#virtualizer.getTotalSize();
+    const { count, lineHeight } = this.#shape;
+    const lineAt = (y: number) => Math.floor((y - this.#margin) / lineHeight);
+    const first = Math.max(0, lineAt(window.scrollY) - OVERSCAN_LINES);
+    const last = Math.min(count - 1, lineAt(window.scrollY + window.innerHeight) + OVERSCAN_LINES);
+    const seen = `${first} ${last} ${lineHeight}`;
+    if (seen === this.#seen) return;
+    this.#seen = seen;
+    this.lines = Array.from({ length: Math.max(0, last - first + 1) }, (_, i) => ({
+      index: first + i,
+      top: (first + i) * lineHeight,
+    }));
   }
 }

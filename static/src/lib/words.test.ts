@@ -122,7 +122,9 @@ it('times are told here and in UTC', () => {
 });
 
 it('the title counts what is urgent', () => {
-  expect(words.title(0)).toBe('Resources');
-  expect(words.title(3)).toBe('(3 HIGH) Resources');
-  expect(words.title(3, 'web-1')).toBe('(3 HIGH) web-1 · Resources');
+  expect(words.title(0, 0)).toBe('Resources');
+  expect(words.title(3, 0)).toBe('(3 HIGH) Resources');
+  expect(words.title(3, 1)).toBe('(1 alert, 3 HIGH) Resources');
+  expect(words.title(0, 2)).toBe('(2 alerts) Resources');
+  expect(words.title(3, 0, 'web-1')).toBe('(3 HIGH) web-1 · Resources');
 });

@@ -133,9 +133,16 @@ export function startTracker(pageHost: string): { command: string; fillIn: strin
 export const START_ANALYZER =
   'resources-analyzer --broker-url amqp://USER:PASSWORD@BROKER:5672/%2f';
 
-export function title(high: number, host?: string): string {
+/** What the tab says: how many alerts wait for somebody, how many hosts are HIGH, and what is shown. */
+export function title(high: number, openAlerts: number, host?: string): string {
   const what = host === undefined ? 'Resources' : `${host} · Resources`;
-  return high > 0 ? `(${format.count(high)} HIGH) ${what}` : what;
+  const parts = [
+    ...(openAlerts > 0
+      ? [`${format.count(openAlerts)} ${openAlerts === 1 ? 'alert' : 'alerts'}`]
+      : []),
+    ...(high > 0 ? [`${format.count(high)} HIGH`] : []),
+  ];
+  return parts.length > 0 ? `(${parts.join(', ')}) ${what}` : what;
 }
 
 export function hosts(count: number): string {
@@ -413,7 +420,12 @@ export const NOT_LOADED = {
 };
 
 export const VIEWS_LABEL = 'Views of the fleet';
-export const VIEW_WORDS = { table: 'Table', map: 'Map' } as const;
+export const VIEW_WORDS = { table: 'Table', map: 'Map', alerts: 'Alerts' } as const;
+
+/** Beside the view of alerts: those that nobody acknowledged nor silenced. */
+export function openAlerts(count: number): string {
+  return `${format.count(count)} open`;
+}
 
 /** What the switch does, by the theme it leads to. */
 export const THEME_WORDS = {

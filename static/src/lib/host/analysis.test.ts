@@ -9,6 +9,7 @@ const SMALLEST: Analysis = {
   cpu_percentage: 7,
   timestamp_ms: 1,
   resources: [],
+  stopping: false,
 };
 
 describe('the series of an analysis', () => {

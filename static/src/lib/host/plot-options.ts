@@ -1,6 +1,7 @@
 /** What uPlot is told about a chart: scales, axes, lines with their bands, thresholds. */
 
 import type uPlot from 'uplot';
+import type { AlertEntry } from '../alerts/entry';
 import { isolated } from '../series';
 import type { Chart, ThresholdLine, Unit } from './charts';
 import type { Columns } from './columns';
@@ -16,6 +17,8 @@ export interface Picture {
   readonly span: Span;
   readonly thresholds: readonly (ThresholdLine & { readonly words: string })[];
   readonly palette: Palette;
+  /** Alerts whose time is shaded; what lasts ends where the picture does. */
+  readonly alerts: readonly AlertEntry[];
 }
 
 /** What someone did with the chart. */
@@ -31,6 +34,13 @@ const COLUMNS_PER_LINE = 3;
 
 /** With more lines than this their bands would cover each other. */
 const BANDS_AT_MOST = 2;
+
+/** What is beside the lines, in pixels of the style sheet. */
+export const RIGHT_PX = 26;
+
+export function axisWidthPx(unit: Unit): number {
+  return unit === 'rate' ? 78 : 46;
+}
 
 /** A drag shorter than this is a click. */
 const DRAG_AT_LEAST_PX = 5;
@@ -56,7 +66,7 @@ export function plotOptions(
     ...size,
     ms: 1,
     legend: { show: false },
-    padding: [8, 26, 0, 0],
+    padding: [8, RIGHT_PX, 0, 0],
     scales: {
       x: {
         time: true,
@@ -81,7 +91,7 @@ export function plotOptions(
         grid,
         ticks: { show: false },
         font: picture().palette.font,
-        size: chart.unit === 'rate' ? 78 : 46,
+        size: axisWidthPx(chart.unit),
         gap: 6,
         space: 30,
         values: (_, splits) => splits.map((value) => axisFigure(chart.unit, value)),
@@ -113,6 +123,7 @@ export function plotOptions(
     hooks: {
       drawAxes: [
         (plot) => {
+          drawAlerts(plot, picture());
           drawThresholds(plot, picture());
         },
       ],
@@ -187,6 +198,28 @@ export function valueRange(
       return [Math.floor(middle - half), Math.ceil(middle + half)];
     }
   }
+}
+
+/** Shades the time of each alert, with a line where it was raised and where it was cleared. */
+function drawAlerts(plot: uPlot, { alerts, palette, span }: Picture): void {
+  const { ctx, bbox } = plot;
+  const at = (atMs: number) => Math.round(plot.valToPos(atMs, 'x', true));
+  const line = Math.max(1, Math.round(window.devicePixelRatio));
+  ctx.save();
+  for (const { level, since_ms, cleared_ms } of alerts) {
+    const colour =
+      level === 'HIGH' ? palette.high : level === 'MEDIUM' ? palette.medium : palette.ink;
+    const left = at(Math.max(span.fromMs, since_ms));
+    const right = at(Math.min(span.toMs, cleared_ms ?? span.toMs));
+    ctx.fillStyle = faded(colour, 0.1);
+    ctx.fillRect(left, bbox.top, Math.max(line, right - left), bbox.height);
+    ctx.fillStyle = faded(colour, 0.8);
+    if (since_ms > span.fromMs) ctx.fillRect(left, bbox.top, line, bbox.height);
+    if (cleared_ms !== undefined && cleared_ms < span.toMs) {
+      ctx.fillRect(right, bbox.top, line, bbox.height);
+    }
+  }
+  ctx.restore();
 }
 
 function drawThresholds(plot: uPlot, { thresholds, palette, chart }: Picture): void {

@@ -32,6 +32,7 @@ describe('a timeline', () => {
         cpu_percentage: 1,
         timestamp_ms: timestampMs,
         resources: [],
+        stopping: false,
       };
       timeline.take(analysis, INTERVAL_MS, lateSamples);
     }

@@ -47,6 +47,18 @@ export function drawCell(
   x: number,
   y: number,
   look: number,
+  size: CellSize,
+  palette: Palette,
+): void {
+  drawHost(context, x, y, look, size, palette);
+  if (decode(look).hasAlerts) drawAlertMark(context, x, y, size.pitch - size.gap, palette);
+}
+
+function drawHost(
+  context: CanvasRenderingContext2D,
+  x: number,
+  y: number,
+  look: number,
   { pitch, gap, rem }: CellSize,
   palette: Palette,
 ): void {
@@ -105,6 +117,22 @@ function drawLines(
   for (let row = 2 * line; row < side - line; row += 2 * line) {
     context.fillRect(x, y + row, side, line);
   }
+}
+
+/** A square of ink in the lower corner, apart from what is under it. */
+export function drawAlertMark(
+  context: CanvasRenderingContext2D,
+  x: number,
+  y: number,
+  side: number,
+  palette: Palette,
+): void {
+  const mark = Math.max(2, Math.round(side * 0.3));
+  const edge = Math.max(1, Math.round(side * 0.08));
+  context.fillStyle = palette.ground;
+  context.fillRect(x + side - mark - edge, y + side - mark - edge, mark + edge, mark + edge);
+  context.fillStyle = palette.ink;
+  context.fillRect(x + side - mark, y + side - mark, mark, mark);
 }
 
 function cutCorner(

@@ -1,9 +1,11 @@
 /** One host of the map in words, for the tooltip and for ears. */
 
+import type { AlertEntry } from '../alerts/entry';
 import { LEVEL_BY_NUMBER, type Info, type Level } from '../contract';
 import * as format from '../format';
 import type { Columns, Freshness } from '../store';
 import { causes, FRESHNESS_WORDS, LEVEL_WORDS } from '../words';
+import { ofHost } from '../words/alerts';
 import * as words from '../words/map';
 
 export interface HostWords {
@@ -13,6 +15,8 @@ export interface HostWords {
   readonly freshness: string;
   /** Why the level, where the CPU alone does not say; else nothing. */
   readonly causes: string;
+  /** Its active alerts; else nothing. */
+  readonly alerts: string;
   readonly figures: readonly (readonly [name: string, value: string])[];
   readonly labels: readonly string[];
 }
@@ -23,6 +27,7 @@ export function hostWords(
   columns: Columns,
   freshness: Freshness,
   serverNowMs: number,
+  alerts: readonly AlertEntry[],
 ): HostWords {
   const figure = (column: Float32Array, write: (value: number) => string) => {
     const value = column[index] ?? NaN;
@@ -33,6 +38,7 @@ export function hostWords(
     level: LEVEL_BY_NUMBER[columns.level[index] ?? 0] ?? 'LOW',
     freshness: FRESHNESS_WORDS[freshness],
     causes: causes(info),
+    alerts: alerts.length === 0 ? '' : ofHost(alerts),
     figures: [
       [words.CPU, figure(columns.cpu, format.percentage)],
       [words.MEMORY, figure(columns.memory, format.percentage)],
@@ -50,7 +56,7 @@ export function sentence(one: HostWords): string {
   return [
     one.host,
     LEVEL_WORDS[one.level],
-    ...[one.freshness, one.causes].filter((text) => text !== ''),
+    ...[one.freshness, one.causes, one.alerts].filter((text) => text !== ''),
     ...figures.map(([name, value]) => `${name} ${value}`),
     ...one.labels,
   ].join(', ');

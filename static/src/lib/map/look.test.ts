@@ -10,15 +10,17 @@ describe('lookOf', () => {
     for (const freshness of FRESHNESS) {
       for (const level of [0, 1, 2]) {
         for (const cpu of [0, 25, 50, 75, 100, NaN]) {
-          const look = lookOf(level, cpu, freshness);
-          expect(look).toBeGreaterThanOrEqual(0);
-          expect(look).toBeLessThan(LOOKS);
-          expect(decode(look)).toMatchObject({ level, freshness });
-          codes.add(look);
+          for (const hasAlerts of [false, true]) {
+            const look = lookOf(level, cpu, freshness, hasAlerts);
+            expect(look).toBeGreaterThanOrEqual(0);
+            expect(look).toBeLessThan(LOOKS);
+            expect(decode(look)).toMatchObject({ level, freshness, hasAlerts });
+            codes.add(look);
+          }
         }
       }
     }
-    expect(codes.size).toBe(3 * STEPS * 2 + 3);
+    expect(codes.size).toBe(2 * (3 * STEPS * 2 + 3));
   });
 
   it('is stronger the more CPU is used, and weakest when that is not known', () => {

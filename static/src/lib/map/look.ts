@@ -11,6 +11,7 @@ export interface Look {
   /** Strength of the colour within its level, from 0. */
   readonly step: number;
   readonly freshness: Freshness;
+  readonly hasAlerts: boolean;
 }
 
 /** Strengths of colour in each level. */
@@ -18,25 +19,35 @@ export const STEPS = 4;
 
 const FRESHNESS: readonly Freshness[] = ['fresh', 'late', 'silent'];
 
+/** Looks of hosts without alerts; as many more have some. */
+const CALM = 3 * STEPS * FRESHNESS.length;
+
 /** Looks there are; their codes are below this. */
-export const LOOKS = 3 * STEPS * FRESHNESS.length;
+export const LOOKS = 2 * CALM;
 
 /**
  * The code of a host's look. `cpu` is in percent and `NaN` when it is not there. Of a silent host the
  * strength is not told: its figures say nothing about now.
  */
-export function lookOf(level: number, cpu: number, freshness: Freshness): number {
+export function lookOf(
+  level: number,
+  cpu: number,
+  freshness: Freshness,
+  hasAlerts = false,
+): number {
   const step =
     freshness === 'silent' || !(cpu > 0) ? 0 : Math.min(STEPS - 1, Math.floor((cpu / 100) * STEPS));
-  return (FRESHNESS.indexOf(freshness) * 3 + level) * STEPS + step;
+  const calm = (FRESHNESS.indexOf(freshness) * 3 + level) * STEPS + step;
+  return hasAlerts ? CALM + calm : calm;
 }
 
 export function decode(look: number): Look {
-  const rest = Math.floor(look / STEPS);
+  const rest = Math.floor((look % CALM) / STEPS);
   return {
     level: rest % 3,
     step: look % STEPS,
     freshness: FRESHNESS[Math.floor(rest / 3)] ?? 'fresh',
+    hasAlerts: look >= CALM,
   };
 }
 

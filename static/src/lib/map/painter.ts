@@ -27,6 +27,7 @@ export interface Source {
   /** Percent; `NaN` when it is not there. */
   cpu(index: number): number;
   freshness(index: number): Freshness;
+  hasAlerts(index: number): boolean;
   /** Words for a tile; asked only when one is drawn. */
   tile(index: number): Tile;
 }
@@ -148,7 +149,9 @@ export class Painter {
     const place = block.first + within;
     const index = order[place] ?? 0;
     const cpu = this.#source.cpu(index);
-    const look = lookOf(this.#source.level(index), cpu, this.#source.freshness(index));
+    const source = this.#source;
+    const hasAlerts = source.hasAlerts(index);
+    const look = lookOf(source.level(index), cpu, source.freshness(index), hasAlerts);
     const key = layout.shape === 'tiles' ? tileKey(look, cpu) : look;
     if (this.#drawn[place] === key) return false;
     this.#drawn[place] = key;
@@ -160,7 +163,7 @@ export class Painter {
       return true;
     }
     const rectangle = { x, y, width: pitchX - gap, height: pitchY - gap };
-    drawTile(context, this.#source.tile(index), rectangle, rem, palette);
+    drawTile(context, source.tile(index), rectangle, rem, palette);
     return true;
   }
 }

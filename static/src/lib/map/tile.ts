@@ -15,6 +15,8 @@ export interface Tile {
   readonly levelWord: string;
   /** What stands in the place of the figure when it is not of now. */
   readonly freshnessWord: string;
+  /** How many alerts it has, in words; nothing where it has none. */
+  readonly alertsWord: string;
 }
 
 interface Rectangle {
@@ -83,11 +85,27 @@ export function drawTile(
 
   const left = Math.round(x + PADDING * rem);
   const right = Math.round(x + width - PADDING * rem);
+  let nameRight = right;
   context.textBaseline = 'alphabetic';
   context.textAlign = 'left';
   context.fillStyle = ink;
   context.font = `600 ${NAME_SIZE * rem}px ${palette.fontFamily}`;
-  context.fillText(shorten(context, tile.name, right - left), left, Math.round(y + 1.25 * rem));
+  if (tile.alertsWord !== '') {
+    context.textAlign = 'right';
+    context.font = `700 ${WORD_SIZE * rem}px ${palette.fontFamily}`;
+    const width = Math.ceil(context.measureText(tile.alertsWord).width + 0.7 * rem);
+    context.fillStyle = isFilled ? palette.mark : palette.ink;
+    context.beginPath();
+    context.roundRect(right - width, y + 0.3 * rem, width, 1.2 * rem, 0.6 * rem);
+    context.fill();
+    context.fillStyle = isFilled ? palette.high : palette.ground;
+    context.fillText(tile.alertsWord, right - 0.35 * rem, Math.round(y + 1.2 * rem));
+    context.textAlign = 'left';
+    context.fillStyle = ink;
+    context.font = `600 ${NAME_SIZE * rem}px ${palette.fontFamily}`;
+    nameRight -= width + 0.3 * rem;
+  }
+  context.fillText(shorten(context, tile.name, nameRight - left), left, Math.round(y + 1.25 * rem));
 
   const wordLine = Math.round(y + 2.3 * rem);
   const shape = Math.round(0.62 * rem);

@@ -35,6 +35,7 @@ describe('the causes of a level', () => {
     cpu_result: 'MEDIUM',
     cpu_percentage: 40,
     timestamp_ms: 1,
+    stopping: false,
     resources: [
       { name: 'cpu', percentage: 40, level: 'MEDIUM' },
       { name: 'disk:/var', percentage: 93.4, level: 'HIGH' },

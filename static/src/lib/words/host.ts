@@ -9,7 +9,7 @@ import type { Length } from '../host/range';
 
 export const LABELS = 'Labels';
 export const CAUSES = 'Because of';
-export const BACK_TO_FLEET = 'Back to the hosts';
+export const BACK = { hosts: 'Back to the hosts', alerts: 'Back to the alerts' } as const;
 
 /** With the page cut off from the server, age says nothing about the host. */
 export const CUT_OFF = 'Last known';

@@ -19,6 +19,10 @@ export const BY_LABEL = 'label';
 export const LEGEND = 'What cells look like';
 export const MORE_CPU = 'stronger: more CPU';
 
+export const WITH_ALERTS = 'active alerts';
+/** In the corner of a tile. */
+export const ALERTS_SIGN = '!';
+
 export const CPU = 'CPU';
 export const MEMORY = 'Memory';
 export const DISK = 'Fullest disk';

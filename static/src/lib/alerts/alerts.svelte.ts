@@ -1,0 +1,63 @@
+/** The active alerts, as the page knows them now. */
+
+import { fleet } from '../fleet.svelte';
+import type { AlertEntry } from './entry';
+import type { ActiveAlerts } from './ledger';
+
+const NONE: ActiveAlerts = { count: 0, total: 0, active: [] };
+
+export class Alerts {
+  #told: ActiveAlerts | undefined = $state.raw();
+  readonly #byHost: ReadonlyMap<string, readonly AlertEntry[]> = $derived(byHost(this.active));
+  readonly #indices: ReadonlySet<number> = $derived(
+    // eslint-disable-next-line svelte/prefer-svelte-reactivity -- replaced as a whole
+    new Set([...this.#byHost.keys()].flatMap((host) => fleet.indexOf(host) ?? [])),
+  );
+
+  /** Whether the server has told of alerts at all. */
+  get known(): boolean {
+    return this.#told !== undefined;
+  }
+
+  /** Those that are neither acknowledged nor silenced. */
+  get count(): number {
+    return (this.#told ?? NONE).count;
+  }
+
+  /** All that are raised; more than `active` when there are very many. */
+  get total(): number {
+    return (this.#told ?? NONE).total;
+  }
+
+  /** The newest first. */
+  get active(): readonly AlertEntry[] {
+    return (this.#told ?? NONE).active;
+  }
+
+  /** The active alerts of a host. */
+  of(host: string): readonly AlertEntry[] {
+    return this.#byHost.get(host) ?? [];
+  }
+
+  /** Hosts that have active alerts, by their indices in the fleet. */
+  get indices(): ReadonlySet<number> {
+    return this.#indices;
+  }
+
+  take(told: ActiveAlerts): void {
+    this.#told = told;
+  }
+}
+
+function byHost(active: readonly AlertEntry[]): Map<string, AlertEntry[]> {
+  // eslint-disable-next-line svelte/prefer-svelte-reactivity -- replaced as a whole
+  const found = new Map<string, AlertEntry[]>();
+  for (const alert of active) {
+    const known = found.get(alert.host);
+    if (known === undefined) found.set(alert.host, [alert]);
+    else known.push(alert);
+  }
+  return found;
+}
+
+export const alerts = new Alerts();
