@@ -3,13 +3,11 @@
 use std::num::NonZeroU16;
 use std::path::Path;
 use std::process::{Child, Command};
-use std::time::Duration;
 
-use resources_core::bus::{LinkState, Message, Publisher, Source, Start};
+use resources_core::bus::{Message, Publisher, Source, Start};
 use resources_core::contract::{Alert, Topic, TraceParent};
 use resources_core::service::now_ms;
 use resources_core::test_support::{RabbitMq, in_time, open_bus};
-use tokio::time::timeout;
 
 const PREFETCH: NonZeroU16 = NonZeroU16::new(100).unwrap();
 
@@ -81,22 +79,22 @@ async fn an_observer_may_read_analyses_and_publish_alerts_and_nothing_else() {
     assert!(Alert::decode(&delivery.topic, &delivery.body).is_ok(), "{delivery:?}");
     drop(program);
 
-    let observer = open_bus(&url, "resources");
-    publish(&observer.publisher(), "web.alert").await;
-    let mut link = observer.link();
     for topic in ["web.measure", "web.analysis"] {
+        let observer = open_bus(&url, "resources");
+        publish(&observer.publisher(), "web.alert").await;
         let refused = in_time(topic, observer.publisher().publish(&message(topic))).await;
         assert!(refused.is_err(), "{topic} must be refused");
+        observer.close().await;
     }
+    let observer = open_bus(&url, "resources");
     let mut measures = observer.subscribe(Source::Measures, PREFETCH);
-    let refused = link.wait_for(|link| {
-        let state = format!("{:?}", link.state);
-        link.state != LinkState::Up && state.contains("access to queue")
-    });
     tokio::select! {
-        refused = timeout(Duration::from_secs(60), refused) => drop(refused.expect("refused")),
+        reason = in_time("the refusal", observer.refused()) => {
+            assert!(reason.contains("access to queue"), "{reason}");
+        }
         delivery = measures.next() => panic!("it read {delivery:?}"),
     }
+    drop(measures);
     observer.close().await;
     analyzer.close().await;
 }
