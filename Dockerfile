@@ -1,4 +1,4 @@
-# All programs of Resources, one target each: tracker, analyzer, web, cli.
+# All programs of Resources, one target each: tracker, analyzer, observer, web, cli.
 #
 #   docker build --target tracker --tag resources-tracker .
 
@@ -23,7 +23,8 @@ RUN --mount=type=cache,id=resources-registry,target=/usr/local/cargo/registry \
     && cargo build --release --locked --bins \
     && mkdir /programs \
     && cd target/release \
-    && cp resources resources-tracker resources-analyzer resources-web /programs/
+    && cp resources resources-tracker resources-analyzer resources-observer resources-web \
+        /programs/
 
 
 FROM debian:bookworm-slim AS runtime
@@ -57,6 +58,22 @@ ENV RESOURCES_HEALTH_FILE=/tmp/health
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
     CMD ["resources-analyzer", "--health-check"]
 ENTRYPOINT ["resources-analyzer"]
+
+
+FROM runtime AS observer
+LABEL org.opencontainers.image.title="resources-observer" \
+    org.opencontainers.image.description="Judges all machines by rules and publishes alerts"
+COPY --from=programs /programs/resources-observer /usr/local/bin/
+# A volume for what is raised, which takes its owner from this folder when it is made.
+USER root
+RUN install -d -o 10001 -g 10001 -m 700 /var/lib/resources
+USER 10001:10001
+ENV RESOURCES_OBSERVER_STATE=/var/lib/resources/alerts.sqlite
+VOLUME /var/lib/resources
+ENV RESOURCES_HEALTH_FILE=/tmp/health
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
+    CMD ["resources-observer", "--health-check"]
+ENTRYPOINT ["resources-observer"]
 
 
 FROM runtime AS web

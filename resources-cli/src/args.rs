@@ -3,6 +3,7 @@
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, Parser, Subcommand};
 use resources_core::bus::{BrokerUrl, BusArgs, BusConfig};
 use resources_core::service::{Failure, LogArgs};
+use resources_observer::ObserverArgs;
 use resources_web::WebArgs;
 
 use crate::commands::{audit, doctor, listen, observer, rejected, send, simulate, up};
@@ -75,6 +76,10 @@ pub(crate) struct LocalBusArgs(pub(crate) BusArgs);
 #[derive(Debug, Clone)]
 pub(crate) struct LocalWebArgs(pub(crate) WebArgs);
 
+/// The settings of the observer, but its state in memory unless a file is named, as history.
+#[derive(Debug, Clone)]
+pub(crate) struct LocalObserverArgs(pub(crate) ObserverArgs);
+
 /// Makes a group of arguments of another one, with some of them changed.
 macro_rules! changed_group {
     ($group:ident, $of:ty, $($argument:literal: $change:expr),+) => {
@@ -105,6 +110,12 @@ changed_group!(LocalWebArgs, WebArgs, "history": |history: Arg| {
     history.default_value("memory").long_help(
         "Where to keep what hosts reported: `off`, `memory` (lost when the program ends), or a \
          file, which is made when it is not there",
+    )
+});
+changed_group!(LocalObserverArgs, ObserverArgs, "state": |state: Arg| {
+    state.default_value("memory").help(
+        "Where to keep what alerts are raised between starts: `memory` (forgotten when the program \
+         ends), or a file, which is made when it is not there",
     )
 });
 changed_group!(LocalBusArgs, BusArgs,
@@ -154,6 +165,18 @@ mod tests {
         assert_eq!(history(&["resources", "up"]), Some(HistoryPlace::Memory));
         let named = history(&["resources", "up", "--history", "h.sqlite"]);
         assert_eq!(named, Some(HistoryPlace::File("h.sqlite".into())));
+    }
+
+    #[test]
+    fn up_keeps_the_state_of_alerts_in_memory_unless_a_file_is_named() {
+        let state = |arguments: &[&str]| match Arguments::try_parse_from(arguments).unwrap().command
+        {
+            What::Up(args) => args.observer.0.state,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(state(&["resources", "up"]).to_str(), Some("memory"));
+        let named = state(&["resources", "up", "--state", "alerts.sqlite"]);
+        assert_eq!(named.to_str(), Some("alerts.sqlite"));
     }
 
     #[test]

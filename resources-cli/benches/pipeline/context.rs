@@ -10,8 +10,8 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 /// The programs measured.
-const PROGRAMS: [&str; 4] =
-    ["resources-tracker", "resources-analyzer", "resources-web", "resources"];
+const PROGRAMS: [&str; 5] =
+    ["resources-tracker", "resources-analyzer", "resources-observer", "resources-web", "resources"];
 
 /// Bound on anything that should happen at once.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);

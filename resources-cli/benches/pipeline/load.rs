@@ -7,7 +7,7 @@ use futures_util::stream::{self, FuturesUnordered, StreamExt as _, TryStreamExt 
 use resources_analyzer::{ThresholdRules, classify};
 use resources_core::bus::{Message, Publisher};
 use resources_core::contract::{
-    HostName, Kind, Labels, ReceivedMeasure, RoutingKey, Topic, TraceParent,
+    HostName, Kind, Labels, Measure, ReceivedMeasure, RoutingKey, Topic, TraceParent,
 };
 use resources_core::service::now_ms;
 use resources_core::test_support::full_measure;
@@ -22,13 +22,23 @@ const AT_ONCE: usize = 1024;
 const SYSTEM_EVERY: usize = 60;
 
 /// Names begin with this; the number of the host follows.
-const HOST_PREFIX: &str = "bench-";
+pub(crate) const HOST_PREFIX: &str = "bench-";
 
 /// Between the samples of one host, by its clock.
 const INTERVAL_MS: u64 = 1_000;
 
 /// `count` messages of `kind`, of `hosts` hosts in turn. The number of a message is its place.
 pub(crate) fn messages(kind: Kind, hosts: usize, count: usize) -> anyhow::Result<Vec<Message>> {
+    messages_of(kind, hosts, count, |_, _| {})
+}
+
+/// The same of measures that `change` gave another look, told the number of each.
+pub(crate) fn messages_of(
+    kind: Kind,
+    hosts: usize,
+    count: usize,
+    change: impl Fn(usize, &mut Measure),
+) -> anyhow::Result<Vec<Message>> {
     let rules = ThresholdRules::default();
     let (begun_ms, trace) = (now_ms(), TraceParent::begin());
     let message = |number: usize| {
@@ -39,6 +49,7 @@ pub(crate) fn messages(kind: Kind, hosts: usize, count: usize) -> anyhow::Result
             (measure.system, measure.labels) = (None, Labels::default());
         }
         measure.timestamp_ms = begun_ms + u64::try_from(sequence)? * INTERVAL_MS;
+        change(number, &mut measure);
         let timestamp_ms = measure.timestamp_ms;
         let mut message = Message::json(topic, &measure, timestamp_ms, trace)?;
         if kind == Kind::Analysis {

@@ -3,6 +3,7 @@
 //!
 //! `make bench` builds the programs and runs this; `-- --help` tells the rest.
 
+mod alert;
 mod amqp;
 mod analyzer;
 mod context;
@@ -65,6 +66,8 @@ enum Figure {
     Analyzer,
     /// From a sample to the browser.
     Latency,
+    /// From a measure over its level to the alert, and a large fleet that falls silent.
+    Alert,
     /// Many browsers at a time.
     FanOut,
     /// A thousand hosts on one page, and ten thousand.
@@ -115,6 +118,7 @@ async fn figures(args: &Args, context: &Context) -> anyhow::Result<Report> {
             Figure::Tracker => tracker::measure(context, &mut report).await,
             Figure::Analyzer => analyzer::measure(context, &mut report).await,
             Figure::Latency => latency::measure(context, &mut report).await,
+            Figure::Alert => alert::measure(context, &mut report).await,
             Figure::FanOut => fan_out::measure(context, &mut report).await,
             Figure::Page => page::measure(context, &mut report).await,
         };

@@ -1,5 +1,6 @@
 //! `resources doctor`: what is wrong with an installation, and what to do.
 
+mod alerts;
 mod broker;
 mod finding;
 mod flow;

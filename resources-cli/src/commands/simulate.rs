@@ -1,5 +1,6 @@
 //! `resources simulate`: the load of many machines, through the path real trackers use.
 
+mod episodes;
 mod figures;
 pub(crate) mod fleet;
 mod progress;
@@ -52,6 +53,16 @@ pub(crate) struct SimulateArgs {
     /// The same number gives the same figures.
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     seed: u64,
+
+    /// For this long, hosts have episodes, and between and after them are calm: busy, with the
+    /// CPU at 95 % at least, or away, when nothing is sampled. The same seed gives the same.
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    episodes: Option<Duration>,
+
+    /// Write what will happen to whom to this new file, one line of JSON an episode, to compare
+    /// alerts with.
+    #[arg(long, value_name = "FILE", requires = "episodes")]
+    episode_list: Option<PathBuf>,
 
     /// Measures that may wait for the broker's confirm at the same time, 2–65535.
     #[arg(
@@ -111,8 +122,14 @@ pub(crate) async fn run(args: SimulateArgs, stop: CancellationToken) -> Result<(
         interval: args.interval,
         name_prefix: &args.name_prefix,
         seed: args.seed,
+        episodes: args.episodes,
     };
     let fleet = SimulatedFleet::new(&plan, bus.link())?;
+    if let Some(path) = &args.episode_list {
+        episodes::write(path, fleet.episodes()).map_err(|error| {
+            Failure::settings(format_args!("--episode-list {}: {error}", path.display()))
+        })?;
+    }
     let ledger = args.ledger.as_deref().map(|path| {
         LedgerWriter::append(path).map_err(|error| {
             Failure::settings(format_args!("--ledger {}: {error}", path.display()))
@@ -188,7 +205,11 @@ impl Simulation {
                 }
                 // Before the next sample: when more are due than can be taken, one always is.
                 closed = outbox.drive() => return Err(Failure::failed(closed)),
-                () = tokio::time::sleep_until(self.fleet.next_due()) => outbox.push(self.sample()?),
+                () = tokio::time::sleep_until(self.fleet.next_due()) => {
+                    if let Some(message) = self.sample()? {
+                        outbox.push(message);
+                    }
+                }
             }
         }
         self.drain(args.drain, outbox).await
@@ -207,14 +228,15 @@ impl Simulation {
         }
     }
 
-    /// The next sample, of the host whose turn it is; in the ledger before it is anywhere else.
-    fn sample(&mut self) -> Result<Message, Failure> {
-        let measure = self.fleet.sample()?;
+    /// The next sample, of the host whose turn it is unless that one is away; in the ledger before
+    /// it is anywhere else.
+    fn sample(&mut self) -> Result<Option<Message>, Failure> {
+        let Some(measure) = self.fleet.sample()? else { return Ok(None) };
         if let Some(ledger) = &mut self.ledger {
             ledger.write(&measure).map_err(|error| {
                 Failure::failed(format_args!("the ledger cannot be written: {error}"))
             })?;
         }
-        message(&measure)
+        message(&measure).map(Some)
     }
 }

@@ -1,5 +1,5 @@
-//! `resources up`: tracker, analyzer and web in one process, over one bus, and with them
-//! machines that are not there when they are asked for.
+//! `resources up`: tracker, analyzer, observer and web in one process, over one bus, and with
+//! them machines that are not there when they are asked for.
 
 use std::io::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -17,13 +17,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::close;
 use super::simulate::fleet::{self, FleetPlan, SimulatedFleet};
-use crate::args::{LocalBusArgs, LocalWebArgs, QuietLogArgs};
+use crate::args::{LocalBusArgs, LocalObserverArgs, LocalWebArgs, QuietLogArgs};
 
-/// Monitor this machine: tracker, analyzer and web page in one process.
+/// Monitor this machine: tracker, analyzer, observer and web page in one process.
 ///
 /// Nothing else needs to run. Prints the address of the page once it serves. With
-/// `--broker-url amqp://…` it joins the fleet of that broker: this machine is measured, and the
-/// page shows every machine there.
+/// `--broker-url amqp://…` it joins the fleet of that broker: this machine is measured, alerts
+/// are raised for every machine there, and the page shows all of them.
 #[derive(Debug, Args)]
 pub(crate) struct UpArgs {
     /// Also show this many machines that are not there, 1–10000, to see what the page does with
@@ -43,6 +43,14 @@ pub(crate) struct UpArgs {
 
     #[command(flatten)]
     analyzer: AnalyzerArgs,
+
+    #[command(flatten)]
+    pub(crate) observer: LocalObserverArgs,
+
+    /// Raise no alerts here: for a fleet that has an observer already, as two tell everything
+    /// twice.
+    #[arg(long, help_heading = "Alerts", conflicts_with_all = ["rules", "state", "dry_run"])]
+    no_observer: bool,
 
     #[command(flatten)]
     pub(crate) web: LocalWebArgs,
@@ -68,6 +76,7 @@ pub(crate) async fn run(args: UpArgs, stop: CancellationToken) -> Result<(), Fai
         ));
     }
     let analyzer = args.analyzer.settings()?;
+    let observer = if args.no_observer { None } else { Some(args.observer.0.settings()?) };
     let web = args.web.0.settings()?;
     // Last, as it may warn: a mistake elsewhere is one line.
     let tracker = args.tracker.settings()?;
@@ -86,6 +95,10 @@ pub(crate) async fn run(args: UpArgs, stop: CancellationToken) -> Result<(), Fai
         "analyzer",
         resources_analyzer::run(analyzer, bus.clone(), stop_parts.clone()),
     ));
+    if let Some(observer) = observer {
+        let observing = resources_observer::run(observer, bus.clone(), stop_parts.clone());
+        parts.spawn(named("observer", observing));
+    }
     parts.spawn(named("tracker", resources_tracker::run(tracker, bus.clone(), stop_parts.clone())));
     if let Some(hosts) = args.simulate_hosts {
         let fleet = SimulatedFleet::new(&simulated(hosts), bus.link())?;
@@ -123,7 +136,8 @@ pub(crate) async fn run(args: UpArgs, stop: CancellationToken) -> Result<(), Fai
 
 /// Machines as `resources simulate` has them when it is told no more than how many.
 const fn simulated(hosts: u32) -> FleetPlan<'static> {
-    FleetPlan { hosts, interval: Duration::from_secs(1), name_prefix: "sim-", seed: 1 }
+    let interval = Duration::from_secs(1);
+    FleetPlan { hosts, interval, name_prefix: "sim-", seed: 1, episodes: None }
 }
 
 async fn named<T>(

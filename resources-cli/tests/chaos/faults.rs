@@ -1,9 +1,10 @@
-//! What strikes, in an order that the seed decides. Two hands strike at the same time: one at
-//! the broker, one at the programs and the lines between them.
+//! What strikes, in an order that the seed decides. Three hands strike at the same time: one at
+//! the broker, one at the observer, and one at the other programs and the lines between them.
 
 use std::time::Duration;
 
 use fastrand::Rng;
+use resources_core::service::now_ms;
 use tokio::time::Instant;
 
 use super::broker::Broker;
@@ -30,6 +31,14 @@ enum Elsewhere {
     Disturb(Line, Mode),
 }
 
+#[derive(Debug, Clone, Copy)]
+enum AtObserver {
+    /// And started again at once.
+    Kill,
+    KillForLong,
+    Disturb(Mode),
+}
+
 const AT_BROKER: [AtBroker; 3] =
     [AtBroker::Kill, AtBroker::CloseConnections, AtBroker::MemoryAlarm];
 
@@ -48,7 +57,32 @@ const ELSEWHERE: [Elsewhere; 12] = [
     Elsewhere::Disturb(Line::Web, Mode::Slow),
 ];
 
-/// Both hands.
+const AT_OBSERVER: [AtObserver; 8] = [
+    AtObserver::Kill,
+    AtObserver::Kill,
+    AtObserver::Kill,
+    AtObserver::Kill,
+    AtObserver::KillForLong,
+    AtObserver::Disturb(Mode::Cut),
+    AtObserver::Disturb(Mode::Stall),
+    AtObserver::Disturb(Mode::Slow),
+];
+
+/// When a fault was, in milliseconds since the Unix epoch.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Span {
+    pub(crate) from_ms: u64,
+    pub(crate) until_ms: u64,
+}
+
+impl Span {
+    /// Whether any of it was between these times.
+    pub(crate) const fn touches(&self, from_ms: u64, until_ms: u64) -> bool {
+        self.from_ms <= until_ms && from_ms <= self.until_ms
+    }
+}
+
+/// All hands.
 #[derive(Debug)]
 pub(crate) struct Faults {
     duration: Duration,
@@ -66,11 +100,20 @@ impl Faults {
     /// Strikes until the time is over; every fault has ended when this returns.
     pub(crate) async fn strike(mut self, stage: &mut Stage) {
         let end = Instant::now() + self.duration;
-        let (one, other) = (self.rng.fork(), self.rng.fork());
-        let Stage { broker, programs, lines, .. } = stage;
-        let at_broker = Hand { rng: one, end, longest: self.longest }.at_broker(broker);
-        let elsewhere = Hand { rng: other, end, longest: self.longest }.elsewhere(programs, lines);
-        tokio::join!(at_broker, elsewhere);
+        let longest = self.longest;
+        let mut hand = |longest_peace: Duration| {
+            let rng = self.rng.fork();
+            Hand { rng, end, longest, longest_peace, felt: Vec::new() }
+        };
+        let Stage { broker, programs, lines, faults, .. } = stage;
+        let (observer, others) = programs.split_last_mut().expect("there are some");
+        let (one, two, three) = tokio::join!(
+            hand(longest / 2).at_broker(broker),
+            hand(longest / 2).elsewhere(others, lines),
+            // Who is killed all the time never hears that somebody is silent.
+            hand(longest * 3 / 2).at_observer(observer, lines),
+        );
+        faults.extend([one, two, three].concat());
     }
 }
 
@@ -78,12 +121,17 @@ struct Hand {
     rng: Rng,
     end: Instant,
     longest: Duration,
+    /// Longest time between two faults.
+    longest_peace: Duration,
+    /// When there was what may keep the observer from hearing hosts.
+    felt: Vec<Span>,
 }
 
 impl Hand {
-    async fn at_broker(mut self, broker: &mut Broker) {
+    async fn at_broker(mut self, broker: &mut Broker) -> Vec<Span> {
         let mut bag = Vec::new();
         while let Some((fault, time)) = self.next(&mut bag, &AT_BROKER).await {
+            let from_ms = now_ms();
             match fault {
                 AtBroker::Kill => {
                     say(&format_args!("broker: killed for {time:.1?}"));
@@ -98,33 +146,49 @@ impl Hand {
                     broker.raise_memory_alarm(time).await;
                 }
             }
+            self.felt.push(Span { from_ms, until_ms: now_ms() });
         }
+        self.felt
     }
 
-    async fn elsewhere(mut self, programs: &mut [Program], lines: &[(Line, Proxy)]) {
+    async fn at_observer(mut self, observer: &mut Program, lines: &[(Line, Proxy)]) -> Vec<Span> {
+        let mut bag = Vec::new();
+        while let Some((fault, time)) = self.next(&mut bag, &AT_OBSERVER).await {
+            say(&format_args!("observer: {fault:?} for {time:.1?}"));
+            let from_ms = now_ms();
+            match fault {
+                AtObserver::Kill => kill_for(observer, Duration::ZERO).await,
+                AtObserver::KillForLong => kill_for(observer, time).await,
+                AtObserver::Disturb(mode) => disturb(lines, Line::Observer, mode, time).await,
+            }
+            self.felt.push(Span { from_ms, until_ms: now_ms() });
+        }
+        self.felt
+    }
+
+    async fn elsewhere(mut self, programs: &mut [Program], lines: &[(Line, Proxy)]) -> Vec<Span> {
         let mut bag = Vec::new();
         while let Some((fault, time)) = self.next(&mut bag, &ELSEWHERE).await {
             say(&format_args!("elsewhere: {fault:?} for {time:.1?}"));
+            let from_ms = now_ms();
             match fault {
                 Elsewhere::KillAnalyzer(number) => {
-                    kill_for(programs, &format!("analyzer-{number}"), time).await;
+                    kill_for(named(programs, &format!("analyzer-{number}")), time).await;
                 }
-                Elsewhere::KillWeb => kill_for(programs, "web", time).await,
-                Elsewhere::Disturb(line, mode) => {
-                    let found = lines.iter().find(|(of, _)| *of == line);
-                    let (_, proxy) = found.expect("every line has a proxy");
-                    proxy.set(mode);
-                    pass(time).await;
-                    proxy.set(Mode::Pass);
-                }
+                Elsewhere::KillWeb => kill_for(named(programs, "web"), time).await,
+                Elsewhere::Disturb(line, mode) => disturb(lines, line, mode, time).await,
+            }
+            if !matches!(fault, Elsewhere::KillWeb | Elsewhere::Disturb(Line::Web, _)) {
+                self.felt.push(Span { from_ms, until_ms: now_ms() });
             }
         }
+        self.felt
     }
 
     /// The next fault and how long it lasts, after a moment of peace: each of `all` once in an
     /// order of its own, then again in another. `None` when the time is over.
     async fn next<T: Copy>(&mut self, bag: &mut Vec<T>, all: &[T]) -> Option<(T, Duration)> {
-        let peace = self.longest.mul_f64(self.rng.f64() / 2.0);
+        let peace = self.longest_peace.mul_f64(self.rng.f64());
         let time = self.longest.mul_f64(0.1 + 0.9 * self.rng.f64());
         if bag.is_empty() {
             bag.extend(all);
@@ -135,12 +199,23 @@ impl Hand {
     }
 }
 
-async fn kill_for(programs: &mut [Program], name: &str, time: Duration) {
+fn named<'a>(programs: &'a mut [Program], name: &str) -> &'a mut Program {
     let found = programs.iter_mut().find(|program| program.name == name);
-    let program = found.expect("it is one of the programs");
+    found.expect("it is one of the programs")
+}
+
+async fn kill_for(program: &mut Program, time: Duration) {
     program.kill().await;
     pass(time).await;
     program.start_again();
+}
+
+async fn disturb(lines: &[(Line, Proxy)], line: Line, mode: Mode, time: Duration) {
+    let found = lines.iter().find(|(of, _)| *of == line);
+    let (_, proxy) = found.expect("every line has a proxy");
+    proxy.set(mode);
+    pass(time).await;
+    proxy.set(Mode::Pass);
 }
 
 #[expect(clippy::print_stdout, reason = "shown by a test that fails and by `make chaos`")]

@@ -10,12 +10,21 @@ use resources_core::test_support::{in_time, open_bus};
 use serde::Deserialize;
 use serde_json::json;
 
+use super::alerts::Levels;
+
 /// One sample, in a line of the ledger and in an analysis.
 #[derive(Debug, Deserialize)]
 struct Sample {
     host: String,
     run: String,
     sequence: u64,
+}
+
+/// What more an analysis tells.
+#[derive(Debug, Deserialize)]
+struct Reading {
+    timestamp_ms: u64,
+    cpu_percentage: f64,
 }
 
 /// Sequences by host and run.
@@ -25,6 +34,8 @@ pub(crate) type Samples = BTreeMap<(String, String), BTreeSet<u64>>;
 #[derive(Debug, Default)]
 pub(crate) struct Stream {
     samples: Samples,
+    /// What it says of the CPU of each host.
+    pub(crate) levels: Levels,
     /// Analyses read.
     pub(crate) read: u64,
     /// Of those, the ones that were there before: allowed, and not to be counted by history.
@@ -76,6 +87,9 @@ impl Stream {
     fn add(&mut self, body: &[u8]) {
         let Sample { host, run, sequence } =
             serde_json::from_slice(body).expect("an analysis of a numbered sample");
+        let Reading { timestamp_ms, cpu_percentage } =
+            serde_json::from_slice(body).expect("an analysis with a CPU");
+        self.levels.add(&host, sequence, timestamp_ms, cpu_percentage);
         self.read += 1;
         if !self.samples.entry((host, run)).or_default().insert(sequence) {
             self.repeated += 1;

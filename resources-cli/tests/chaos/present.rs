@@ -120,7 +120,7 @@ async fn a_thousand_hosts_are_live_again_within_3_s_of_a_restart_of_web() {
 async fn while_a_backlog_is_sent_the_page_shows_every_host_of_now() {
     let _alone = ALONE.lock().await;
     let mut stage = Stage::start(&Settings::usual()).await;
-    stage.broker.be_down_for(OUTAGE).await;
+    stage.be_without_broker_for(OUTAGE).await;
     pass(RECONNECT).await;
 
     let mut socket = open(&stage).await.expect("the page is served");

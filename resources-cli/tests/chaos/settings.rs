@@ -16,17 +16,20 @@ pub(crate) struct Settings {
     pub(crate) hosts: u32,
     /// Time between two samples of a host, as the programs take it.
     pub(crate) interval: String,
+    /// For how long simulated hosts are busy and away by turns, if they are.
+    pub(crate) episodes: Option<Duration>,
 }
 
 impl Settings {
     /// A short run, whatever the environment says.
     pub(crate) fn usual() -> Self {
         Self {
-            duration: Duration::from_secs(24),
+            duration: Duration::from_secs(45),
             outage: Duration::from_secs(30),
             seed: 1,
             hosts: 20,
             interval: "200ms".to_owned(),
+            episodes: None,
         }
     }
 
@@ -42,7 +45,14 @@ impl Settings {
             seed: variable("CHAOS_SEED", usual.seed),
             hosts: variable("CHAOS_HOSTS", usual.hosts),
             interval: variable("CHAOS_INTERVAL", usual.interval),
+            episodes: None,
         }
+    }
+
+    /// With episodes, also for a while after the last fault.
+    pub(crate) fn with_episodes(self) -> Self {
+        let after = (self.duration / 3).max(Duration::from_secs(45));
+        Self { episodes: Some(self.duration + after), ..self }
     }
 }
 

@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use resources_core::bus::{Pattern, Source};
+use resources_core::service::now_ms;
 use resources_core::test_support::{Proxy, in_time, open_bus};
 use tokio::process::Command;
 
+use super::alerts::{self, Verdict};
 use super::broker::Broker;
-use super::faults::say;
+use super::faults::{Span, say};
 use super::ledger::{Stream, sampled};
 use super::processes::Program;
 use super::settings::Settings;
@@ -18,12 +20,16 @@ use super::settings::Settings;
 /// A queue of measures that does not get shorter for this long is stuck.
 const STUCK: Duration = Duration::from_secs(90);
 
+/// The list of what happens to simulated hosts, in the folder of a run.
+const EPISODES: &str = "episodes";
+
 /// Who reaches the broker through which proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Line {
     Trackers,
     Analyzers,
     Web,
+    Observer,
 }
 
 /// A whole installation, on the loopback and of this run alone.
@@ -31,7 +37,12 @@ pub(crate) enum Line {
 pub(crate) struct Stage {
     pub(crate) broker: Broker,
     pub(crate) lines: Vec<(Line, Proxy)>,
+    /// The observer is the last of them.
     pub(crate) programs: Vec<Program>,
+    /// When there was what may keep the observer from hearing hosts.
+    pub(crate) faults: Vec<Span>,
+    /// Where the episodes of hosts are listed, if they have any.
+    episodes: Option<PathBuf>,
     /// Address of the web server.
     pub(crate) page: String,
     folder: PathBuf,
@@ -48,22 +59,36 @@ impl Stage {
             .keep();
         let broker = Broker::start().await;
         let mut lines = Vec::new();
-        for line in [Line::Trackers, Line::Analyzers, Line::Web] {
+        for line in [Line::Trackers, Line::Analyzers, Line::Web, Line::Observer] {
             lines.push((line, Proxy::start(broker.port()).await));
         }
         let listen = format!("127.0.0.1:{}", free_port());
         let programs = programs(settings, &folder, &lines, &listen);
         let page = format!("http://{listen}/");
-        let mut stage = Self { broker, lines, programs, page, folder };
+        let episodes = settings.episodes.map(|_| folder.join(EPISODES));
+        let faults = Vec::new();
+        let mut stage = Self { broker, lines, programs, faults, episodes, page, folder };
         stage.hear_from_everyone().await;
         stage.broker.settle().await;
         stage.note_resident();
         stage
     }
 
-    /// Everything stops in order; then every sample must be there, and once.
-    pub(crate) async fn finish(mut self) {
+    /// Has the broker down for so long.
+    pub(crate) async fn be_without_broker_for(&mut self, time: Duration) {
+        let from_ms = now_ms();
+        self.broker.be_down_for(time).await;
+        self.faults.push(Span { from_ms, until_ms: now_ms() });
+    }
+
+    /// Everything stops in order; then every sample must be there, and once, and alerts must
+    /// tell what happened, and nothing else.
+    pub(crate) async fn finish(mut self) -> Verdict {
         self.hear_from_everyone().await;
+        if self.episodes.is_some() {
+            alerts::calm(&self.broker.url()).await;
+        }
+        let ended_ms = now_ms();
         let resident = self.note_resident();
         for name in ["simulate", "tracker-0", "tracker-1"] {
             self.program(name).end().await;
@@ -82,8 +107,11 @@ impl Stage {
             stream.write_ledger(host, &path);
             ledgers.push(path);
         }
+        let told = alerts::read(&self.broker.url()).await;
+        let episodes = self.episodes.as_deref();
+        let verdict = alerts::judge(&told, &stream.levels, episodes, &self.faults, ended_ms);
         self.audit(&ledgers).await;
-        for name in ["analyzer-0", "analyzer-1", "web"] {
+        for name in ["analyzer-0", "analyzer-1", "web", "observer"] {
             self.program(name).end().await;
         }
         let count: usize = sampled.values().map(std::collections::BTreeSet::len).sum();
@@ -96,6 +124,7 @@ impl Stage {
             say(&line);
         }
         std::fs::remove_dir_all(&self.folder).expect("its own folder");
+        verdict
     }
 
     fn ledger(&self) -> PathBuf {
@@ -173,7 +202,8 @@ fn programs(
         let found = lines.iter().find(|(line, _)| *line == wanted);
         found.map(|(_, proxy)| proxy.url("")).expect("every line has a proxy")
     };
-    let (trackers, analyzers, web) = (url(Line::Trackers), url(Line::Analyzers), url(Line::Web));
+    let (trackers, analyzers) = (url(Line::Trackers), url(Line::Analyzers));
+    let (web, observer) = (url(Line::Web), url(Line::Observer));
     let mut programs = Vec::new();
     let mut start = |name: &str, program: &str, url: &str, arguments: &[&str]| {
         let arguments = [arguments, &["--broker-url", url]].concat();
@@ -195,7 +225,18 @@ fn programs(
         // Never the reason for a loss here: as much as is needed, as long as it takes.
         &["--buffer", "10000000", "--drain", "10m"],
     ];
-    start("simulate", "resources", &trackers, &arguments.concat());
+    let mut arguments = arguments.concat();
+    let time = settings.episodes.map(|time| format!("{}ms", time.as_millis()));
+    let (list, seed) = (file(EPISODES), settings.seed.to_string());
+    if let Some(time) = &time {
+        arguments.extend(["--episodes", time, "--episode-list", &list, "--seed", &seed]);
+        // A machine that is away sends nothing of what it held either.
+        arguments.extend(["--replay-rate", "1000"]);
+    }
+    start("simulate", "resources", &trackers, &arguments);
+    let (rules, state) = (file("rules.toml"), file("alerts.sqlite"));
+    std::fs::write(&rules, alerts::RULES).expect("a file");
+    start("observer", "resources-observer", &observer, &["--rules", &rules, "--state", &state]);
     programs
 }
 

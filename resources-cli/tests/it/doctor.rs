@@ -51,6 +51,14 @@ async fn an_installation_is_examined_from_nothing_to_well() {
     for check in ["broker", "topology", "permissions", "analyzers", "rejected", "flow", "clock"] {
         assert_eq!(finding(&report, check).0, "ok", "{report}");
     }
+    assert!(finding(&report, "alerts").1.contains("none so far"), "{report}");
+    let alert = serde_json::json!({
+        "id": "1", "host": "web", "state": "raised", "kind": "silent", "since_ms": now_ms,
+        "timestamp_ms": now_ms,
+    });
+    broker.send(&["web.alert", &alert.to_string()]).await;
+    let (_, report) = examine(&broker).await;
+    assert!(finding(&report, "alerts").1.contains("silent of web raised"), "{report}");
 
     bus.close().await;
     let (code, report) = examine(&broker).await;

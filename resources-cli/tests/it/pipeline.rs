@@ -5,7 +5,7 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::support::{Running, errors, resources, run};
+use crate::support::{Broker, Running, errors, resources, run};
 
 /// Starts `up` on a free port; gives it and the address of its page.
 async fn up(arguments: &[&str]) -> (Running, String) {
@@ -92,6 +92,36 @@ async fn up_ignores_a_broker_in_the_environment_and_takes_one_on_the_command_lin
     let (running, address) = up(&broker).await;
     is_live(&address, "together").await;
     assert_eq!(running.terminate().await.0.code(), Some(0));
+}
+
+#[tokio::test]
+async fn up_raises_alerts_by_the_rules_it_is_given_unless_it_is_told_not_to() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let rules = folder.path().join("rules.toml");
+    let always = "default.memory = { raise = 0, clear = 0, hold = \"0s\" }\n\
+                  default.cpu = { enabled = false }\ndefault.swap = { enabled = false }\n\
+                  default.disk = { enabled = false }\n";
+    std::fs::write(&rules, always).expect("a file");
+    let rules = rules.to_str().expect("UTF-8");
+
+    let broker = Broker::new();
+    let mut listener = broker.listen(&["#.alert"]).await;
+    let at_broker = ["--broker", shared_broker(), "--exchange", &broker.exchange];
+    let (quiet, address) =
+        up(&[&at_broker[..], &["--no-observer", "--host", "quiet"]].concat()).await;
+    is_live(&address, "quiet").await;
+    let (running, _) = up(&[&at_broker[..], &["--rules", rules, "--host", "loud"]].concat()).await;
+    let line: Value = serde_json::from_str(&listener.line().await).expect("JSON");
+    let alert = &line["body"];
+    assert_eq!((&alert["state"], &alert["resource"]), (&"raised".into(), &"memory".into()));
+    for running in [quiet, running, listener] {
+        assert_eq!(running.terminate().await.0.code(), Some(0));
+    }
+
+    std::fs::write(rules, "[colour]").expect("a file");
+    let output = run(&["up", "--rules", rules]).await;
+    assert_eq!(output.status.code(), Some(2));
+    assert!(errors(&output).contains("rules.toml, line 1"), "{}", errors(&output));
 }
 
 #[tokio::test]

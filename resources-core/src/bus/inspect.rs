@@ -98,7 +98,7 @@ pub struct Backlog {
     pub consumers: u32,
 }
 
-/// What was read of the stream of analyses.
+/// What was read of a stream.
 #[derive(Debug, Clone)]
 pub enum Glimpse {
     /// The last ones there were and those that came while looking, in order, each with when it
@@ -162,7 +162,19 @@ impl Inspector {
     /// # Errors
     /// When the connection breaks.
     pub async fn glimpse(&mut self, time: Duration, most: usize) -> Result<Glimpse, InspectError> {
-        self.0.glimpse(time, most).await
+        self.0.glimpse(self.0.names().analyses(), time, most).await
+    }
+
+    /// The same of the stream of alerts.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    pub async fn glimpse_alerts(
+        &mut self,
+        time: Duration,
+        most: usize,
+    ) -> Result<Glimpse, InspectError> {
+        self.0.glimpse(self.0.names().alerts(), time, most).await
     }
 
     /// Says good-bye, within a bound.

@@ -7,3 +7,4 @@ mod program;
 mod react;
 mod receivers;
 mod rights;
+mod service_rights;

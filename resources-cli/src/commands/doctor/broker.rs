@@ -9,10 +9,14 @@ use resources_core::bus::{BusConfig, ListenerName};
 use resources_core::service::now_ms;
 
 use super::finding::Findings;
-use super::flow;
+use super::{alerts, flow};
 
 /// Most analyses looked at.
 const GLIMPSED: usize = 2_000;
+
+/// Most alerts looked at, and for how long: what is there comes at once.
+const GLIMPSED_ALERTS: usize = 1_000;
+const GLIMPSE: Duration = Duration::from_secs(1);
 
 /// More measures than this in the queue are a backlog, not a moment.
 const BACKLOG: u32 = 5_000;
@@ -79,6 +83,16 @@ async fn look(
                 "reading",
                 format!("this user may not read the stream of analyses: {words}"),
                 "a web server needs that right; a tracker does not",
+            ),
+        }
+    }
+    if is_there(Part::Alerts) {
+        match inspector.glimpse_alerts(watch.min(GLIMPSE), GLIMPSED_ALERTS).await? {
+            Glimpse::Seen(seen) => alerts::judge(&alerts::alerts(&seen), now_ms(), findings),
+            Glimpse::Denied(words) => findings.warning(
+                "alerts",
+                format!("this user may not read the stream of alerts: {words}"),
+                "an observer that reacts to them needs that right, and a web server",
             ),
         }
     }

@@ -33,6 +33,27 @@ const BUSY: f64 = 75.0;
 const MOUNT_POINTS: [&str; 4] = ["/", "/home", "/var/lib/docker", "/srv/data"];
 const INTERFACES: [&str; 4] = ["eth0", "eth1", "docker0", "wg0"];
 
+/// What is asked of a machine at the moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Strain {
+    /// What comes along.
+    Usual,
+    /// Little: the CPU is at 60 % at most.
+    Calm,
+    /// All it can do: the CPU is at 95 % at least.
+    Busy,
+}
+
+impl Strain {
+    fn on(self, cpu: f64) -> f64 {
+        match self {
+            Self::Usual => cpu,
+            Self::Calm => cpu.min(60.0),
+            Self::Busy => 95.0 + cpu / 20.0,
+        }
+    }
+}
+
 /// A machine that is not there. The same seed and number give the same figures.
 #[derive(Debug)]
 pub(crate) struct SimulatedHost {
@@ -110,15 +131,24 @@ impl SimulatedHost {
         }
     }
 
+    pub(crate) const fn name(&self) -> &HostName {
+        &self.name
+    }
+
     /// What a tracker on this machine would send at `timestamp_ms` over a link that is up since
     /// `up_since_ms`, if it is.
-    pub(crate) fn sample(&mut self, timestamp_ms: u64, up_since_ms: Option<u64>) -> Measure {
+    pub(crate) fn sample(
+        &mut self,
+        timestamp_ms: u64,
+        up_since_ms: Option<u64>,
+        strain: Strain,
+    ) -> Measure {
         let rng = &mut self.rng;
         let elapsed_ms = self.sequence.saturating_mul(self.interval_ms);
         #[expect(clippy::cast_precision_loss, reason = "a time of day")]
         let day = elapsed_ms as f64 / 1_000.0 / DAY_SECONDS + self.phase;
         let wave = self.swing * (TAU * day).sin();
-        let cpu = (self.base + wave + self.cpu.step(rng)).clamp(0.0, 100.0);
+        let cpu = strain.on((self.base + wave + self.cpu.step(rng)).clamp(0.0, 100.0));
         #[expect(clippy::cast_precision_loss, reason = "at most 16")]
         let cores = self.machine.cores() as f64;
         self.load += (cpu / 100.0 * cores - self.load) * 0.1;
@@ -232,7 +262,7 @@ mod tests {
 
     fn samples(seed: u64, number: u32, count: u64) -> Vec<Measure> {
         let mut host = host(seed, number);
-        (0..count).map(|i| host.sample(1_000 * i, Some(0))).collect()
+        (0..count).map(|i| host.sample(1_000 * i, Some(0), Strain::Usual)).collect()
     }
 
     #[test]
@@ -263,6 +293,17 @@ mod tests {
     }
 
     #[test]
+    fn strain_decides_the_cpu_whoever_the_host_is() {
+        for number in 1..=2 * HOT_EVERY {
+            let mut host = host(1, number);
+            for at_ms in 0..100 {
+                assert!(host.sample(at_ms, Some(0), Strain::Calm).cpu_percentage <= 60.0);
+                assert!(host.sample(at_ms, Some(0), Strain::Busy).cpu_percentage >= 95.0);
+            }
+        }
+    }
+
+    #[test]
     fn samples_are_numbered_and_tell_the_system_once_a_minute() {
         let samples = samples(1, 1, 121);
         assert!(samples.iter().zip(0..).all(|(measure, i)| measure.sequence == Some(i)));
@@ -280,7 +321,8 @@ mod tests {
     fn the_system_is_told_again_when_the_link_came_up() {
         let mut host = host(1, 1);
         let links = [None, Some(5), Some(5), None, Some(9), Some(9)];
-        let told = links.map(|up_since_ms| host.sample(0, up_since_ms).system.is_some());
+        let told =
+            links.map(|up_since_ms| host.sample(0, up_since_ms, Strain::Usual).system.is_some());
         assert_eq!(told, [true, true, false, false, true, false]);
     }
 

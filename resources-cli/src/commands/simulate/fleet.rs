@@ -11,7 +11,8 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::figures::SimulatedHost;
+use super::episodes::{Episodes, Kind as EpisodeKind};
+use super::figures::{SimulatedHost, Strain};
 
 /// Measures on their way at a time.
 const WINDOW: usize = 512;
@@ -30,16 +31,23 @@ pub(crate) struct FleetPlan<'a> {
     pub(crate) name_prefix: &'a str,
     /// The same number gives the same figures.
     pub(crate) seed: u64,
+    /// For how long hosts have episodes that are known beforehand; without it none.
+    pub(crate) episodes: Option<Duration>,
 }
 
 /// Samples many machines in turn, each once an interval, spread evenly over it.
 #[derive(Debug)]
 pub(crate) struct SimulatedFleet {
     hosts: Vec<SimulatedHost>,
+    /// What happens to each of them; empty when that is left to chance.
+    episodes: Vec<Episodes>,
     /// Time between two samples of any of them, in seconds.
     spacing: f64,
     start: Instant,
-    sampled: u64,
+    /// How often it was somebody's turn…
+    turns: u64,
+    /// … who was away.
+    away: u64,
     link: watch::Receiver<Link>,
 }
 
@@ -56,13 +64,24 @@ impl SimulatedFleet {
                 .map_err(|error| Failure::settings(format_args!("--name-prefix: {error}")))?;
             Ok(SimulatedHost::new(name, &run, plan.interval, plan.seed, number))
         };
+        let start_ms = now_ms();
+        let episodes = plan.episodes.into_iter().flat_map(|time| {
+            (1..=plan.hosts).map(move |number| Episodes::new(plan.seed, number, start_ms, time))
+        });
         Ok(Self {
             hosts: (1..=plan.hosts).map(host).collect::<Result<_, Failure>>()?,
+            episodes: episodes.collect(),
             spacing: plan.interval.as_secs_f64() / f64::from(plan.hosts),
             start: Instant::now(),
-            sampled: 0,
+            turns: 0,
+            away: 0,
             link,
         })
+    }
+
+    /// What will happen to whom.
+    pub(crate) fn episodes(&self) -> impl Iterator<Item = (&HostName, &Episodes)> {
+        self.hosts.iter().map(SimulatedHost::name).zip(&self.episodes)
     }
 
     /// How many machines there are.
@@ -72,34 +91,43 @@ impl SimulatedFleet {
 
     /// How many samples were taken.
     pub(crate) const fn sampled(&self) -> u64 {
-        self.sampled
+        self.turns - self.away
     }
 
-    /// When the next sample is due: the n-th n spacings after the start, however late those
-    /// before it.
+    /// When the next turn is due: the n-th n spacings after the start, however late those before
+    /// it.
     pub(crate) fn next_due(&self) -> Instant {
         #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
-        let sampled = self.sampled as f64;
-        self.start + Duration::from_secs_f64(self.spacing * sampled)
+        let turns = self.turns as f64;
+        self.start + Duration::from_secs_f64(self.spacing * turns)
     }
 
     /// How many samples should have been taken by now.
     pub(crate) fn due_by_now(&self) -> u64 {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
         let due = (self.start.elapsed().as_secs_f64() / self.spacing) as u64;
-        due + 1
+        (due + 1).saturating_sub(self.away)
     }
 
-    /// The next sample, of the host whose turn it is.
-    pub(crate) fn sample(&mut self) -> Result<Measure, Failure> {
+    /// The next sample, of the host whose turn it is; `None` when that one is away.
+    pub(crate) fn sample(&mut self) -> Result<Option<Measure>, Failure> {
         let link = self.link.borrow();
         let up_since_ms = link.state.is_up().then_some(link.since_ms);
         drop(link);
-        let turn = self.sampled % self.hosts.len() as u64;
-        let host = usize::try_from(turn).ok().and_then(|turn| self.hosts.get_mut(turn));
-        let host = host.ok_or_else(|| Failure::failed("no host"))?;
-        self.sampled += 1;
-        Ok(host.sample(now_ms(), up_since_ms))
+        let turn = usize::try_from(self.turns % self.hosts.len() as u64).unwrap_or_default();
+        let host = self.hosts.get_mut(turn).ok_or_else(|| Failure::failed("no host"))?;
+        self.turns += 1;
+        let at_ms = now_ms();
+        let strain = match self.episodes.get(turn).map(|episodes| episodes.at(at_ms)) {
+            None => Strain::Usual,
+            Some(None) => Strain::Calm,
+            Some(Some(EpisodeKind::Busy)) => Strain::Busy,
+            Some(Some(EpisodeKind::Away)) => {
+                self.away += 1;
+                return Ok(None);
+            }
+        };
+        Ok(Some(host.sample(at_ms, up_since_ms, strain)))
     }
 }
 
@@ -124,7 +152,9 @@ pub(crate) async fn run(
             // Before the next sample: when more are due than can be taken, one always is.
             closed = outbox.drive() => return Err(Failure::failed(closed)),
             () = tokio::time::sleep_until(fleet.next_due()) => {
-                outbox.push(message(&fleet.sample()?)?);
+                if let Some(measure) = fleet.sample()? {
+                    outbox.push(message(&measure)?);
+                }
             }
         }
     }
@@ -153,7 +183,7 @@ mod tests {
         let mut measures = bus.subscribe(Source::Measures, NonZeroU16::MIN);
         // More than any machine takes.
         let interval = Duration::from_micros(1);
-        let plan = FleetPlan { hosts: 100, interval, name_prefix: "sim-", seed: 1 };
+        let plan = FleetPlan { hosts: 100, interval, name_prefix: "sim-", seed: 1, episodes: None };
         let fleet = SimulatedFleet::new(&plan, bus.link()).unwrap();
         let stop = CancellationToken::new();
         let simulation = tokio::spawn(run(fleet, bus.clone(), stop.clone()));

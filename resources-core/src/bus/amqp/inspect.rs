@@ -165,8 +165,13 @@ impl Inspector {
         })
     }
 
+    pub(in crate::bus) const fn names(&self) -> &Names {
+        &self.names
+    }
+
     pub(in crate::bus) async fn glimpse(
-        &mut self,
+        &self,
+        stream: String,
         time: Duration,
         most: usize,
     ) -> Result<Glimpse, InspectError> {
@@ -178,9 +183,8 @@ impl Inspector {
         limited.map_err(|error| ConnectError::of(&error))?;
         let mut arguments = FieldTable::default();
         arguments.insert("x-stream-offset".into(), AMQPValue::LongString("last".into()));
-        let queue = self.names.analyses();
         let consumer = channel.basic_consume(
-            queue.as_str().into(),
+            stream.as_str().into(),
             ShortString::default(),
             BasicConsumeOptions::default(),
             arguments,

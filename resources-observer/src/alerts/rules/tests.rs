@@ -25,6 +25,15 @@ fn without_a_file_every_host_has_good_rules() {
 }
 
 #[test]
+fn the_rules_of_the_compose_file_can_be_used() {
+    let deployed = include_str!("../../../../deploy/rules.toml");
+    let rules = Rules::parse("deploy/rules.toml", deployed).unwrap();
+    let web = host("web");
+    let repeat_ms = rules.for_host(&web, &Labels::default()).cpu.repeat_ms;
+    assert_eq!(repeat_ms, Some(4 * 60 * 60 * 1000));
+}
+
+#[test]
 fn the_example_says_what_holds_without_it() {
     let plain = Rules::default();
     let example = Rules::parse("example", EXAMPLE).unwrap();

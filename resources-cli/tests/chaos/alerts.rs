@@ -1,0 +1,374 @@
+//! What the observer told, read whole from the stream of alerts, against what happened: levels
+//! against the analyses it had to judge, silence against who was away.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU16;
+use std::path::Path;
+use std::time::Duration;
+
+use resources_core::bus::{Message, Source, Start};
+use resources_core::contract::{Alert, AlertKind, AlertState, Topic, TraceParent};
+use resources_core::service::now_ms;
+use resources_core::test_support::open_bus;
+use serde::Deserialize;
+use serde_json::json;
+use tokio::time::timeout;
+
+use super::faults::{Span, say};
+
+/// What the observer of a run is told: short holds, and nothing that is left to chance.
+pub(crate) const RULES: &str = r#"
+[default]
+cpu = { raise = 90, clear = 80, hold = "2s", clear_hold = "2s" }
+memory = { enabled = false }
+swap = { enabled = false }
+disk = { enabled = false }
+flapping = { enabled = false }
+silent = { intervals = 10, at_least = "8s" }
+
+[pipeline]
+after = "5s"
+
+# What this machine does meanwhile is nobody's business.
+[[group]]
+hosts = ["tracker-*"]
+rules.cpu = { enabled = false }
+
+[host.end-of-alerts]
+cpu = { raise = 90, clear = 80, hold = "0s", clear_hold = "0s" }
+"#;
+
+/// As in [`RULES`].
+const RAISE: f64 = 90.0;
+const CLEAR: f64 = 80.0;
+const HOLD_MS: u64 = 2_000;
+const SILENT_AFTER_MS: u64 = 8_000;
+
+/// With nothing in the way for this long, who is away is missed: links are back within 5 s, what
+/// was sampled before an absence may come after them, and the time is looked at each second.
+const TOLD_AFTER_MS: u64 = SILENT_AFTER_MS + 12_000;
+
+/// What a fault does lasts this much longer than the fault: links come back, and what waited is
+/// read.
+const AFTERMATH_MS: u64 = 30_000;
+
+/// How long alerts may take to be cleared once all is calm.
+const CALM_LIMIT: Duration = Duration::from_secs(180);
+
+/// A host of nobody's, to know when everything was judged.
+const END: &str = "end-of-alerts";
+
+/// What was to happen to a host, as `resources simulate --episode-list` writes it.
+#[derive(Debug, Clone, Deserialize)]
+struct Planned {
+    host: String,
+    kind: String,
+    from_ms: u64,
+    until_ms: u64,
+}
+
+/// One episode as it was told.
+#[derive(Debug, Clone)]
+struct Told {
+    raised: Alert,
+    cleared: Option<Alert>,
+}
+
+/// All that was told.
+#[derive(Debug, Default)]
+pub(crate) struct Alerts {
+    /// By host, resource and kind, in order.
+    episodes: BTreeMap<(String, String, String), Vec<Told>>,
+    seen: BTreeSet<(Box<str>, bool, Option<u64>)>,
+    /// Messages that came once more, which readers drop.
+    repeated: u64,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub(crate) struct Verdict {
+    /// How often one alert stood for all hosts.
+    pub(crate) pipeline: usize,
+}
+
+impl Alerts {
+    /// Takes one message in; panics unless raised and cleared alternate.
+    fn take(&mut self, alert: Alert) {
+        let is_raised = alert.state == AlertState::Raised;
+        if !self.seen.insert((alert.id.clone(), is_raised, alert.repeat)) {
+            self.repeated += 1;
+            return;
+        }
+        assert_eq!(alert.repeat, None, "nobody asked to be reminded: {alert:?}");
+        let resource = alert.resource.as_deref().unwrap_or_default().to_owned();
+        let key = (alert.host.to_string(), resource, format!("{:?}", alert.kind));
+        let episodes = self.episodes.entry(key).or_default();
+        let open = episodes.last_mut().filter(|told| told.cleared.is_none());
+        match (open, is_raised) {
+            (None, true) => episodes.push(Told { raised: alert, cleared: None }),
+            (Some(told), false) => {
+                assert_eq!(told.raised.id, alert.id, "{alert:?} clears another than {told:?}");
+                told.cleared = Some(alert);
+            }
+            (open, _) => panic!("{alert:?} after {open:?}"),
+        }
+    }
+
+    fn of(&self, host: &str, kind: AlertKind) -> &[Told] {
+        let of = |(name, _, found): &&(String, String, String)| {
+            name == host && *found == format!("{kind:?}")
+        };
+        let key = self.episodes.keys().find(of);
+        key.and_then(|key| self.episodes.get(key)).map_or(&[], Vec::as_slice)
+    }
+
+    fn open(&self) -> Vec<&Told> {
+        let last = self.episodes.values().filter_map(|episodes| episodes.last());
+        last.filter(|told| told.cleared.is_none()).collect()
+    }
+}
+
+/// Waits until everything that was raised is cleared.
+pub(crate) async fn calm(url: &str) {
+    let bus = open_bus(url, "resources");
+    let mut stream = bus.subscribe(Source::Alerts(Start::First), NonZeroU16::MAX);
+    let mut alerts = Alerts::default();
+    let calm = async {
+        loop {
+            // What is there already comes without a pause.
+            match timeout(Duration::from_secs(5), stream.next()).await {
+                Ok(delivery) => {
+                    let delivery = delivery.expect("the bus is open");
+                    stream.acknowledge_through(delivery.receipt).await;
+                    alerts.take(decode(&delivery.topic, &delivery.body));
+                }
+                Err(_) if alerts.open().is_empty() => return,
+                Err(_) => {}
+            }
+        }
+    };
+    let ended = timeout(CALM_LIMIT, calm).await;
+    assert!(ended.is_ok(), "never cleared: {:?}", alerts.open());
+    bus.close().await;
+}
+
+fn decode(key: &str, body: &[u8]) -> Alert {
+    Alert::decode(key, body).expect("an alert of the observer")
+}
+
+/// Reads the stream of alerts from its beginning to what follows from the analyses there are now.
+pub(crate) async fn read(url: &str) -> Alerts {
+    let bus = open_bus(url, "resources");
+    let mut stream = bus.subscribe(Source::Alerts(Start::First), NonZeroU16::MAX);
+    let mut alerts = Alerts::default();
+    let run = now_ms().to_string();
+    // An alert of its own behind all others, raised and then cleared: alerts of several hosts
+    // are published at a time, but not before those told earlier are confirmed.
+    for (sequence, cpu) in [99.0, 1.0].into_iter().enumerate() {
+        let body = json!({
+            "host": END, "run": run, "sequence": sequence,
+            "timestamp_ms": now_ms(), "cpu_percentage": cpu, "cpu_result": "LOW", "level": "LOW",
+            "resources": [{"name": "cpu", "percentage": cpu, "level": "LOW"}],
+        });
+        let message = Message {
+            topic: Topic::new(&format!("{END}.analysis")).expect("a topic"),
+            body: body.to_string().into(),
+            timestamp_ms: now_ms(),
+            trace: TraceParent::begin(),
+        };
+        bus.publisher().publish_until_confirmed(&message).await.expect("the stream takes it");
+        loop {
+            let next = timeout(CALM_LIMIT, stream.next()).await;
+            let delivery = next.expect("the observer reads to the end").expect("the bus is open");
+            stream.acknowledge_through(delivery.receipt).await;
+            let alert = decode(&delivery.topic, &delivery.body);
+            if alert.host.as_str() == END {
+                break;
+            }
+            alerts.take(alert);
+        }
+    }
+    bus.close().await;
+    alerts
+}
+
+/// When the CPU of a host was over its level, worked out from the stream of analyses the plain
+/// way.
+#[derive(Debug, Default)]
+pub(crate) struct Levels(BTreeMap<String, Level>);
+
+#[derive(Debug, Default)]
+struct Level {
+    newest: Option<u64>,
+    is_over: bool,
+    since_ms: u64,
+    /// When what is raised began.
+    raised: Option<u64>,
+    /// When each episode that is to be told began.
+    episodes: Vec<u64>,
+}
+
+impl Levels {
+    /// The next analysis of the stream.
+    pub(crate) fn add(&mut self, host: &str, sequence: u64, at_ms: u64, cpu: f64) {
+        if host.starts_with("tracker-") {
+            return;
+        }
+        let level = self.0.entry(host.to_owned()).or_default();
+        // Late samples change nothing: what they tell is over.
+        if level.newest.is_some_and(|newest| sequence <= newest) {
+            return;
+        }
+        level.newest = Some(sequence);
+        let is_over = cpu >= if level.is_over || level.raised.is_some() { CLEAR } else { RAISE };
+        if level.is_over != is_over {
+            (level.is_over, level.since_ms) = (is_over, at_ms);
+        }
+        let held = at_ms.saturating_sub(level.since_ms) >= HOLD_MS;
+        match (level.raised, is_over) {
+            (None, true) if held => {
+                level.raised = Some(level.since_ms);
+                level.episodes.push(level.since_ms);
+            }
+            (Some(_), false) if held => level.raised = None,
+            _ => {}
+        }
+    }
+}
+
+/// Panics unless what was told is what happened: `plan` is the list of episodes, if there is one;
+/// `faults` is when what stood between hosts and observer; from `ended_ms` on trackers stopped.
+pub(crate) fn judge(
+    alerts: &Alerts,
+    levels: &Levels,
+    plan: Option<&Path>,
+    faults: &[Span],
+    ended_ms: u64,
+) -> Verdict {
+    let planned = plan.map_or_else(Vec::new, |path| {
+        let text = std::fs::read_to_string(path).expect("the list of episodes");
+        text.lines().map(|line| serde_json::from_str(line).expect("a line of it")).collect()
+    });
+    let busy = judge_levels(alerts, levels, plan.is_some().then_some(&planned));
+    let away = judge_silence(alerts, &planned, faults, ended_ms);
+    let pipeline = judge_pipeline(alerts, faults, ended_ms);
+    for ((host, _, kind), told) in &alerts.episodes {
+        let known = ["Level", "Silent", "Pipeline"].contains(&kind.as_str());
+        let goodbye = kind == "Stopped" && told[0].raised.timestamp_ms >= ended_ms;
+        assert!(known || goodbye, "nothing like that happened to {host}: {told:?}");
+    }
+    say(&format_args!(
+        "alerts: {busy}; {away}; {pipeline} times one alert for all; {} messages came twice",
+        alerts.repeated
+    ));
+    Verdict { pipeline }
+}
+
+/// Each time a CPU was over its level must be told, and nothing else.
+fn judge_levels(alerts: &Alerts, levels: &Levels, planned: Option<&Vec<Planned>>) -> String {
+    let mut count = 0;
+    let hosts: BTreeSet<&String> =
+        levels.0.keys().chain(alerts.episodes.keys().map(|(host, ..)| host)).collect();
+    for host in hosts {
+        let told = alerts.of(host, AlertKind::Level);
+        let begun: Vec<u64> = told.iter().map(|told| told.raised.since_ms).collect();
+        let level = levels.0.get(host);
+        let expected = level.map_or(&[][..], |level| &level.episodes);
+        assert_eq!(begun, expected, "{host}: told and happened");
+        let open = level.is_some_and(|level| level.raised.is_some());
+        let uncleared = told.iter().filter(|told| told.cleared.is_none()).count();
+        assert_eq!(uncleared, usize::from(open), "{host}: {told:?}");
+        count += told.len();
+    }
+    let Some(planned) = planned else { return format!("{count} times busy, each told once") };
+    let busy: Vec<&Planned> = planned.iter().filter(|planned| planned.kind == "busy").collect();
+    let mut seen = 0;
+    for planned in &busy {
+        let within =
+            |told: &&Told| (planned.from_ms..planned.until_ms).contains(&told.raised.since_ms);
+        let told = alerts.of(&planned.host, AlertKind::Level).iter().filter(within).count();
+        assert!(told <= 1, "{planned:?} was told {told} times");
+        seen += told;
+    }
+    assert_eq!(seen, count, "what is told was planned");
+    format!("{seen} of {} times busy, each told once, the others came too late", busy.len())
+}
+
+/// Whoever was away must be told as silent once, unless nobody could be heard meanwhile; and
+/// nobody else.
+fn judge_silence(alerts: &Alerts, planned: &[Planned], faults: &[Span], ended_ms: u64) -> String {
+    let away = |host: &str| {
+        let is = |planned: &&Planned| planned.kind == "away" && planned.host == host;
+        planned.iter().filter(is).cloned().collect::<Vec<_>>()
+    };
+    let hosts: BTreeSet<&str> = planned
+        .iter()
+        .map(|planned| planned.host.as_str())
+        .chain(alerts.episodes.keys().map(|(host, ..)| host.as_str()))
+        .collect();
+    let after_a_fault = |at_ms: u64| {
+        faults.iter().any(|fault| fault.touches(at_ms.saturating_sub(AFTERMATH_MS), at_ms))
+    };
+    let (mut seen, mut all, mut in_parts) = (0, 0, 0);
+    for host in hosts {
+        let mut times = vec![0; away(host).len()];
+        for told in alerts.of(host, AlertKind::Silent) {
+            let at_ms = told.raised.timestamp_ms;
+            if at_ms >= ended_ms {
+                continue;
+            }
+            let missed = away(host);
+            let place = missed.iter().rposition(|away| away.from_ms + SILENT_AFTER_MS <= at_ms);
+            let place = place.unwrap_or_else(|| panic!("{host} was not away: {told:?}"));
+            // A reader that trails behind tells of it later.
+            let in_time = at_ms <= missed[place].until_ms + 2_000 || after_a_fault(at_ms);
+            assert!(in_time, "{host} was back: {told:?} {:?}", missed[place]);
+            let cleared = told.cleared.as_ref().unwrap_or_else(|| panic!("not cleared: {told:?}"));
+            // What it sampled before, and somebody else held for it through a fault, is a sign
+            // of life; here the simulation did, which a machine that is away cannot.
+            if cleared.timestamp_ms < missed[place].until_ms {
+                assert!(after_a_fault(cleared.timestamp_ms), "{told:?} {missed:?}");
+                in_parts += 1;
+                continue;
+            }
+            times[place] += 1;
+        }
+        for (away, times) in away(host).iter().zip(times) {
+            assert!(times <= 1, "{away:?} was told {times} times");
+            let must = longest_peace(away, faults) >= TOLD_AFTER_MS;
+            assert!(times == 1 || !must, "{away:?} was never told; faults {faults:?}");
+            seen += times;
+            all += 1;
+        }
+    }
+    format!(
+        "{seen} of {all} times away, each told once, in the others nobody could be heard; {in_parts} \
+         more cleared early by samples that were held through a fault"
+    )
+}
+
+/// The longest time without a fault while a host was away.
+fn longest_peace(away: &Planned, faults: &[Span]) -> u64 {
+    let mut during: Vec<&Span> =
+        faults.iter().filter(|fault| fault.touches(away.from_ms, away.until_ms)).collect();
+    during.sort_by_key(|fault| fault.from_ms);
+    let (mut longest, mut at_ms) = (0, away.from_ms);
+    for fault in during {
+        longest = longest.max(fault.from_ms.saturating_sub(at_ms));
+        at_ms = at_ms.max(fault.until_ms);
+    }
+    longest.max(away.until_ms.saturating_sub(at_ms))
+}
+
+/// One alert for all only when something stood between all of them and the observer.
+fn judge_pipeline(alerts: &Alerts, faults: &[Span], ended_ms: u64) -> usize {
+    let told = alerts.of(Alert::PIPELINE, AlertKind::Pipeline);
+    let before_end = |told: &&Told| told.raised.timestamp_ms < ended_ms;
+    for told in told.iter().filter(before_end) {
+        let (from_ms, until_ms) = (told.raised.since_ms - AFTERMATH_MS, told.raised.timestamp_ms);
+        let reason = faults.iter().any(|fault| fault.touches(from_ms, until_ms));
+        assert!(reason, "nothing was in the way: {told:?}");
+        assert!(told.cleared.is_some(), "not cleared: {told:?}");
+    }
+    told.iter().filter(before_end).count()
+}

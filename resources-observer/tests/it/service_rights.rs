@@ -1,0 +1,100 @@
+//! The program with a login that may do what `docs/deploy.md` gives it, and nothing else.
+
+use std::num::NonZeroU16;
+use std::path::Path;
+use std::process::{Child, Command};
+
+use resources_core::bus::{Message, Publisher, Source, Start};
+use resources_core::contract::{Alert, Topic, TraceParent};
+use resources_core::service::now_ms;
+use resources_core::test_support::{RabbitMq, in_time, open_bus};
+
+const PREFETCH: NonZeroU16 = NonZeroU16::new(100).unwrap();
+
+/// As in `docs/deploy.md`.
+const RIGHTS: [&[&str]; 3] = [
+    &["add_user", "observer", "secret"],
+    &["set_topic_permissions", "observer", "resources", r"\.alert$", "^$"],
+    &[
+        "set_permissions",
+        "observer",
+        "^$",
+        r"^resources(\.rejected)?$",
+        r"^resources\.(analyses|alerts)$",
+    ],
+];
+
+struct Program(Child);
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+fn start(folder: &Path, url: &str) -> Program {
+    let rules = folder.join("rules.toml");
+    std::fs::write(&rules, "default.cpu = { raise = 90, hold = \"0s\" }").expect("a file");
+    let child = Command::new(env!("CARGO_BIN_EXE_resources-observer"))
+        .args(["--broker-url", url, "--state", "memory", "--log", "warn", "--rules"])
+        .arg(rules)
+        .env_clear()
+        .spawn();
+    Program(child.expect("the program starts"))
+}
+
+fn message(topic: &str) -> Message {
+    let body = serde_json::json!({
+        "host": "web", "timestamp_ms": now_ms(), "cpu_percentage": 99, "cpu_result": "HIGH",
+        "level": "HIGH", "resources": [{"name": "cpu", "percentage": 99, "level": "HIGH"}],
+    });
+    Message {
+        topic: Topic::new(topic).expect("a topic"),
+        body: body.to_string().into(),
+        timestamp_ms: now_ms(),
+        trace: TraceParent::begin(),
+    }
+}
+
+async fn publish(publisher: &Publisher, topic: &str) {
+    let message = message(topic);
+    in_time(topic, publisher.publish_until_confirmed(&message)).await.expect("a queue");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_observer_may_read_analyses_and_publish_alerts_and_nothing_else() {
+    let broker = RabbitMq::start();
+    // Somebody who may declare does.
+    let analyzer = open_bus(&broker.url(), "resources");
+    publish(&analyzer.publisher(), "web.analysis").await;
+    for command in RIGHTS {
+        broker.ctl(command);
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let url = broker.url_of("observer", "secret");
+    let program = start(folder.path(), &url);
+    let mut alerts = analyzer.subscribe(Source::Alerts(Start::First), PREFETCH);
+    let delivery = in_time("an alert", alerts.next()).await.expect("the bus is up");
+    assert!(Alert::decode(&delivery.topic, &delivery.body).is_ok(), "{delivery:?}");
+    drop(program);
+
+    for topic in ["web.measure", "web.analysis"] {
+        let observer = open_bus(&url, "resources");
+        publish(&observer.publisher(), "web.alert").await;
+        let refused = in_time(topic, observer.publisher().publish(&message(topic))).await;
+        assert!(refused.is_err(), "{topic} must be refused");
+        observer.close().await;
+    }
+    let observer = open_bus(&url, "resources");
+    let mut measures = observer.subscribe(Source::Measures, PREFETCH);
+    tokio::select! {
+        reason = in_time("the refusal", observer.refused()) => {
+            assert!(reason.contains("access to queue"), "{reason}");
+        }
+        delivery = measures.next() => panic!("it read {delivery:?}"),
+    }
+    drop(measures);
+    observer.close().await;
+    analyzer.close().await;
+}
