@@ -12,9 +12,6 @@ use clap::Args;
 use tokio::net::TcpListener;
 use tokio::sync::broadcast::{self, Sender};
 
-/// As often as the web server sends at most.
-const SEND_EVERY: Duration = Duration::from_millis(100);
-
 /// Texts a slow client may be behind.
 const BACKLOG: usize = 64;
 
@@ -23,6 +20,10 @@ pub(crate) struct BroadcastArgs {
     /// Size of the text.
     #[arg(long)]
     bytes: usize,
+
+    /// Time between two.
+    #[arg(long)]
+    every_us: u64,
 }
 
 pub(super) async fn run(args: BroadcastArgs) -> anyhow::Result<()> {
@@ -39,7 +40,7 @@ pub(super) async fn run(args: BroadcastArgs) -> anyhow::Result<()> {
     writeln!(std::io::stdout(), "{}", listener.local_addr()?)?;
     let tell = async {
         let text = Utf8Bytes::from("x".repeat(args.bytes));
-        let mut ticks = tokio::time::interval(SEND_EVERY);
+        let mut ticks = tokio::time::interval(Duration::from_micros(args.every_us));
         loop {
             ticks.tick().await;
             // Fails while there is no client.
