@@ -10,6 +10,7 @@ use axum::extract::ws::{Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
 use axum::routing::get;
 use clap::Args;
 use tokio::net::TcpListener;
+use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::broadcast::{self, Sender};
 
 /// Texts a slow client may be behind.
@@ -56,9 +57,16 @@ pub(super) async fn run(args: BroadcastArgs) -> anyhow::Result<()> {
 async fn follow(mut socket: WebSocket, sender: Sender<Utf8Bytes>) {
     let mut texts: broadcast::Receiver<_> = sender.subscribe();
     drop(sender);
-    while let Ok(text) = texts.recv().await {
-        if socket.send(Message::Text(text)).await.is_err() {
-            break;
+    loop {
+        match texts.recv().await {
+            Ok(text) => {
+                if socket.send(Message::Text(text)).await.is_err() {
+                    break;
+                }
+            }
+            // What is left out is not counted either.
+            Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => break,
         }
     }
 }
