@@ -57,8 +57,8 @@ test: setup lint page ## Check and test everything, with a broker and a browser
 	cd static && RESOURCES_BIN=$(TARGET_DIR)/debug/resources npm run e2e
 
 .PHONY: bench
-bench: instruments build ## Measure everything beside bare programs; WRITE=1 writes docs/benchmarks.md
-	cargo bench --locked -p resources-cli --bench pipeline$(if $(WRITE), -- --write)
+bench: instruments build ## Measure all, or ONLY=fan-out,page, beside bare programs; WRITE=1 writes docs/benchmarks.md
+	cargo bench --locked -p resources-cli --bench pipeline -- $(if $(ONLY),--only $(ONLY)) $(if $(WRITE),--write)
 
 # How long faults strike, how long the broker is down, and who samples how often; the seed
 # decides the order of the faults and is shown, so that a run can be repeated.

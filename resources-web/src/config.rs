@@ -103,7 +103,7 @@ pub struct WebArgs {
         long,
         value_name = "DURATION",
         env = "RESOURCES_PUSH_INTERVAL",
-        default_value = "100ms",
+        default_value = "80ms",
         value_parser = parse_duration
     )]
     pub push_interval: Duration,

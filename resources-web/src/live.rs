@@ -365,7 +365,7 @@ impl Live {
                         pushed_at = Some(now);
                     }
                 }
-                () = sleep_until(due), if due.is_some() => {
+                () = until(due) => {
                     due = None;
                     self.push_news(now_ms());
                     pushed_at = Some(Instant::now());
@@ -390,7 +390,8 @@ impl Live {
     }
 }
 
-async fn sleep_until(due: Option<Instant>) {
+/// Waits until then; without a time for ever.
+async fn until(due: Option<Instant>) {
     match due {
         Some(due) => tokio::time::sleep_until(due).await,
         None => std::future::pending().await,

@@ -2,7 +2,8 @@
  * What the page takes, as JSON on standard output. Each needs a server that runs already:
  *
  * npm run bench:page -- paint URL     how soon the fleet is seen, opened anew each time
- * npm run bench:page -- watch URL     the main thread and memory, while figures change
+ * npm run bench:page -- watch URL     the main thread, while figures change
+ * npm run bench:page -- memory URL    JavaScript's memory, while figures change
  * npm run bench:page -- pixels URL --prefix NAME     when figures of the hosts NAME… were painted
  *
  * URL may name a view: http://localhost:8888/#/map. `--seconds` is how long to watch, `--traced`
@@ -25,6 +26,9 @@ const SETTLE_MS = 10_000;
 /** How often memory is looked at. */
 const HEAP_EVERY_MS = 30_000;
 
+/** How often the page is asked how many updates it gets. */
+const RATE_EVERY_MS = 5_000;
+
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
@@ -35,9 +39,9 @@ const { values, positionals } = parseArgs({
   },
 });
 const [what, url] = positionals;
-const measures = { paint, watch, pixels };
+const measures = { paint, watch, memory, pixels };
 if (!Object.hasOwn(measures, what ?? '') || url === undefined) {
-  console.error('usage: bench-page.mjs paint|watch|pixels URL [--seconds 60] …');
+  console.error('usage: bench-page.mjs paint|watch|memory|pixels URL [--seconds 60] …');
   process.exit(2);
 }
 
@@ -80,40 +84,59 @@ async function paint() {
   return { rounds, script_bytes: await scriptBytes(DIST) };
 }
 
-/** How busy the page is kept, and whether its memory grows. */
-async function watch(seconds) {
+/** The page once the fleet is on it and what happens once is over. */
+async function settledPage() {
   const page = await newPage();
   const tools = await Debugger.attach(browser, page);
   await page.goto(url);
   await page.waitForSelector('[data-host], canvas');
   await page.waitForTimeout(SETTLE_MS);
+  return { page, tools };
+}
 
+/** How busy the page is kept. */
+async function watch(seconds) {
+  const { page, tools } = await settledPage();
   const stopTrace = await tools.traceTasks();
   await page.waitForTimeout(Number(values.traced) * 1_000);
   const tasks = await stopTrace();
 
-  // Not traced: collecting garbage is a long task of its own, and noting tasks takes time, too.
-  const heap = [await tools.heapMegabytes()];
+  // Not traced: noting tasks takes time, too.
+  const [begunMs, before] = [performance.now(), await tools.mainThreadSeconds()];
   const rates = [];
-  let busySeconds = 0;
-  const begunMs = performance.now();
-  let watchedMs = 0;
   while (performance.now() - begunMs < seconds * 1_000) {
-    const [beforeMs, before] = [performance.now(), await tools.mainThreadSeconds()];
-    const leftMs = seconds * 1_000 - (beforeMs - begunMs);
-    await page.waitForTimeout(Math.min(HEAP_EVERY_MS, leftMs));
-    busySeconds += (await tools.mainThreadSeconds()) - before;
-    watchedMs += performance.now() - beforeMs;
+    await page.waitForTimeout(RATE_EVERY_MS);
     rates.push(await updatesPerSecond(page));
-    heap.push(await tools.heapMegabytes());
   }
+  const busySeconds = (await tools.mainThreadSeconds()) - before;
   return {
     ...tasks,
-    updates_per_second: Math.round(rates.reduce((a, b) => a + b) / rates.length),
-    busy_share: round(busySeconds / (watchedMs / 1_000), 3),
+    updates_per_second: Math.round(mean(rates)),
+    busy_share: round(busySeconds / ((performance.now() - begunMs) / 1_000), 3),
+  };
+}
+
+/** Whether memory grows. */
+async function memory(seconds) {
+  const { page, tools } = await settledPage();
+  const heap = [await tools.heapMegabytes()];
+  const rates = [];
+  const begunMs = performance.now();
+  for (let leftMs = seconds * 1_000; leftMs > 0;) {
+    await page.waitForTimeout(Math.min(HEAP_EVERY_MS, leftMs));
+    rates.push(await updatesPerSecond(page));
+    heap.push(await tools.heapMegabytes());
+    leftMs = seconds * 1_000 - (performance.now() - begunMs);
+  }
+  return {
+    updates_per_second: Math.round(mean(rates)),
     page_heap_mb: heap.map((at) => at.page),
     worker_heap_mb: heap.map((at) => at.worker),
   };
+}
+
+function mean(numbers) {
+  return numbers.reduce((a, b) => a + b) / numbers.length;
 }
 
 /** As the page itself tells it: one that gets nothing is idle for the wrong reason. */
@@ -132,14 +155,31 @@ async function pixels(seconds) {
   await page.waitForTimeout(seconds * 1_000);
   const paints = await page.evaluate(() => globalThis.__paints);
   const counted = paints.filter(({ paintedMs }) => paintedMs >= begunMs);
-  return { paints: counted.map(({ host, figure, paintedMs }) => [host, figure, paintedMs]) };
+  return {
+    paints: counted.map(({ host, figure, handedOverMs, paintedMs }) => ({
+      host,
+      figure,
+      handed_over_ms: handedOverMs,
+      painted_ms: paintedMs,
+    })),
+  };
 }
 
 /**
  * Runs in the page, before its first script: notes each new CPU figure of hosts whose name begins
- * with `prefix` once a frame with it was painted.
+ * with `prefix` once a frame with it was painted, and when the worker had handed its batch over.
  */
 function notePaints(prefix) {
+  // The page is handed the next batch only after it has drawn the one before.
+  let handedOverMs = 0;
+  globalThis.Worker = class extends globalThis.Worker {
+    constructor(...address) {
+      super(...address);
+      this.addEventListener('message', ({ data }) => {
+        if (data.kind === 'batch') handedOverMs = Date.now();
+      });
+    }
+  };
   const paints = [];
   const shown = new Map();
   globalThis.__paints = paints;
@@ -147,7 +187,7 @@ function notePaints(prefix) {
   const { port1, port2 } = new MessageChannel();
   port1.onmessage = ({ data }) => {
     const [atMs, paintedMs] = [performance.now(), Date.now()];
-    for (const [host, figure] of data) paints.push({ host, figure, atMs, paintedMs });
+    for (const figure of data) paints.push({ ...figure, atMs, paintedMs });
   };
   const observer = new MutationObserver(() => {
     const changed = [];
@@ -156,7 +196,7 @@ function notePaints(prefix) {
       const figure = row.querySelector('[data-cell="cpu"] .figure')?.textContent;
       if (!host.startsWith(prefix) || figure === undefined || shown.get(host) === figure) continue;
       shown.set(host, figure);
-      changed.push([host, figure]);
+      changed.push({ host, figure, handedOverMs });
     }
     if (changed.length > 0) requestAnimationFrame(() => port2.postMessage(changed));
   });

@@ -123,6 +123,8 @@ pub(crate) struct Reader {
     _connection: Connection,
     channel: Channel,
     consumer: Consumer,
+    /// The tag of the message read last.
+    newest: u64,
     unacknowledged: u16,
 }
 
@@ -150,7 +152,7 @@ impl Reader {
             arguments,
         );
         let consumer = consume.await?;
-        Ok(Self { _connection: connection, channel, consumer, unacknowledged: 0 })
+        Ok(Self { _connection: connection, channel, consumer, newest: 0, unacknowledged: 0 })
     }
 
     /// The next `count` messages, or those that came before `limit` was over.
@@ -162,16 +164,23 @@ impl Reader {
         let end = tokio::time::Instant::now() + limit;
         let mut arrivals = Vec::with_capacity(count);
         while arrivals.len() < count {
-            let Ok(delivery) = timeout_at(end, self.consumer.next()).await else { break };
-            let delivery = delivery.context("the stream of analyses ended")??;
-            arrivals.push(Arrival { at: Instant::now(), body: delivery.data });
-            self.unacknowledged += 1;
-            if self.unacknowledged == READ_AHEAD / 10 {
-                self.unacknowledged = 0;
-                let multiple = BasicAckOptions { multiple: true };
-                self.channel.basic_ack(delivery.delivery_tag, multiple).await?;
-            }
+            let Ok(arrival) = timeout_at(end, self.next()).await else { break };
+            arrivals.push(arrival?);
         }
         Ok(arrivals)
+    }
+
+    /// The next message. Given up while it waits, it loses none.
+    pub(crate) async fn next(&mut self) -> anyhow::Result<Arrival> {
+        if self.unacknowledged >= READ_AHEAD / 10 {
+            let multiple = BasicAckOptions { multiple: true };
+            // Not told twice: given up before it is told, it is told with the next ones.
+            self.unacknowledged = 0;
+            self.channel.basic_ack(self.newest, multiple).await?;
+        }
+        let delivery = self.consumer.next().await.context("the stream of analyses ended")??;
+        self.newest = delivery.delivery_tag;
+        self.unacknowledged += 1;
+        Ok(Arrival { at: Instant::now(), body: delivery.data })
     }
 }

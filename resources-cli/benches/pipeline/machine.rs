@@ -4,7 +4,16 @@ use std::process::Command;
 
 use resources_core::test_support::RabbitMq;
 
-/// Machine, versions, date and how to measure again, as a list in Markdown.
+/// The day, and what was measured on it: the commit is absent without git, as in an archive of the
+/// sources.
+pub(crate) fn when() -> String {
+    let date = output("date", &["-u", "+%F"]).unwrap_or_else(|| "an unknown day".to_owned());
+    let commit = output("git", &["describe", "--always", "--dirty=, with changes"]);
+    let commit = commit.map(|commit| format!(", commit {commit}")).unwrap_or_default();
+    format!("Taken on {date}{commit}.")
+}
+
+/// Machine, versions and how to measure again, as a list in Markdown.
 pub(crate) fn describe(broker: &RabbitMq) -> String {
     let mut lines = vec![
         format!(
@@ -17,11 +26,10 @@ pub(crate) fn describe(broker: &RabbitMq) -> String {
         format!("RabbitMQ {}", broker.ctl(&["version"]).trim()),
     ];
     lines.extend(output("rustc", &["--version"]));
-    lines.extend(output("date", &["-u", "+%F"]).map(|date| format!("Date: {date}")));
-    // Absent without git, as in an archive of the sources.
-    let commit = output("git", &["describe", "--always", "--dirty=, with changes"]);
-    lines.extend(commit.map(|commit| format!("Commit: {commit}")));
-    lines.push("Measure again: `make bench WRITE=1`".to_owned());
+    lines.push(
+        "Measure again: `make bench WRITE=1`, or a part of it: `make bench WRITE=1 ONLY=fan-out`"
+            .to_owned(),
+    );
     lines.iter().map(|line| format!("- {line}\n")).collect::<String>().trim_end().to_owned()
 }
 

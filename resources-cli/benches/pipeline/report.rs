@@ -1,16 +1,26 @@
-//! The table, on standard output and in the documentation.
+//! The tables, on standard output and in the documentation.
 
 use std::io::Write as _;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
 
-/// The document, with `{machine}` and `{table}` where they belong.
+/// The document, with `{machine}`, and the name of each part in braces, where they belong.
 const TEMPLATE: &str = include_str!("benchmarks.md");
+
+/// Stands in the document behind each table; before it stands a comment with the part's name.
+const END: &str = "<!-- end -->";
 
 /// What was measured.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
+    parts: Vec<Part>,
+}
+
+/// What was measured together.
+#[derive(Debug)]
+struct Part {
+    name: String,
     rows: Vec<Row>,
 }
 
@@ -30,11 +40,50 @@ pub(crate) struct Row {
 }
 
 impl Report {
-    pub(crate) fn add(&mut self, row: Row) {
-        say(&format!("  {}", row.line()));
-        self.rows.push(row);
+    /// What is added from here on belongs to this part.
+    pub(crate) fn begin(&mut self, name: &str) {
+        self.parts.push(Part { name: name.to_owned(), rows: Vec::new() });
     }
 
+    pub(crate) fn add(&mut self, row: Row) {
+        say(&format!("  {}", row.line()));
+        if let Some(part) = self.parts.last_mut() {
+            part.rows.push(row);
+        }
+    }
+
+    pub(crate) fn print(&self) -> anyhow::Result<()> {
+        for part in &self.parts {
+            writeln!(std::io::stdout(), "{}", part.table()).context("cannot print the table")?;
+        }
+        Ok(())
+    }
+
+    /// Writes docs/benchmarks.md. Of `names`, the parts that were not measured stay as they are.
+    pub(crate) fn write(&self, names: &[String], machine: &str, when: &str) -> anyhow::Result<()> {
+        let package = std::env::var("CARGO_MANIFEST_DIR")
+            .unwrap_or_else(|_| env!("CARGO_MANIFEST_DIR").to_owned());
+        let path = PathBuf::from(package).join("../docs/benchmarks.md");
+        let before = std::fs::read_to_string(&path).unwrap_or_default();
+        let mut text = TEMPLATE.replace("{machine}", machine);
+        for name in names {
+            let begin = format!("<!-- {name} -->");
+            let measured =
+                self.parts.iter().find(|part| part.name == *name && !part.rows.is_empty());
+            let figures = match measured {
+                Some(part) => format!("\n{}\n{when}\n", part.table()),
+                None => between(&before, &begin, END).unwrap_or("\nNot measured yet.\n").to_owned(),
+            };
+            text = text.replace(
+                &format!("{{{name}}}"),
+                &format!("{begin}\n{}\n{END}", figures.trim_end()),
+            );
+        }
+        std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
+    }
+}
+
+impl Part {
     fn table(&self) -> String {
         let mut table =
             "| figure | measured | bare | ratio | target | |\n|---|---|---|---|---|---|\n"
@@ -45,19 +94,12 @@ impl Report {
         }
         table
     }
+}
 
-    pub(crate) fn print(&self) -> anyhow::Result<()> {
-        write!(std::io::stdout(), "{}", self.table()).context("cannot print the table")
-    }
-
-    /// Writes docs/benchmarks.md.
-    pub(crate) fn write(&self, machine: &str) -> anyhow::Result<()> {
-        let package = std::env::var("CARGO_MANIFEST_DIR")
-            .unwrap_or_else(|_| env!("CARGO_MANIFEST_DIR").to_owned());
-        let path = PathBuf::from(package).join("../docs/benchmarks.md");
-        let text = TEMPLATE.replace("{machine}", machine).replace("{table}", &self.table());
-        std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
-    }
+/// What stands in `text` behind `begin`, up to the next `end`.
+fn between<'a>(text: &'a str, begin: &str, end: &str) -> Option<&'a str> {
+    let (_, rest) = text.split_once(begin)?;
+    Some(rest.split_once(end)?.0)
 }
 
 impl Row {

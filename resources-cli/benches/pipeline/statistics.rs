@@ -25,6 +25,35 @@ pub(crate) fn percentile_ms(sorted: &[Duration], per_cent: usize) -> f64 {
     sorted.get(rank).map_or(f64::NAN, |value| value.as_secs_f64() * 1e3)
 }
 
+/// Times in order, of which there are some.
+#[derive(Debug)]
+pub(crate) struct Times(Vec<Duration>);
+
+impl Times {
+    pub(crate) fn of(mut times: Vec<Duration>) -> Self {
+        times.sort_unstable();
+        Self(times)
+    }
+
+    pub(crate) fn p99_ms(&self) -> f64 {
+        percentile_ms(&self.0, 99)
+    }
+
+    pub(crate) fn worst_ms(&self) -> f64 {
+        percentile_ms(&self.0, 100)
+    }
+
+    /// Half of them, most of them, and all of them are no longer than this.
+    pub(crate) fn describe(&self) -> String {
+        format!(
+            "p50 {:.0} ms, p99 {:.0} ms, worst {:.0} ms",
+            percentile_ms(&self.0, 50),
+            self.p99_ms(),
+            self.worst_ms(),
+        )
+    }
+}
+
 /// A count as a number to divide by.
 #[expect(clippy::cast_precision_loss, reason = "counts of a bench are far below 2^53")]
 pub(crate) const fn number(count: usize) -> f64 {

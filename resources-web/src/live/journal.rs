@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use axum::extract::ws::Utf8Bytes;
 use tokio::time::Instant;
 
-/// Most messages kept. At ten batches a second this is much longer than any browser is waited
+/// Most messages kept. At a dozen batches a second this is much longer than any browser is waited
 /// for; it matters when every change is a batch.
 const MAX_MESSAGES: usize = 1024;
 

@@ -1,5 +1,6 @@
 //! One browser, from its snapshot to its end.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::looking::Looking;
 use super::message::{ServerMessage, text};
-use super::{Live, Next, Resume};
+use super::{Live, Next, Resume, until};
 use crate::protocol::Look;
 
 /// Quiet after which a heartbeat is sent.
@@ -177,35 +178,52 @@ where
             }
             None => self.sync().await?,
         }
+        // Made once: a timer or a waiter for each message would cost more than the message.
+        let stop = self.stop.clone();
+        let mut stopped = pin!(stop.cancelled());
         let mut ping = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut quiet = pin!(sleep_until(self.told_at + HEARTBEAT_AFTER));
         loop {
             self.take_look();
-            let next = self.live.next_since(self.cursor, self.oldest_to_tell());
-            if next == Next::NotYet || self.answered_at.elapsed() >= ANSWER_AFTER {
+            if self.is_abreast() || self.answered_at.elapsed() >= ANSWER_AFTER {
                 self.answer().await?;
             }
+            let place = Place {
+                live: &self.live,
+                cursor: self.cursor,
+                patient_until: self.patient_until,
+                resync_at: self.synced_at + RESYNC_EVERY,
+            };
             // In no fixed order, so that neither a flood of messages nor one of changes keeps
             // the other waiting.
             tokio::select! {
-                () = self.stop.cancelled() => return Err(End::Stopped),
+                () = &mut stopped => return Err(End::Stopped),
                 frame = self.socket.next() => self.heard(frame)?,
                 _ = ping.tick() => self.ping().await?,
-                () = sleep_until(self.look_at), if self.said.is_some() => {}
-                () = sleep_until(self.told_at + HEARTBEAT_AFTER) => {
-                    let heartbeat = ServerMessage::Heartbeat { server_time_ms: now_ms() };
-                    self.text(text(&heartbeat)).await?;
+                () = until(self.said.as_ref().map(|_| self.look_at)) => {}
+                () = &mut quiet => {
+                    // What was told since the timer was set put the heartbeat off.
+                    if self.told_at.elapsed() >= HEARTBEAT_AFTER {
+                        let heartbeat = ServerMessage::Heartbeat { server_time_ms: now_ms() };
+                        self.text(text(&heartbeat)).await?;
+                    }
+                    quiet.as_mut().reset(self.told_at + HEARTBEAT_AFTER);
                 }
-                () = due(&next, &mut self.end, self.synced_at + RESYNC_EVERY) => match next {
-                    Next::Message(text) => {
+                next = place.next(&mut self.end) => match next {
+                    Some(text) => {
                         self.text(text).await?;
                         self.cursor += 1;
                     }
-                    Next::Lost => self.sync().await?,
-                    Next::NotYet => {}
+                    None => self.sync().await?,
                 },
             }
         }
+    }
+
+    /// Whether the browser has all there is.
+    fn is_abreast(&self) -> bool {
+        self.cursor >= *self.end.borrow()
     }
 
     /// Sends all that is known.
@@ -223,12 +241,6 @@ where
         // connection would be sent nothing but snapshots.
         self.patient_until = self.synced_at + began_at.elapsed();
         self.answer().await
-    }
-
-    /// What was told before is not worth telling any more; `None` while everything is.
-    fn oldest_to_tell(&self) -> Option<Instant> {
-        let now = Instant::now();
-        (now >= self.patient_until).then(|| now.checked_sub(MAX_BEHIND)).flatten()
     }
 
     /// Sends what the browser alone wants.
@@ -268,12 +280,12 @@ where
 
     /// Takes what was said last, when the one before was taken long enough ago.
     fn take_look(&mut self) {
-        let now = Instant::now();
-        if now >= self.look_at
+        if self.said.is_some()
+            && Instant::now() >= self.look_at
             && let Some(look) = self.said.take()
         {
             self.looking.look(look);
-            self.look_at = now + LOOK_EVERY;
+            self.look_at = Instant::now() + LOOK_EVERY;
         }
     }
 
@@ -292,34 +304,60 @@ where
     }
 
     async fn send(&mut self, message: Message) -> Result<(), End> {
-        let stop = &self.stop;
-        let stopped = async {
-            stop.cancelled().await;
-            // Half a message cannot be followed by a close; let it leave if it can.
-            sleep(CLOSE_LIMIT).await;
-        };
         tokio::select! {
-            sent = timeout(SEND_LIMIT, self.socket.send(message)) => match sent {
-                Ok(Ok(())) => Ok(()),
-                Ok(Err(_)) => Err(End::Broken),
-                Err(_) => Err(End::TooSlow),
-            },
-            () = stopped => Err(End::TooSlow),
+            // First, as there is nearly always room, and then nothing is waited for.
+            biased;
+            sent = self.socket.send(message) => sent.map_err(|_| End::Broken),
+            () = too_long(&self.stop) => Err(End::TooSlow),
         }
     }
 }
 
-/// Waits until `next` can be acted on.
-async fn due(next: &Next, end: &mut watch::Receiver<u64>, resync_at: Instant) {
-    match next {
-        Next::Message(_) => {}
-        Next::Lost => sleep_until(resync_at).await,
-        Next::NotYet => {
-            // Fails only without a sender, and the session holds it.
-            if end.changed().await.is_err() {
-                std::future::pending::<()>().await;
+/// Over when a message has had all the time there is for it.
+async fn too_long(stop: &CancellationToken) {
+    let stopped = async {
+        stop.cancelled().await;
+        // Half a message cannot be followed by a close; let it leave if it can.
+        sleep(CLOSE_LIMIT).await;
+    };
+    tokio::select! {
+        () = sleep(SEND_LIMIT) => {}
+        () = stopped => {}
+    }
+}
+
+/// Where in the journal a browser is.
+struct Place<'a> {
+    live: &'a Live,
+    cursor: u64,
+    patient_until: Instant,
+    resync_at: Instant,
+}
+
+impl Place<'_> {
+    /// Waits for the next message; `None` when it is to be told everything instead.
+    async fn next(&self, end: &mut watch::Receiver<u64>) -> Option<Utf8Bytes> {
+        loop {
+            match self.live.next_since(self.cursor, self.oldest_to_tell()) {
+                Next::Message(text) => return Some(text),
+                Next::Lost => {
+                    sleep_until(self.resync_at).await;
+                    return None;
+                }
+                Next::NotYet => {
+                    // Fails only without a sender, and the session holds it.
+                    if end.changed().await.is_err() {
+                        std::future::pending::<()>().await;
+                    }
+                }
             }
         }
+    }
+
+    /// What was told before is not worth telling any more; `None` while everything is.
+    fn oldest_to_tell(&self) -> Option<Instant> {
+        let now = Instant::now();
+        (now >= self.patient_until).then(|| now.checked_sub(MAX_BEHIND)).flatten()
     }
 }
 

@@ -19,6 +19,10 @@ pub(crate) const PARAMETERS: &[&str] = &["resume"];
 /// One message a write: it is in memory once, and waiting for it is waiting for the browser.
 const WRITE_BUFFER_BYTES: usize = 0;
 
+/// All of it is cleared each time a session looks whether its browser said anything, so it is no
+/// larger than what browsers mostly say; what is longer is read in pieces.
+const READ_BUFFER_BYTES: usize = 512;
+
 pub(crate) async fn socket(
     State(state): State<AppState>,
     headers: HeaderMap,
@@ -43,7 +47,7 @@ pub(crate) async fn socket(
     Ok(upgrade
         .max_message_size(MAX_LOOK_BYTES)
         .max_frame_size(MAX_LOOK_BYTES)
-        .read_buffer_size(MAX_LOOK_BYTES)
+        .read_buffer_size(READ_BUFFER_BYTES)
         .write_buffer_size(WRITE_BUFFER_BYTES)
         .on_upgrade(async move |socket| {
             let end = session::run(socket, live, resume, stop).await;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -31,6 +32,9 @@ pub(super) struct Frames {
     numbers: Option<Numbers>,
     hasher: RandomState,
     known: Mutex<Known>,
+    /// How many texts all clients were sent together, and their bytes.
+    count: AtomicUsize,
+    bytes: AtomicUsize,
 }
 
 /// Each text builds on the one before. A client is sent them in order, so that whichever is the
@@ -65,10 +69,18 @@ impl Frames {
 
     /// Texts of anything else.
     pub(super) fn without_updates() -> Self {
-        Self { numbers: None, hasher: RandomState::new(), known: Mutex::default() }
+        Self {
+            numbers: None,
+            hasher: RandomState::new(),
+            known: Mutex::default(),
+            count: AtomicUsize::new(0),
+            bytes: AtomicUsize::new(0),
+        }
     }
 
     fn updates(&self, text: &str) -> anyhow::Result<Updates> {
+        self.count.fetch_add(1, Ordering::Relaxed);
+        self.bytes.fetch_add(text.len(), Ordering::Relaxed);
         let Some(numbers) = &self.numbers else { return Ok(Arc::default()) };
         let beginning = &text.as_bytes()[..text.len().min(BEGINNING_BYTES)];
         let key = (self.hasher.hash_one(beginning), text.len());
@@ -96,13 +108,14 @@ impl Frames {
         Ok(())
     }
 
-    /// Mean length of the texts that hold updates, in bytes.
+    /// How many texts all clients were sent together, but for those that tell everything.
+    pub(super) fn count(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// Their mean length, in bytes.
     pub(super) fn mean_bytes(&self) -> usize {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let batches = known.updates.iter().filter(|(_, updates)| !updates.is_empty());
-        let (count, bytes) =
-            batches.fold((0, 0), |(count, bytes), ((_, length), _)| (count + 1, bytes + length));
-        bytes / count.max(1)
+        self.bytes.load(Ordering::Relaxed) / self.count().max(1)
     }
 }
 

@@ -44,6 +44,13 @@ pub(super) struct Watched {
     pub(super) updates_per_second: u32,
     /// CPU of the main thread, in cores.
     pub(super) busy_share: f64,
+}
+
+/// The page's memory while it is looked at.
+#[derive(Debug, Deserialize)]
+pub(super) struct Memory {
+    /// What reached the page, on average.
+    pub(super) updates_per_second: u32,
     /// JavaScript's memory in megabytes, evenly over the time.
     pub(super) page_heap_mb: Vec<f64>,
     pub(super) worker_heap_mb: Vec<f64>,
@@ -52,8 +59,18 @@ pub(super) struct Watched {
 /// When figures were painted.
 #[derive(Debug, Deserialize)]
 pub(super) struct Pixels {
-    /// The host, its CPU as it reads, and milliseconds since the epoch.
-    pub(super) paints: Vec<(String, String, u64)>,
+    pub(super) paints: Vec<Paint>,
+}
+
+/// One figure in a frame; times are milliseconds since the epoch.
+#[derive(Debug, Deserialize)]
+pub(super) struct Paint {
+    pub(super) host: String,
+    /// Its CPU as it reads.
+    pub(super) figure: String,
+    /// When the page's worker had handed it over.
+    pub(super) handed_over_ms: u64,
+    pub(super) painted_ms: u64,
 }
 
 /// Tasks of the page's main thread over some time.

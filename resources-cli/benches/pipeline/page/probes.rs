@@ -24,18 +24,15 @@ const FIGURES: usize = 1000;
 pub(super) struct Sampled([Vec<u64>; HOSTS]);
 
 impl Sampled {
-    /// How old a figure was when it was painted; `None` when no probe ever had it.
-    pub(super) fn age(&self, host: &str, figure: &str, painted_ms: u64) -> Option<Duration> {
+    /// When the sample of a figure was taken that was painted then; `None` when no probe ever had
+    /// it.
+    pub(super) fn sampled_ms(&self, host: &str, figure: &str, painted_ms: u64) -> Option<u64> {
         let number: usize = host.strip_prefix(PREFIX)?.parse().ok()?;
         let tenths: usize = figure.trim_end_matches('%').trim().replace('.', "").parse().ok()?;
         let samples = self.0.get(number)?;
         // Figures come round again; of those it can be, the newest before the frame.
-        let sampled_ms = samples
-            .iter()
-            .skip(tenths)
-            .step_by(FIGURES)
-            .rfind(|sampled_ms| **sampled_ms <= painted_ms)?;
-        Some(Duration::from_millis(painted_ms - sampled_ms))
+        let mut may_be = samples.iter().skip(tenths).step_by(FIGURES).copied();
+        may_be.rfind(|sampled_ms| *sampled_ms <= painted_ms)
     }
 
     /// How many were taken between two instants.

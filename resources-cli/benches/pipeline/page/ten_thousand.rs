@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::time::{sleep, timeout};
 
-use super::browser::{Browser, Watched};
+use super::browser::{Browser, Memory, Watched};
 use super::wire::Wire;
 use crate::context::{Context, PATIENCE};
 use crate::process::Program;
@@ -29,24 +29,18 @@ const UPDATES_AT_LEAST: u32 = 9_500;
 /// Memory that ends this much higher than it began, or more, grows.
 const FLAT: f64 = 1.1;
 
+/// Both views, and where they are.
+const VIEWS: [(&str, &str); 2] = [("table", "#/"), ("map", "#/map")];
+
+/// What the wire and the page's main thread take.
 pub(super) async fn measure(
     context: &Context,
     browser: &Browser,
     report: &mut Report,
 ) -> anyhow::Result<()> {
-    // The exchange is inside the process.
-    let mut command = context.program("resources", "resources");
-    command.args(["up", "--simulate-hosts", HOSTS, "--listen", "127.0.0.1:0"]);
-    command.args(["--history", "off"]);
-    let mut program = Program::start("resources up", command)?;
-    let mut line = String::new();
-    let mut output = BufReader::new(program.output()?);
-    timeout(PATIENCE, output.read_line(&mut line)).await.context("no address")??;
-    let address = line.trim().trim_start_matches("Open http://").trim_end_matches('/');
-    let address: SocketAddr = address.parse().context("the server's address")?;
-    sleep(WARM_UP).await;
-
-    let wire = Wire::listen(address, Duration::from_secs(context.seconds(30, 5))).await?;
+    let fleet = Fleet::start(context).await?;
+    let time = Duration::from_secs(context.seconds(30, 5));
+    let wire = Wire::listen(fleet.address, time).await?;
     report.add(Row {
         figure: format!("wire, {HOSTS} hosts at 1 Hz: bytes a host and update"),
         ours: format!(
@@ -58,11 +52,74 @@ pub(super) async fn measure(
         target: Some(("≤ 60", wire.bytes_a_row() <= WIRE_TARGET)),
         ..Row::default()
     });
-    for (view, route) in [("table", "#/"), ("map", "#/map")] {
-        let url = format!("http://{address}/{route}");
-        add_view(context, browser, view, &url, report).await?;
+    for (view, route) in VIEWS {
+        add_view(context, browser, view, &fleet.url(route), report).await?;
     }
-    program.end().await
+    fleet.program.end().await
+}
+
+/// Whether the page's memory stays as it is: a page for each view, both at a time.
+pub(super) async fn memory(
+    context: &Context,
+    browser: &Browser,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    let seconds = context.seconds(600, 10);
+    let fleet = Fleet::start(context).await?;
+    let told = seconds.to_string();
+    let arguments = ["--seconds", &told];
+    let [table, map] = VIEWS.map(|(_, route)| fleet.url(route));
+    let (table, map) = tokio::try_join!(
+        browser.measure::<Memory>("memory", &table, seconds, &arguments),
+        browser.measure::<Memory>("memory", &map, seconds, &arguments),
+    )?;
+    for ((view, _), seen) in VIEWS.into_iter().zip([table, map]) {
+        let (page, worker) = (Heap::of(&seen.page_heap_mb), Heap::of(&seen.worker_heap_mb));
+        let is_flat = page.is_flat() && worker.is_flat();
+        report.add(Row {
+            figure: format!("{view}, {HOSTS} hosts at 1 Hz for {seconds} s: JavaScript's memory"),
+            ours: format!(
+                "page {}; worker {}; {} updates a second",
+                page.describe(),
+                worker.describe(),
+                seen.updates_per_second,
+            ),
+            target: Some((
+                "flat (within 10 %), of all updates",
+                is_flat && seen.updates_per_second >= UPDATES_AT_LEAST,
+            )),
+            ..Row::default()
+        });
+    }
+    fleet.program.end().await
+}
+
+/// Everything in one process, its hosts simulated.
+struct Fleet {
+    program: Program,
+    address: SocketAddr,
+}
+
+impl Fleet {
+    /// Starts one and waits until every host has sent.
+    async fn start(context: &Context) -> anyhow::Result<Self> {
+        // The exchange is inside the process.
+        let mut command = context.program("resources", "resources");
+        command.args(["up", "--simulate-hosts", HOSTS, "--listen", "127.0.0.1:0"]);
+        command.args(["--history", "off"]);
+        let mut program = Program::start("resources up", command)?;
+        let mut line = String::new();
+        let mut output = BufReader::new(program.output()?);
+        timeout(PATIENCE, output.read_line(&mut line)).await.context("no address")??;
+        let address = line.trim().trim_start_matches("Open http://").trim_end_matches('/');
+        let address = address.parse().context("the server's address")?;
+        sleep(WARM_UP).await;
+        Ok(Self { program, address })
+    }
+
+    fn url(&self, route: &str) -> String {
+        format!("http://{}/{route}", self.address)
+    }
 }
 
 async fn add_view(
@@ -72,10 +129,10 @@ async fn add_view(
     url: &str,
     report: &mut Report,
 ) -> anyhow::Result<()> {
-    let (seconds, traced) = (context.seconds(600, 10), context.seconds(60, 5));
-    let told = [seconds.to_string(), traced.to_string()];
-    let arguments = ["--seconds", &told[0], "--traced", &told[1]];
-    let seen: Watched = browser.measure("watch", url, seconds + traced, &arguments).await?;
+    let seconds = context.seconds(60, 5);
+    let told = seconds.to_string();
+    let arguments = ["--seconds", &told, "--traced", &told];
+    let seen: Watched = browser.measure("watch", url, 2 * seconds, &arguments).await?;
     report.add(Row {
         figure: format!("{view}, {HOSTS} hosts at 1 Hz: main thread busy"),
         ours: format!(
@@ -90,16 +147,9 @@ async fn add_view(
         ..Row::default()
     });
     report.add(Row {
-        figure: format!("{view}, {HOSTS} hosts at 1 Hz for {traced} s: tasks over 50 ms of CPU"),
+        figure: format!("{view}, {HOSTS} hosts at 1 Hz for {seconds} s: tasks over 50 ms of CPU"),
         ours: seen.tasks.describe(),
         target: Some(("none", seen.tasks.over_50_ms_of_cpu == 0)),
-        ..Row::default()
-    });
-    let (page, worker) = (Heap::of(&seen.page_heap_mb), Heap::of(&seen.worker_heap_mb));
-    report.add(Row {
-        figure: format!("{view}, {HOSTS} hosts at 1 Hz for {seconds} s: JavaScript's memory"),
-        ours: format!("page {}; worker {}", page.describe(), worker.describe()),
-        target: Some(("flat (within 10 %)", page.is_flat() && worker.is_flat())),
         ..Row::default()
     });
     Ok(())

@@ -10,10 +10,8 @@ use axum::extract::ws::{Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
 use axum::routing::get;
 use clap::Args;
 use tokio::net::TcpListener;
+use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::broadcast::{self, Sender};
-
-/// As often as the web server sends at most.
-const SEND_EVERY: Duration = Duration::from_millis(100);
 
 /// Texts a slow client may be behind.
 const BACKLOG: usize = 64;
@@ -23,6 +21,10 @@ pub(crate) struct BroadcastArgs {
     /// Size of the text.
     #[arg(long)]
     bytes: usize,
+
+    /// Time between two.
+    #[arg(long)]
+    every_us: u64,
 }
 
 pub(super) async fn run(args: BroadcastArgs) -> anyhow::Result<()> {
@@ -39,7 +41,7 @@ pub(super) async fn run(args: BroadcastArgs) -> anyhow::Result<()> {
     writeln!(std::io::stdout(), "{}", listener.local_addr()?)?;
     let tell = async {
         let text = Utf8Bytes::from("x".repeat(args.bytes));
-        let mut ticks = tokio::time::interval(SEND_EVERY);
+        let mut ticks = tokio::time::interval(Duration::from_micros(args.every_us));
         loop {
             ticks.tick().await;
             // Fails while there is no client.
@@ -55,9 +57,16 @@ pub(super) async fn run(args: BroadcastArgs) -> anyhow::Result<()> {
 async fn follow(mut socket: WebSocket, sender: Sender<Utf8Bytes>) {
     let mut texts: broadcast::Receiver<_> = sender.subscribe();
     drop(sender);
-    while let Ok(text) = texts.recv().await {
-        if socket.send(Message::Text(text)).await.is_err() {
-            break;
+    loop {
+        match texts.recv().await {
+            Ok(text) => {
+                if socket.send(Message::Text(text)).await.is_err() {
+                    break;
+                }
+            }
+            // What is left out is not counted either.
+            Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => break,
         }
     }
 }
