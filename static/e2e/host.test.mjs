@@ -2,11 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
-import { newestInstants, pixelsAt } from './charts.mjs';
+import { newestInstants, pixelsAt, shareOfLine } from './charts.mjs';
 import { startAll, useStage } from './harness.mjs';
 
 const HOST = 'e2e-host';
 const INTERVAL_MS = 250;
+
+/** What was sampled this long after something was seen has come live. */
+const AFTER_MS = 1_000;
 
 describe('the page of a host', () => {
   const stage = useStage();
@@ -27,9 +30,6 @@ describe('the page of a host', () => {
     await chart(id).locator('canvas').waitFor();
   }
 
-  const latestFigure = (id) =>
-    document.querySelector(`[data-chart="${id}"] tbody td`)?.textContent ?? '';
-
   /** Resolves once the chart of the CPU holds so many points. */
   const holds = (points) =>
     stage.until(async () => {
@@ -38,21 +38,50 @@ describe('the page of a host', () => {
     });
 
   it('draws what history knows, and goes on live with every sample', async () => {
+    const { page } = stage;
     await open('?range=5m');
-    await holds(8);
-    await stage.page.reload();
+    await holds(12);
+    const early = await newestInstants(page, 'cpu', 12);
+    await page.reload();
     await chart('cpu').locator('canvas').waitFor();
-    await stage.until(async () => /^\d/.test(await stage.page.evaluate(latestFigure, 'cpu')));
-    await stage.changes(latestFigure, 'cpu');
-    let instants;
+    // Of before the reload the page itself remembers nothing: only history knows of it.
+    await stage.until(async () => (await pixelsAt(page, 'cpu', early)).every((count) => count > 0));
+    // Each sample of after it comes live.
+    let late;
     await stage.until(async () => {
-      instants = await newestInstants(stage.page, 'cpu', 4);
-      const distances = instants.slice(1).map((instant, i) => instants[i] - instant);
-      return distances.every((distance) => distance > 0 && distance <= 2 * INTERVAL_MS);
+      late = await newestInstants(page, 'cpu', 6);
+      const distances = late.slice(1).map((instant, i) => late[i] - instant);
+      return (
+        late.at(-1) > early[0] + AFTER_MS &&
+        distances.every((distance) => distance > 0 && distance <= 2 * INTERVAL_MS)
+      );
     });
-    const pixels = await pixelsAt(stage.page, 'cpu', instants);
-    assert.ok(Math.max(...pixels) > 0, 'the line is drawn where its samples are');
+    await stage.until(async () => (await pixelsAt(page, 'cpu', late)).every((count) => count > 0));
     await stage.picture('host-live');
+  });
+
+  it('draws a line where each level begins, as the analyzer was told', async () => {
+    const levels = { cpu: [35, 65], memory: [15, 90] };
+    const args = Object.entries(levels).flatMap(([name, [medium, high]]) => [
+      ...[`--${name}-medium`, String(medium), `--${name}-high`, String(high)],
+    ]);
+    const own = stage.use(await startAll({ args: ['--host', HOST, ...args] }));
+    await stage.page.goto(`${own.url}#/hosts/${HOST}`);
+    for (const [id, [medium, high]] of Object.entries(levels)) {
+      const shares = () =>
+        Promise.all([
+          shareOfLine(stage.page, id, '--medium', medium),
+          shareOfLine(stage.page, id, '--high', high),
+        ]);
+      await chart(id).locator('canvas').waitFor();
+      // Dashed: about every second pixel.
+      await stage.until(async () => (await shares()).every((share) => share > 0.3));
+      const between = (medium + high) / 2;
+      for (const token of ['--medium', '--high']) {
+        assert.equal(await shareOfLine(stage.page, id, token, between), 0, `${token} of ${id}`);
+      }
+    }
+    await stage.picture('host-thresholds');
   });
 
   it('shows what the machine is and does', async () => {
@@ -108,14 +137,5 @@ describe('the page of a host', () => {
     await stage.page.getByRole('heading', { name: 'No host is called nobody' }).waitFor();
     await stage.page.getByRole('link', { name: 'Show all hosts' }).click();
     await stage.page.locator(`[data-host="${HOST}"]`).waitFor();
-  });
-
-  it('can be printed', async () => {
-    await open('?range=5m');
-    await stage.page.emulateMedia({ media: 'print' });
-    await stage.picture('host-print');
-    const paper = await stage.page.pdf({ format: 'A4' });
-    assert.equal(paper.subarray(0, 5).toString(), '%PDF-');
-    assert.ok(paper.length > 20_000, 'charts are on the paper');
   });
 });
