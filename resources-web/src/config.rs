@@ -119,7 +119,7 @@ pub struct WebArgs {
     )]
     pub max_connections: u32,
 
-    /// Most hosts to keep, 1–1000000, at about 10 KB each; further ones are left out and counted
+    /// Most hosts to keep, 1–1000000, at about 20 KB each; further ones are left out and counted
     /// in the log.
     #[arg(
         long,

@@ -22,6 +22,8 @@ export async function graveFindings(page) {
     return result.value;
   };
   try {
+    // What fades in is not meant to be read before it is there.
+    await run('Promise.allSettled(document.getAnimations().map(({ finished }) => finished))');
     await run(`${source}; undefined`);
     const violations = await run('axe.run().then((results) => results.violations)');
     return violations

@@ -4,8 +4,9 @@ import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { chromium } from 'playwright-core';
 
-/** Flags that keep the browser to the page it is given. */
+/** Flags that keep the browser to the page it is given, and find the name of the documents here. */
 const ARGUMENTS = [
+  '--host-resolver-rules=MAP dashboard.example.com 127.0.0.1',
   '--no-sandbox',
   '--disable-gpu',
   '--disable-quic',

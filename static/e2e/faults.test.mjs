@@ -8,6 +8,7 @@ import { before, beforeEach, describe, it } from 'node:test';
 import { Broker } from './broker.mjs';
 import { newestInstants, pixelsAt } from './charts.mjs';
 import { startAnalyzer, startSimulation, startWeb, UNREACHABLE, useStage } from './harness.mjs';
+import { Relay } from './relay.mjs';
 
 const LONE_HOST = 'lone-0001';
 
@@ -19,8 +20,11 @@ const AWAY_MS = 3 * INTERVAL_MS;
 /** What the page says of each fault. */
 const SENTENCES = {
   offline: 'This browser is offline.',
+  nothingHeard: 'Nothing is heard from the server.',
+  serverSilent: 'The server has fallen silent.',
   serverAway: 'Connection to the server lost.',
   brokerAway: 'The server has lost its link to the broker.',
+  idle: 'No tracker is sending.',
   noAnalyzer: /No analyzer is running, and \d+ measures? waits? for one\./,
   stalled: /The analyzer has stalled: \d+ measures? waits?, and none is analysed\./,
   late: /\d+ hosts? (is|are) late/,
@@ -32,15 +36,17 @@ describe('the page in trouble', () => {
   let broker;
   let web;
   let analyzer;
+  let fleet;
   let lone;
 
+  const startFleet = () => startSimulation(broker.url, { hosts: 10 });
   const startLone = () => startSimulation(broker.url, { hosts: 1, prefix: 'lone-' });
 
   before(async () => {
     broker = stage.keep(await Broker.start());
     web = stage.keep(await startWeb(broker.url));
     analyzer = stage.keep(startAnalyzer(broker.url));
-    stage.keep(startSimulation(broker.url, { hosts: 10 }));
+    fleet = stage.keep(startFleet());
     lone = stage.keep(startLone());
   });
 
@@ -85,6 +91,25 @@ describe('the page in trouble', () => {
     await allIsWell();
   });
 
+  it('says when nothing is heard any more, though no connection was closed', async () => {
+    const { page } = stage;
+    stage.expect(UNREACHABLE);
+    const relay = stage.use(await Relay.start(web.url));
+    await page.goto(relay.url);
+    await allIsWell();
+    relay.cut();
+    await appears(SENTENCES.nothingHeard);
+    // What is silent is the way, of which no host knows.
+    await page.getByText('Figures below are the last known.').waitFor();
+    assert.equal(await sentence(SENTENCES.late).count(), 0);
+    await stage.picture('fault-nothing-heard');
+    await appears(SENTENCES.serverSilent);
+    assert.equal(await row(LONE_HOST).count(), 1);
+    await stage.picture('fault-server-silent');
+    relay.mend();
+    await allIsWell();
+  });
+
   it('says when the broker is away', async () => {
     broker.settle();
     broker.kill();
@@ -123,30 +148,37 @@ describe('the page in trouble', () => {
     await allIsWell();
   });
 
+  it('says when no tracker is sending', async () => {
+    await Promise.all([fleet.stop(), lone.stop()]);
+    await appears(SENTENCES.idle);
+    await stage.page.locator('[data-link="analyzer"]').waitFor({ state: 'detached' });
+    await stage.picture('fault-idle');
+    fleet = stage.keep(startFleet());
+    lone = stage.keep(startLone());
+    await allIsWell();
+  });
+
   it('leaves a gap in the chart where a host was away, live and from history', async () => {
     const { page } = stage;
     const chart = page.locator('[data-chart="cpu"] canvas');
     const freshness = (state) => page.locator(`[data-freshness="${state}"]`).waitFor();
     await page.goto(`${web.url}#/hosts/${LONE_HOST}?range=5m`);
     await chart.waitFor();
-    let last;
-    let before;
-    await stage.until(async () => {
-      // Of this run: what was before it may be there, too.
-      const newest = await newestInstants(page, 'cpu', 4);
-      [last, before] = newest;
-      return (
-        new Set(newest).size === newest.length &&
-        newest.every((each, i) => i === 0 || newest[i - 1] - each < 1.5 * INTERVAL_MS)
-      );
-    });
+    const newest = (count) => newestInstants(page, 'cpu', count);
+    const areTogether = (instants) =>
+      instants.every((each, i) => i === 0 || isNext(instants[i - 1] - each));
+    const isNext = (distance) => distance > 0 && distance < 1.5 * INTERVAL_MS;
+    // Of this run: what was before it may be there, too.
+    await stage.until(async () => areTogether(await newest(4)));
     await lone.stop();
     await freshness('late');
+    // Nothing comes any more: the last that did.
+    const [last, before] = await newest(2);
     lone = stage.keep(startLone());
     let after;
     await stage.until(async () => {
-      after = await newestInstants(page, 'cpu', 3);
-      return after[2] >= last + AWAY_MS;
+      after = await newest(3);
+      return after[2] >= last + AWAY_MS && areTogether(after);
     });
     const isDrawn = async () => {
       const [drawn, gone, again] = await pixelsAt(page, 'cpu', [

@@ -19,6 +19,9 @@ const SCREENSHOTS = fileURLToPath(new URL('./screenshots', import.meta.url));
 /** What a browser says when it cannot reach a server. */
 export const UNREACHABLE = /ERR_|WebSocket connection to .* failed|NetworkError/;
 
+/** How many times slower than it is each page takes this machine for: E2E_SLOWDOWN=4 finds races. */
+const SLOWDOWN = Number(process.env.E2E_SLOWDOWN ?? 1);
+
 export class Stage {
   browser;
   page;
@@ -71,15 +74,30 @@ export class Stage {
     this.#expected.push(pattern);
   }
 
-  /** A page of a browser that knows nothing yet. Closed by whoever asked for it. */
-  async newPage({ width = 1280, height = 800, theme = 'light' } = {}) {
+  /** Goes on with another page, in place of the one there is. */
+  async useNewPage(options) {
+    await this.page.context().close();
+    this.page = await this.newPage(options);
+    return this.page;
+  }
+
+  /**
+   * A page of a browser that knows nothing yet. `others` are further options of its context. Closed
+   * by whoever asked for it.
+   */
+  async newPage({ width = 1280, height = 800, theme = 'light', ...others } = {}) {
     const context = await this.browser.newContext({
       viewport: { width, height },
       colorScheme: theme,
       reducedMotion: 'no-preference',
+      ...others,
     });
     const page = await context.newPage();
     page.setDefaultTimeout(PATIENCE_MS);
+    if (SLOWDOWN > 1) {
+      const session = await context.newCDPSession(page);
+      await session.send('Emulation.setCPUThrottlingRate', { rate: SLOWDOWN });
+    }
     page.on('console', (message) => {
       if (!['error', 'warning'].includes(message.type())) return;
       if (this.#expected.some((pattern) => pattern.test(message.text()))) return;
@@ -96,8 +114,8 @@ export class Stage {
   }
 
   /** Saves what is seen, as a person with this page would see it. */
-  async picture(name, page = this.page) {
-    await page.screenshot({ path: `${SCREENSHOTS}/${name}.png` });
+  async picture(name, { page = this.page, ...options } = {}) {
+    await page.screenshot({ path: `${SCREENSHOTS}/${name}.png`, ...options });
   }
 
   /** Resolves when `read`, called in the page with `argument`, gives something else than now. */

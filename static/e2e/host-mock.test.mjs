@@ -4,16 +4,11 @@
  */
 
 import assert from 'node:assert/strict';
-import { mkdirSync } from 'node:fs';
-import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { launchBrowser } from './browser.mjs';
+import { before, describe, it } from 'node:test';
+import { strengthsAt } from './charts.mjs';
+import { UNREACHABLE, useStage } from './harness.mjs';
 import { startMockServer } from './mock-server.mjs';
-
-const SCREENSHOTS = fileURLToPath(new URL('./screenshots', import.meta.url));
-
-/** Long, because it is only reached when something is wrong. */
-const PATIENCE_MS = 20_000;
+import { contrastOnWhite, readPaper } from './paper.mjs';
 
 /** Hosts of the mock server: one that sends all, its CPU alone, and nothing any more. */
 const FULL = 'db-1.fra.example.com';
@@ -21,53 +16,21 @@ const OTHER = 'web-1.fra.example.com';
 const TERSE = 'api-2.ams.example.com';
 const SILENT = 'cache-2.ams.example.com';
 
+/** Red, green and blue of a chart's first line in the light theme, which is that of paper. */
+const LINE_ON_PAPER = [0x1f, 0x6f, 0xb2];
+
 describe('the page of a host', () => {
-  let browser;
+  const stage = useStage();
   let server;
-  let page;
-  let problems;
-  /** Answers of the server that a test asks for; the browser reports them as errors. */
-  let expectedStatus;
 
   before(async () => {
-    mkdirSync(SCREENSHOTS, { recursive: true });
-    browser = await launchBrowser();
-    server = await startMockServer({ hosts: 20 });
-  });
-
-  after(async () => {
-    await browser?.close();
-    await server?.stop();
-  });
-
-  beforeEach(async () => {
-    problems = [];
-    expectedStatus = undefined;
-    page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
-    page.setDefaultTimeout(PATIENCE_MS);
-    page.on('console', (message) => {
-      if (!['error', 'warning'].includes(message.type())) return;
-      if (expectedStatus && message.text().includes(`status of ${expectedStatus}`)) return;
-      problems.push(message.text());
-    });
-    page.on('pageerror', (error) => problems.push(`uncaught: ${error}`));
-    await page.exposeFunction('__violated', (what) => problems.push(`policy: ${what}`));
-    await page.addInitScript(() => {
-      document.addEventListener('securitypolicyviolation', (event) => {
-        globalThis.__violated(`${event.violatedDirective} ${event.blockedURI}`);
-      });
-    });
-  });
-
-  afterEach(async () => {
-    await page.close();
-    assert.deepEqual(problems, []);
+    server = stage.keep(await startMockServer({ hosts: 20 }));
   });
 
   const open = async (host, query = '') => {
-    await page.goto(`${server.url}#/hosts/${encodeURIComponent(host)}${query}`);
+    await stage.page.goto(`${server.url}#/hosts/${encodeURIComponent(host)}${query}`);
   };
-  const chart = (id) => page.locator(`[data-chart="${id}"]`);
+  const chart = (id) => stage.page.locator(`[data-chart="${id}"]`);
   const plot = (id) => chart(id).getByRole('slider');
   const drawn = (id) => chart(id).locator('canvas').waitFor();
   /** Waits for figures and for the picture of them. */
@@ -75,13 +38,13 @@ describe('the page of a host', () => {
     await drawn(id);
     await chart(id).locator('tbody tr').first().getByText(/\d/).nth(2).waitFor();
   };
-  const query = () => new URLSearchParams(new URL(page.url()).hash.split('?')[1]);
-  const queryBecomes = (test) => page.waitForFunction(test);
-  const picture = (name) =>
-    page.screenshot({ path: `${SCREENSHOTS}/host-${name}.png`, fullPage: true });
-  const pressed = () => page.locator('[aria-pressed="true"]').textContent();
+  const query = () => new URLSearchParams(new URL(stage.page.url()).hash.split('?')[1]);
+  const queryBecomes = (test) => stage.page.waitForFunction(test);
+  const picture = (name) => stage.picture(`host-mock-${name}`, { fullPage: true });
+  const pressed = () => stage.page.locator('[aria-pressed="true"]').textContent();
 
   it('shows what it sends, how it is and how it was', async () => {
+    const { page } = stage;
     await open(FULL, '?range=1h');
     await page.getByRole('heading', { name: FULL }).waitFor();
     for (const id of ['cpu', 'memory', 'load', 'network', 'disks-0', 'temperatures-0']) {
@@ -104,6 +67,7 @@ describe('the page of a host', () => {
   });
 
   it('points at the same instant in every chart', async () => {
+    const { page } = stage;
     await open(FULL, '?range=1h');
     await hasAverage('cpu');
     await hasAverage('memory');
@@ -117,6 +81,7 @@ describe('the page of a host', () => {
   });
 
   it('zooms where it is drawn, and back', async () => {
+    const { page } = stage;
     await open(FULL, '?range=6h');
     await hasAverage('cpu');
     const box = await plot('cpu').boundingBox();
@@ -137,6 +102,7 @@ describe('the page of a host', () => {
   });
 
   it('does all of that with the keyboard', async () => {
+    const { page } = stage;
     await open(FULL, '?range=1h');
     await hasAverage('cpu');
     await plot('cpu').focus();
@@ -156,6 +122,7 @@ describe('the page of a host', () => {
   });
 
   it('shows any range, and says why it cannot', async () => {
+    const { page } = stage;
     await open(FULL);
     assert.equal(await pressed(), '15 min');
     await page.getByRole('button', { name: 'From … to …' }).click();
@@ -171,6 +138,7 @@ describe('the page of a host', () => {
   });
 
   it('asks few questions at once, and takes back those nobody waits for', async () => {
+    const { page } = stage;
     await page.addInitScript(() => {
       const ask = globalThis.fetch;
       const asked = { now: 0, most: 0, takenBack: 0 };
@@ -202,7 +170,8 @@ describe('the page of a host', () => {
   });
 
   it('says what is missing: an unknown host, a terse one, a silent one', async () => {
-    expectedStatus = 404;
+    const { page } = stage;
+    stage.expect(/status of 404/);
     await open('nobody');
     await page.getByRole('heading', { name: 'No host is called nobody' }).waitFor();
     await picture('unknown');
@@ -217,32 +186,35 @@ describe('the page of a host', () => {
   });
 
   it('says that a host cannot be shown, and draws what history knows of it', async () => {
-    const own = await startMockServer({ hosts: 3 });
+    const { page } = stage;
+    const own = stage.use(await startMockServer({ hosts: 3 }));
+    // The page tells whoever looks at its console what is wrong.
+    stage.expect(/cpu_percentage/);
     own.garble();
     await page.goto(`${own.url}#/hosts/${FULL}?range=1h`);
     await page.getByText('What this host sends cannot be shown here').waitFor();
     await hasAverage('cpu');
     await picture('unreadable');
-    await own.stop();
-    problems.length = 0;
   });
 
   it('says so while there is no server, and shows the host once there is', async () => {
-    const own = await startMockServer({ hosts: 3 });
+    const { page } = stage;
+    const own = stage.use(await startMockServer({ hosts: 3 }));
     await page.goto(`${own.url}#/hosts/${OTHER}`);
     await page.getByRole('heading', { name: OTHER }).waitFor();
+    stage.expect(UNREACHABLE);
     await own.stop();
     await page.evaluate((host) => (location.hash = `#/hosts/${host}`), FULL);
     await page.getByRole('heading', { name: 'Nothing to show yet' }).waitFor();
-    const again = await startMockServer({ hosts: 3, port: Number(new URL(own.url).port) });
+    const port = Number(new URL(own.url).port);
+    stage.use(await startMockServer({ hosts: 3, port }));
     await page.getByRole('heading', { name: FULL }).waitFor();
-    await again.stop();
-    problems.length = 0;
   });
 
   it('goes on live when history is off, fails or lags', async () => {
+    const { page } = stage;
     const reply = async (status, error) => {
-      expectedStatus = status;
+      stage.expect(new RegExp(`status of ${status}`));
       await page.unroute('**/history?*');
       await page.route('**/history?*', (route) => route.fulfill({ status, json: { error } }));
     };
@@ -265,24 +237,26 @@ describe('the page of a host', () => {
   });
 
   it('asks for what it missed while it was cut off', async () => {
-    const own = await startMockServer({ hosts: 3 });
+    const { page } = stage;
+    const own = stage.use(await startMockServer({ hosts: 3 }));
     let asked = 0;
     page.on('request', (request) => {
       if (request.url().includes('/history?')) asked += 1;
     });
-    page.removeAllListeners('console');
+    stage.expect(UNREACHABLE);
     await page.goto(`${own.url}#/hosts/${FULL}?range=1h`);
     await hasAverage('temperatures-0');
     await own.stop();
     await page.locator('[data-freshness="unknown"]', { hasText: 'Last known' }).waitFor();
     const before = asked;
-    const again = await startMockServer({ hosts: 3, port: Number(new URL(own.url).port) });
+    const port = Number(new URL(own.url).port);
+    stage.use(await startMockServer({ hosts: 3, port }));
     await page.locator('[data-freshness="fresh"]').waitFor();
     while (asked === before) await page.waitForRequest('**/history?*');
-    await again.stop();
   });
 
   it('fits every screen, in both themes', async () => {
+    const { page } = stage;
     for (const [width, colorScheme] of [
       [360, 'dark'],
       [360, 'light'],
@@ -301,42 +275,57 @@ describe('the page of a host', () => {
     }
   });
 
-  it('prints in light colours, charts included', async () => {
-    await open(FULL, '?range=6h');
-    await hasAverage('temperatures-0');
-    const lightness = () =>
-      chart('cpu')
-        .locator('canvas')
-        .evaluate((canvas) => {
-          const { width, height } = canvas;
-          const copy = new OffscreenCanvas(width, height).getContext('2d');
-          copy.drawImage(canvas, 0, 0);
-          const { data } = copy.getImageData(0, 0, width, height);
-          let [sum, seen] = [0, 0];
-          for (let i = 0; i < data.length; i += 4) {
-            if ((data[i + 3] ?? 0) < 200) continue;
-            sum += (data[i] ?? 0) + (data[i + 1] ?? 0) + (data[i + 2] ?? 0);
-            seen += 3;
-          }
-          return sum / seen;
-        });
-    const light = await lightness();
-    await page.emulateMedia({ colorScheme: 'dark' });
-    // Drawn anew in one of the next frames.
-    let dark = light;
-    const untilMs = Date.now() + PATIENCE_MS;
-    while (dark === light && Date.now() < untilMs) dark = await lightness();
-    await page.evaluate(() => window.dispatchEvent(new Event('beforeprint')));
-    const paper = await lightness();
-    assert.ok(
-      Math.abs(paper - light) < Math.abs(paper - dark),
-      `light ${light}, dark ${dark}, paper ${paper}`,
-    );
-    await page.emulateMedia({ media: 'print', colorScheme: 'dark' });
-    await page.setViewportSize({ width: 718, height: 1000 });
-    await picture('paper');
-    await page.evaluate(() => window.dispatchEvent(new Event('afterprint')));
-    await page.emulateMedia({ media: 'screen' });
-    await page.pdf({ path: `${SCREENSHOTS}/host.pdf`, format: 'A4' });
-  });
+  for (const theme of ['light', 'dark']) {
+    it(`prints every chart whole and legible, light on paper, from the ${theme} theme`, async () => {
+      const page = await stage.useNewPage({ theme });
+      await open(FULL, '?range=6h');
+      await hasAverage('temperatures-0');
+      const headings = await page.locator('[data-chart] h3').allTextContents();
+      const isOnScreen = async () => {
+        const places = [0.2, 0.35, 0.5, 0.65, 0.8].map((share) => ({ share }));
+        const strengths = await strengthsAt(page, 'cpu', '--line-1', places);
+        return strengths.filter((strength) => strength > 0.9).length >= 3;
+      };
+      await stage.until(isOnScreen);
+      const width = () =>
+        chart('cpu')
+          .locator('canvas')
+          .evaluate((canvas) => canvas.width);
+      const before = await width();
+      const sheets = readPaper(await page.pdf({ format: 'A4' }));
+
+      const texts = sheets.flatMap((sheet) => sheet.texts);
+      const written = texts.map(({ words }) => words.trim());
+      for (const heading of headings) assert.ok(written.includes(heading), heading);
+      for (const words of [FULL, 'medium 25%', 'high 75%', '100%', 'Swap high 80%', 'postgres']) {
+        assert.ok(written.includes(words), `${words} is not among ${written.join(', ')}`);
+      }
+      for (const { words, colour, size } of texts) {
+        assert.ok(contrastOnWhite(colour) >= 4.5, `${words} is too pale: ${colour}`);
+        assert.ok(size >= 7, `${words} is only ${size} points high`);
+      }
+
+      // A chart is drawn for paper, as lines in the colours of paper; not copied from the screen.
+      assert.equal(
+        sheets.reduce((sum, { pictures }) => sum + pictures, 0),
+        0,
+        'pixels',
+      );
+      const isFirstLine = ({ colour }) =>
+        colour.every((part, i) => Math.abs(part * 255 - LINE_ON_PAPER[i]) < 2);
+      const drawn = sheets.flatMap((sheet) =>
+        sheet.lines.filter(isFirstLine).map((line) => ({ ...line, sheet })),
+      );
+      const wide = drawn.filter(({ left, right, sheet }) => right - left > sheet.width / 2);
+      assert.equal(wide.length, headings.length, 'a line over most of the sheet for each chart');
+      for (const { left, right, bottom, top, sheet } of wide) {
+        assert.ok(left >= 0 && right <= sheet.width, `from ${left} to ${right}`);
+        assert.ok(bottom >= 0 && top <= sheet.height, `from ${bottom} to ${top}`);
+      }
+
+      // Then the screen is as it was, in its own colours.
+      await stage.until(async () => (await isOnScreen()) && (await width()) === before);
+      await picture(`printed-${theme}`);
+    });
+  }
 });

@@ -1,48 +1,26 @@
 /** The fleet map in a browser: pointing, keys, addresses and what is drawn. */
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
-import { launchBrowser } from './browser.mjs';
+import { before, describe, it } from 'node:test';
+import { useStage } from './harness.mjs';
 import { startMockServer } from './mock-server.mjs';
 
 const HOSTS = 300;
 
 describe('the fleet map', () => {
-  let browser;
+  const stage = useStage();
   let server;
-  let page;
-  let problems;
 
   before(async () => {
-    browser = await launchBrowser();
-    server = await startMockServer({ hosts: HOSTS });
+    server = stage.keep(await startMockServer({ hosts: HOSTS }));
   });
 
-  after(async () => {
-    await browser?.close();
-    await server?.stop();
-  });
-
-  beforeEach(async () => {
-    problems = [];
-    page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
-    page.on('console', (message) => {
-      if (['error', 'warning'].includes(message.type())) problems.push(message.text());
-    });
-    page.on('pageerror', (error) => problems.push(String(error)));
-  });
-
-  afterEach(async () => {
-    await page.close();
-    assert.deepEqual(problems, []);
-  });
-
-  const cells = () => page.locator('[role=listbox]');
-  const focused = () => page.locator('[role=option]');
-  const tip = () => page.locator('.tip .name');
+  const cells = () => stage.page.locator('[role=listbox]');
+  const focused = () => stage.page.locator('[role=option]');
+  const tip = () => stage.page.locator('.tip .name');
 
   async function open(query = '') {
-    await page.goto(`${server.url}#/map${query}`);
+    await stage.page.goto(`${server.url}#/map${query}`);
     await focused().waitFor({ state: 'attached' });
   }
 
@@ -57,6 +35,7 @@ describe('the fleet map', () => {
   const nameOfFocused = () => focused().evaluate((element) => element.id.replace('map-', ''));
 
   it('leads by keys from host to host and opens one', async () => {
+    const { page } = stage;
     await open('?group=label:role');
     await cells().focus();
     const first = await nameOfFocused();
@@ -89,6 +68,7 @@ describe('the fleet map', () => {
   });
 
   it('has a real link under the pointer', async () => {
+    const { page } = stage;
     await open('?selected=web-3.sin.example.com');
     const { x, y } = await place();
     await page.mouse.move(x, y);
@@ -106,6 +86,7 @@ describe('the fleet map', () => {
   });
 
   it('shows only what the filter lets through, and says when nothing is left', async () => {
+    const { page } = stage;
     await open('?q=label:role=web');
     assert.equal(await focused().getAttribute('aria-setsize'), '29');
     await page.getByRole('searchbox').fill('nobody');
@@ -116,6 +97,7 @@ describe('the fleet map', () => {
   });
 
   it('groups by what is chosen, and keeps it in the address', async () => {
+    const { page } = stage;
     await open();
     await page.getByLabel('Group by').selectOption('label:place');
     await page.getByRole('heading', { name: 'fra', exact: true }).waitFor();
@@ -125,6 +107,7 @@ describe('the fleet map', () => {
   });
 
   it('draws each cell in the colour of its level', async () => {
+    const { page } = stage;
     await open('?q=level:high&group=level');
     await page.waitForFunction(() => {
       const canvas = document.querySelector('[role=listbox] canvas');
@@ -132,22 +115,19 @@ describe('the fleet map', () => {
       const ring = document.querySelector('[role=option]').getBoundingClientRect();
       const { left, top } = canvas.getBoundingClientRect();
       const at = (value) => Math.round(value * scale) + 2;
-      const pixel = canvas
-        .getContext('2d')
-        .getImageData(at(ring.left - left), at(ring.top - top), 1, 1);
+      // A copy, as the browser minds one that is drawn on being read.
+      const options = { willReadFrequently: true };
+      const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext('2d', options);
+      copy.drawImage(canvas, 0, 0);
+      const pixel = copy.getImageData(at(ring.left - left), at(ring.top - top), 1, 1);
       const [red, green, blue] = pixel.data;
       return red > 150 && green < 110 && blue < 110;
     });
   });
 
   it('is crisp and whole on a telephone with three pixels for one', async () => {
-    const context = await browser.newContext({
-      viewport: { width: 360, height: 740 },
-      deviceScaleFactor: 3,
-      hasTouch: true,
-      isMobile: true,
-    });
-    const phone = await context.newPage();
+    const touch = { deviceScaleFactor: 3, hasTouch: true, isMobile: true };
+    const phone = await stage.newPage({ width: 360, height: 740, ...touch });
     await phone.goto(`${server.url}#/map?group=name`);
     await phone.locator('[role=option]').waitFor({ state: 'attached' });
     const sizes = await phone.evaluate(() => {
@@ -162,6 +142,6 @@ describe('the fleet map', () => {
     const opens = phone.getByRole('link', { name: 'Open this host' });
     await opens.tap();
     await phone.waitForURL('**/#/hosts/**');
-    await context.close();
+    await phone.context().close();
   });
 });

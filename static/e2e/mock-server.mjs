@@ -50,6 +50,11 @@ export const FAULTS = {
     pipeline: { state: 'unknown' },
     quiet: true,
   },
+  broker_refused: {
+    link: { state: 'refused', reason: 'ACCESS_REFUSED - Login was refused' },
+    pipeline: { state: 'unknown' },
+    quiet: true,
+  },
   broker_blocked: { link: { state: 'blocked', reason: 'low on disk' }, quiet: true },
   no_analyzer: { pipeline: { state: 'no_analyzer', waiting_measures: 4_210 }, quiet: true },
   stalled: { pipeline: { state: 'stalled', waiting_measures: 961 }, quiet: true },
@@ -87,6 +92,8 @@ class MockServer {
   #conditions;
   #quiet = false;
   #garbles = false;
+  #isHeld = false;
+  #refuses = false;
   #startedMs = Date.now();
   #turn = 0;
   #server;
@@ -102,7 +109,11 @@ class MockServer {
     this.#server = createServer((request, response) => {
       this.#answer(request, response).catch(() => response.destroy());
     });
-    this.#sockets = new WebSocketServer({ server: this.#server, path: '/ws' });
+    this.#sockets = new WebSocketServer({
+      server: this.#server,
+      path: '/ws',
+      verifyClient: () => !this.#refuses,
+    });
     this.#sockets.on('connection', (socket, request) => this.#greet(socket, request));
   }
 
@@ -126,6 +137,21 @@ class MockServer {
       if (JSON.stringify(before[type]) === JSON.stringify(this.#conditions[type])) continue;
       this.#tell({ type, [type]: this.#conditions[type] });
     }
+  }
+
+  /** From now on nothing comes from one host. */
+  silence(name) {
+    this.#fleet.find((host) => host.name === name).silent = true;
+  }
+
+  /** From now on says nothing, on connections that stay open. */
+  hold() {
+    this.#isHeld = true;
+  }
+
+  /** From now on takes no connection, though it serves the page. */
+  refuse() {
+    this.#refuses = true;
   }
 
   /** Cuts every connection, as a proxy that restarts would; the journal stays. */
@@ -253,6 +279,7 @@ class MockServer {
 
   #broadcast(message) {
     const text = typeof message === 'string' ? message : JSON.stringify(message);
+    if (this.#isHeld) return;
     for (const socket of this.#sockets.clients) if (socket.readyState === 1) socket.send(text);
   }
 

@@ -50,7 +50,7 @@ describe('the page for everybody', () => {
           await sticksOutBy(page).then((pixels) => {
             assert.ok(pixels <= 0, `at ${width} px ${pixels} pixels stick out to the right`);
           });
-          await stage.picture(`${name}-${width}-${theme}`, page);
+          await stage.picture(`${name}-${width}-${theme}`, { page });
           await page.context().close();
         }
       }

@@ -6,7 +6,7 @@
 
 import { spawn } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, resolve as resolvePath } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
@@ -37,15 +37,17 @@ export class Program {
   #complaints = '';
   #ended;
 
-  constructor(name, args) {
+  /** Starts one of this workspace by its name, or any other by its path. */
+  constructor(name, args, environment = {}) {
     this.#name = name;
-    const path = join(dirname(RESOURCES), name);
+    const path = resolvePath(dirname(RESOURCES), name);
     try {
       accessSync(path, constants.X_OK);
     } catch {
       throw new Error(`${path} is not there: run "cargo build --workspace", or set RESOURCES_BIN.`);
     }
-    this.#child = spawn(path, args, { stdio: ['ignore', 'pipe', 'pipe'], env: withoutSettings() });
+    const env = { ...withoutSettings(), ...environment };
+    this.#child = spawn(path, args, { stdio: ['ignore', 'pipe', 'pipe'], env });
     this.#child.stderr.on('data', (data) => {
       this.#complaints = (this.#complaints + data).slice(-COMPLAINTS_KEPT);
     });
@@ -75,6 +77,15 @@ export class Program {
         fail(`ended with ${how}`);
       });
     });
+  }
+
+  /** The last of what it said on standard error. */
+  get complaints() {
+    return this.#complaints;
+  }
+
+  get hasEnded() {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
 
   kill(signal = 'SIGKILL') {
