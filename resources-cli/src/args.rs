@@ -11,7 +11,7 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0  done, or asked to stop
   1  failed while running: broker not reachable, nobody listens, fewer messages than asked for,
-     an audit that is not exact, something a doctor finds wrong
+     a program of `listen --exec` that failed, an audit that is not exact, something a doctor finds wrong
   2  a flag, setting or input cannot be used";
 
 /// Monitors machines: everything in one process with `up`, and tools to send messages, to

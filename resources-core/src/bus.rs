@@ -32,7 +32,7 @@ pub use backoff::{Backoff, BackoffError};
 pub use link::{Link, LinkState};
 pub use pattern::{Pattern, PatternError};
 pub use settings::{BrokerUrl, BrokerUrlError, BusArgs, BusConfig, BusSettingsError, TlsFiles};
-pub use topology::Names;
+pub use topology::{ListenerName, ListenerNameError, Names};
 
 /// A message to publish.
 #[derive(Debug, Clone)]
@@ -150,10 +150,36 @@ pub enum Source {
     Alerts(Start),
     /// The queue of messages that were set aside, shared.
     Rejected,
+    /// What matches one of the patterns, in a durable queue that all listeners with this name
+    /// share: each message goes to one of them, and waits there while none is running. Bounded:
+    /// when it is full the oldest are set aside. Patterns are only ever added to such a queue;
+    /// what an earlier listener asked for keeps coming until the queue is deleted.
+    Named {
+        /// What these listeners call themselves.
+        name: ListenerName,
+        /// What they listen to.
+        patterns: Vec<Pattern>,
+    },
     /// Everything published from now on that matches one of the patterns, in a queue of this
     /// subscription's own. Bounded: while the link is down or the reader is slow, the oldest
     /// are dropped.
     Patterns(Vec<Pattern>),
+}
+
+impl Source {
+    /// The stream that keeps every message `pattern` may take, read from `start`; `None` when
+    /// some of them, or all, are kept nowhere.
+    #[must_use]
+    pub fn with_history(pattern: &Pattern, start: Start) -> Option<Self> {
+        // Whatever host stands before it: the kind alone says where it is kept.
+        let (_, last_word) = pattern.as_str().rsplit_once('.')?;
+        let kind = Kind::ALL.into_iter().find(|kind| kind.as_str() == last_word)?;
+        match place_of(kind) {
+            Place::Analyses => Some(Self::Analyses(start)),
+            Place::Alerts => Some(Self::Alerts(start)),
+            Place::Measures | Place::Rejected => None,
+        }
+    }
 }
 
 /// Where in a stream to begin.

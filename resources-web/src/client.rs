@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 
 use resources_core::contract::HostName;
 
-use crate::protocol::{Changes, Figures, Info, Message, PROTOCOL, Row, Snapshot};
+use crate::protocol::{
+    Alerts, Changes, Figures, Info, MAX_ACTIVE, Message, PROTOCOL, Row, Snapshot,
+};
 
 /// What a page knows.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -14,6 +16,7 @@ pub struct View {
     session: Box<str>,
     number: u64,
     hosts: BTreeMap<u32, Host>,
+    alerts: Alerts,
 }
 
 /// One host of a [`View`].
@@ -81,6 +84,13 @@ impl View {
                 self.count(*number)?;
                 Vec::new()
             }
+            Message::Alerts(alerts) => {
+                if let Some(number) = alerts.number {
+                    self.count(number)?;
+                }
+                self.hear(alerts);
+                Vec::new()
+            }
             Message::Heartbeat { .. } | Message::Points { .. } | Message::Detail(_) => Vec::new(),
         };
         Ok(Told { message, samples })
@@ -109,6 +119,30 @@ impl View {
     pub fn host(&self, name: &str) -> Option<(u32, &Host)> {
         let mut hosts = self.hosts.iter();
         hosts.find_map(|(index, host)| (host.info.host.as_str() == name).then_some((*index, host)))
+    }
+
+    /// The active alerts it was told of, newest first, and how many there are.
+    #[must_use]
+    pub const fn alerts(&self) -> &Alerts {
+        &self.alerts
+    }
+
+    fn hear(&mut self, told: &Alerts) {
+        let mut active = match &told.active {
+            Some(active) => active.clone(),
+            None => self.alerts.active.take().unwrap_or_default(),
+        };
+        let is_changed = |id: &str| told.changed.iter().any(|changed| &*changed.id == id);
+        active.retain(|known| !told.cleared.contains(&known.id) && !is_changed(&known.id));
+        active.extend(told.changed.iter().cloned());
+        active.sort_by(|a, b| (b.since_ms, &b.id).cmp(&(a.since_ms, &a.id)));
+        active.truncate(MAX_ACTIVE);
+        self.alerts = Alerts {
+            active: Some(active),
+            changed: Vec::new(),
+            cleared: Vec::new(),
+            ..told.clone()
+        };
     }
 
     fn count(&mut self, number: u64) -> Result<(), ReadError> {

@@ -3,6 +3,7 @@
 //! The same types write and read, so that programs and tests understand what they are sent; the
 //! page's types are generated from them. [`View`](crate::client::View) puts messages together.
 
+mod alerts;
 mod look;
 mod row;
 
@@ -14,6 +15,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::history::HistoryState;
 pub use crate::pipeline::{Pipeline, PipelineState};
+pub use alerts::{
+    Acknowledged, AlertEntry, AlertList, Alerts, MAX_ACTIVE, NewAcknowledgement, NewSilence,
+    Silence, Silences,
+};
 pub use look::{BadLook, Look, MAX_LOOK_BYTES, PageMessage};
 pub use row::{Field, Figures, Row};
 
@@ -58,6 +63,8 @@ pub enum Message<A = Analysis> {
         /// What it does.
         pipeline: Pipeline,
     },
+    /// Alerts are others than before.
+    Alerts(Alerts),
     /// The server is there.
     Heartbeat {
         /// When it was sent.
@@ -83,6 +90,7 @@ impl<A> Message<A> {
             Self::Resumed(resumed) => resumed.server_time_ms,
             Self::Changes(changes) => changes.server_time_ms,
             Self::Detail(detail) => detail.server_time_ms,
+            Self::Alerts(alerts) => alerts.server_time_ms,
             Self::Link { server_time_ms, .. }
             | Self::History { server_time_ms, .. }
             | Self::Pipeline { server_time_ms, .. }

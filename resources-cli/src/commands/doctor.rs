@@ -8,7 +8,7 @@ mod web;
 use std::time::Duration;
 
 use clap::Args;
-use resources_core::bus::BusArgs;
+use resources_core::bus::{BusArgs, ListenerName};
 use resources_core::service::{Failure, parse_duration};
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -26,6 +26,11 @@ pub(crate) struct DoctorArgs {
     /// Also check the web server there, and its history.
     #[arg(long, value_name = "URL", value_parser = parse_base)]
     web: Option<Url>,
+
+    /// Also check the queue of the listeners of this name, such as `pager` of an observer that is
+    /// `named("pager")`. May be repeated.
+    #[arg(long, value_name = "NAME")]
+    listener: Vec<ListenerName>,
 
     /// How long to watch the analyses that come.
     #[arg(long, value_name = "DURATION", default_value = "3s", value_parser = parse_duration)]
@@ -47,7 +52,7 @@ pub(crate) async fn run(args: DoctorArgs, stop: CancellationToken) -> Result<(),
     let config = remote(&args.bus)?;
     let examined = async {
         let mut findings = Findings::default();
-        broker::examine(&config, args.watch, &mut findings).await;
+        broker::examine(&config, &args.listener, args.watch, &mut findings).await;
         if let Some(base) = args.web {
             web::examine(base, &mut findings).await;
         }

@@ -1,23 +1,26 @@
-//! `resources listen`: prints what arrives, one JSON line each.
+//! `resources listen`: prints what arrives, or runs a program for it.
 
-use std::io::{ErrorKind, Write as _};
-use std::num::NonZeroU16;
+mod incoming;
+mod reaction;
+
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use resources_core::bus::{Bus, BusArgs, Pattern, Source, Subscription};
+use resources_core::bus::{Bus, BusArgs, Pattern};
 use resources_core::service::{Failure, parse_duration};
-use tokio::io::{AsyncWrite, AsyncWriteExt as _};
+use resources_observer::filter::Filter;
 use tokio_util::sync::CancellationToken;
 
+use self::incoming::{Incoming, plan};
+use self::reaction::{Done, Reaction};
 use super::{close, trouble};
 use crate::args::{QuietLogArgs, remote};
-use crate::render;
+use crate::render::Format;
 
-/// What the broker sends ahead of what is printed.
-const PREFETCH: NonZeroU16 = NonZeroU16::new(512).unwrap();
-
-/// Print what is published from now on, one JSON line each.
+/// Print what is published from now on, one line each, or run a program for each.
 ///
 /// A line is {"topic": …, "timestamp_ms": …, "trace_id": …, "body": …}. Takes nothing away from others. Says on standard error when it is listening. A body that is
 /// not JSON is shown as a string.
@@ -28,7 +31,37 @@ pub(crate) struct ListenArgs {
     #[arg(value_name = "PATTERN", required = true)]
     patterns: Vec<Pattern>,
 
-    /// End after this many messages.
+    /// Only messages whose fields are like this, such as `level=HIGH|MEDIUM host=web-*
+    /// percentage>=90`: terms that must all hold, with = != < <= > >=; dots go into objects, `key`
+    /// is the routing key.
+    #[arg(long = "where", value_name = "FILTER")]
+    filter: Option<Filter>,
+
+    /// Begin with what was published this long ago and go on with what comes. Only for what is
+    /// kept in a stream: patterns that end in a kind such as `.analysis` or `.alert`.
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    since: Option<Duration>,
+
+    /// How messages are printed.
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Json)]
+    format: Format,
+
+    /// Run this program for each message, one after another, instead of printing it: without a
+    /// shell, with the arguments that stand behind `--`. It gets the message as a line of JSON on
+    /// standard input, and as RESOURCES_KEY, RESOURCES_HOST, RESOURCES_TIMESTAMP_MS and
+    /// RESOURCES_TRACEPARENT. Exit code 1 in the end when it failed once.
+    #[arg(long, value_name = "PROGRAM", conflicts_with = "format")]
+    exec: Option<PathBuf>,
+
+    /// Arguments of the program of `--exec`.
+    #[arg(last = true, value_name = "ARGUMENT", requires = "exec")]
+    exec_arguments: Vec<OsString>,
+
+    /// How long the program may take for one message; then it is ended, and has failed.
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = parse_duration, requires = "exec")]
+    exec_timeout: Duration,
+
+    /// End after this many messages that pass `--where`.
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
 
@@ -61,22 +94,28 @@ enum End {
 }
 
 pub(crate) async fn run(args: ListenArgs, stop: CancellationToken) -> Result<(), Failure> {
+    let shown: Vec<_> = args.patterns.iter().map(ToString::to_string).collect();
+    let sources = plan(&args.patterns, args.since).map_err(Failure::settings)?;
+    let mut reaction = match &args.exec {
+        Some(path) => Reaction::program(path, args.exec_arguments, args.exec_timeout)
+            .map_err(Failure::settings)?,
+        None => Reaction::print(args.format),
+    };
     let config = remote(&args.bus)?;
     let url = config.url.clone();
     let bus = Bus::open(config);
-    let shown: Vec<_> = args.patterns.iter().map(ToString::to_string).collect();
-    let mut subscription = bus.subscribe(Source::Patterns(args.patterns), PREFETCH);
-    let (mut listening, mut printed) = (false, 0);
+    let filter = args.filter.unwrap_or_default();
+    let mut incoming = Incoming::new(&bus, sources, args.patterns, filter);
+    let (mut listening, mut passed) = (false, 0);
     let work = async {
-        if !subscription.ready().await {
+        if !incoming.ready().await {
             return End::Closed;
         }
         listening = true;
         // Without standard error there is nobody to tell.
         let _told = writeln!(std::io::stderr(), "listening to {} on {url}", shown.join(", "));
-        let output = tokio::io::stdout();
-        let end = print(&mut subscription, output, args.count, &mut printed).await;
-        subscription.flush().await;
+        let end = react(&mut incoming, &mut reaction, args.count, &mut passed).await;
+        incoming.flush().await;
         end.unwrap_or_else(End::Output)
     };
     let over = async {
@@ -102,38 +141,31 @@ pub(crate) async fn run(args: ListenArgs, stop: CancellationToken) -> Result<(),
         )),
         (End::Time(_), None) => Ok(()),
         (End::Time(duration), Some(count)) => {
-            Err(format!("{printed} of {count} messages came within {duration:?}"))
+            Err(format!("{passed} of {count} messages came within {duration:?}"))
         }
         (End::Refused(reason), _) => Err(format!("the broker at {url} refused: {reason}")),
         (End::Closed, _) => Err("the link to the broker was closed".to_owned()),
         (End::Output(error), _) => Err(format!("cannot print: {error}")),
     };
     close(&bus).await;
-    outcome.map_err(Failure::failed)
+    outcome.and_then(|()| reaction.finish()).map_err(Failure::failed)
 }
 
-/// Prints up to `count` messages. Waits for its reader; what the broker holds for it meanwhile
-/// is bounded there.
-async fn print(
-    subscription: &mut Subscription,
-    mut output: impl AsyncWrite + Unpin,
+/// Deals with up to `count` messages. Waits for whoever reads them; what the broker holds
+/// meanwhile is bounded there.
+async fn react(
+    incoming: &mut Incoming,
+    reaction: &mut Reaction,
     count: Option<u64>,
-    printed: &mut u64,
+    passed: &mut u64,
 ) -> std::io::Result<End> {
-    while count.is_none_or(|count| *printed < count) {
-        let Some(delivery) = subscription.next().await else { return Ok(End::Closed) };
-        let line = render::line(&delivery)?;
-        let written = async {
-            output.write_all(&line).await?;
-            output.flush().await
-        };
-        match written.await {
-            Ok(()) => *printed += 1,
-            // Such as `| head -1`.
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(End::Enough),
-            Err(error) => return Err(error),
+    while count.is_none_or(|count| *passed < count) {
+        let Some(delivery) = incoming.next().await else { return Ok(End::Closed) };
+        match reaction.to(&delivery).await? {
+            Done::On => *passed += 1,
+            Done::NobodyReads => return Ok(End::Enough),
         }
-        subscription.acknowledge_through(delivery.receipt).await;
+        incoming.acknowledge(&delivery).await;
     }
     Ok(End::Enough)
 }

@@ -15,7 +15,7 @@ use crate::args::{QuietLogArgs, remote};
 /// Publish one message and wait until the broker has it.
 ///
 /// The body is JSON. A text that is not JSON is sent as a JSON string, so that
-/// `resources send terminator_detected 'Terminator just dropped from the sky'` works.
+/// `resources send terminator_detected 'Terminator just dropped in our space-time'` works.
 #[derive(Debug, Args)]
 pub(crate) struct SendArgs {
     /// The routing key, such as `web.measure`.

@@ -6,7 +6,7 @@ use lapin::options::QueueDeclareOptions;
 use lapin::types::FieldTable;
 use lapin::{Connection, ConnectionProperties};
 use resources_core::bus::Source;
-use resources_core::test_support::{open_bus, shared_broker};
+use resources_core::test_support::{eventually, open_bus, shared_broker};
 use serde_json::Value;
 
 use crate::support::{Broker, errors, run};
@@ -56,6 +56,32 @@ async fn an_installation_is_examined_from_nothing_to_well() {
     let (code, report) = examine(&broker).await;
     let (status, text) = finding(&report, "analyzers");
     assert!(code == Some(1) && status == "wrong" && text.contains("start resources-analyzer"));
+}
+
+#[tokio::test]
+async fn a_name_is_examined_with_who_listens_under_it() {
+    let broker = Broker::new();
+    let look = async || {
+        let arguments = ["doctor", "--json", "--watch", "1s", "--listener", "pager"];
+        let output = run(&broker.with(&arguments)).await;
+        let report = serde_json::from_slice(&output.stdout).expect("a report");
+        finding(&report, "listeners")
+    };
+    assert_eq!(look().await.0, "wrong");
+    let bus = open_bus(shared_broker(), &broker.exchange);
+    let patterns = vec!["ring".parse().expect("a pattern")];
+    let source = Source::Named { name: "pager".parse().expect("a name"), patterns };
+    let mut listener = bus.subscribe(source, NonZeroU16::MIN);
+    assert!(listener.ready().await);
+    let (status, text) = look().await;
+    assert!(status == "ok" && text.contains("named `pager`: 1; events that wait: 0"), "{text}");
+    bus.close().await;
+    broker.send(&["ring"]).await;
+    eventually("nobody listens, and one event waits", async || {
+        let (status, text) = look().await;
+        status == "wrong" && text.contains(".on.pager`: 1")
+    })
+    .await;
 }
 
 #[tokio::test]

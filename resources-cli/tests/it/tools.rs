@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::timeout;
 
-use crate::support::{Broker, ended, errors, resources, run};
+use crate::support::{Broker, Running, ended, errors, resources, run};
 
 fn parsed(line: &str) -> Value {
     serde_json::from_str(line).expect("a line is JSON")
@@ -40,6 +40,128 @@ async fn a_listener_prints_what_was_sent_and_ends_with_its_count() {
     assert_eq!(parsed(&listener.line().await)["body"], serde_json::json!([1, 2]));
     let (status, rest) = listener.ended().await;
     assert_eq!((status.code(), rest), (Some(0), Vec::new()));
+}
+
+#[tokio::test]
+async fn a_listener_counts_and_prints_only_what_passes_its_filter() {
+    let broker = Broker::new();
+    let arguments = ["#", "--where", "level=HIGH key=*.alert", "--count", "2", "--format", "text"];
+    let mut listener = broker.listen(&arguments).await;
+    for (key, body) in [
+        ("web-1.alert", r#"{"level": "LOW", "host": "web-1"}"#),
+        ("web-2.alert", r#"{"level": "HIGH", "host": "web-2"}"#),
+        ("web-3.other", r#"{"level": "HIGH", "host": "web-3"}"#),
+        ("web-4.alert", "just words"),
+        ("web-5.alert", r#"{"level": "HIGH", "host": "web-5"}"#),
+    ] {
+        broker.send(&[key, body]).await;
+    }
+    for host in ["web-2", "web-5"] {
+        let line = listener.line().await;
+        assert!(line.ends_with(&format!("Z {host}.alert host={host} level=HIGH")), "{line}");
+    }
+    assert_eq!(listener.ended().await.0.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_listener_begins_with_what_streams_keep_and_goes_on_without_gap_or_double() {
+    let broker = Broker::new();
+    // Declares the streams.
+    let first = broker.listen(&["#.alert", "--for", "1s"]).await;
+    assert_eq!(first.ended().await.0.code(), Some(0));
+    for number in 0..6 {
+        let kind = ["alert", "analysis"][number % 2];
+        broker.send(&[&format!("web.{kind}"), &number.to_string()]).await;
+    }
+    broker.send(&["db.alert", "other"]).await;
+    let arguments = ["web.alert", "*.analysis", "web.#.alert", "--since", "1h", "--count", "10"];
+    let mut listener = broker.listen(&arguments).await;
+    for number in 6..10 {
+        let kind = ["alert", "analysis"][number % 2];
+        broker.send(&[&format!("web.{kind}"), &number.to_string()]).await;
+    }
+    let (mut alerts, mut analyses) = (Vec::new(), Vec::new());
+    for _ in 0..10 {
+        let message = parsed(&listener.line().await);
+        let body = message["body"].as_u64().expect("a number");
+        match message["topic"].as_str() {
+            Some("web.alert") => alerts.push(body),
+            _ => analyses.push(body),
+        }
+    }
+    assert_eq!((alerts, analyses), (vec![0, 2, 4, 6, 8], vec![1, 3, 5, 7, 9]));
+    assert_eq!(listener.ended().await.0.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_listener_runs_a_program_for_each_message_and_tells_its_failures() {
+    let broker = Broker::new();
+    let script = r#"
+        read -r event
+        echo "$1 $RESOURCES_KEY host=$RESOURCES_HOST at $RESOURCES_TIMESTAMP_MS $event"
+        [ ${#RESOURCES_TRACEPARENT} = 55 ] && [ "$RESOURCES_KEY" != db.alert ]"#;
+    let arguments =
+        ["#.alert", "terminator_detected", "--where", "level!=LOW", "--exec", "sh", "--count", "3"];
+    let broker_arguments = broker.with(&[]);
+    let script = ["--", "-c", script, "page", "urgent; rm"];
+    let arguments = [&["listen"], &arguments[..], &broker_arguments, &script].concat();
+    let path = std::env::var("PATH").expect("a path");
+    let mut command = resources(&arguments);
+    let mut listener = Running::spawn(command.env("PATH", path).env("RESOURCES_HOST", "mine"));
+    assert!(listener.error_line().await.starts_with("listening to "));
+    broker.send(&["web.alert", r#"{"level": "LOW"}"#]).await;
+    broker.send(&["web.eu.alert", r#"{"level": "HIGH"}"#]).await;
+    broker.send(&["db.alert", "{}"]).await;
+    broker.send(&["terminator_detected", "Terminator just dropped in our space-time"]).await;
+    for (beginning, end) in [
+        ("urgent; rm web.eu.alert host=web.eu at 1", r#""body":{"level": "HIGH"}}"#),
+        ("urgent; rm db.alert host=db at 1", r#""body":{}}"#),
+        (
+            "urgent; rm terminator_detected host= at 1",
+            r#""body":"Terminator just dropped in our space-time"}"#,
+        ),
+    ] {
+        let line = listener.line().await;
+        assert!(line.starts_with(beginning) && line.ends_with(end), "{line}");
+    }
+    let told = listener.error_line().await;
+    assert!(told.ends_with(r#"/sh ended with exit status: 1 on "db.alert""#), "{told}");
+    let told = listener.error_line().await;
+    assert_eq!(told, "resources: 1 of 3 runs of sh failed");
+    assert_eq!(listener.ended().await.0.code(), Some(1));
+}
+
+#[tokio::test]
+async fn a_program_that_hangs_is_ended_and_has_failed() {
+    let broker = Broker::new();
+    let arguments = ["hang", "--count", "1", "--exec", "/bin/sleep", "--exec-timeout", "200ms"];
+    let arguments = [&["listen"], &arguments[..], &broker.with(&[]), &["--", "300"]].concat();
+    let mut listener = Running::start(&arguments);
+    assert!(listener.error_line().await.starts_with("listening to "));
+    broker.send(&["hang"]).await;
+    let told = listener.error_line().await;
+    assert!(told.contains("/bin/sleep took longer than 200ms and was ended on \"hang\""), "{told}");
+    assert!(listener.error_line().await.contains("1 of 1 runs of /bin/sleep failed"));
+    assert_eq!(listener.ended().await.0.code(), Some(1));
+}
+
+#[tokio::test]
+async fn what_a_listener_cannot_use_is_refused_before_it_listens() {
+    for (arguments, words) in [
+        (&["#", "--where", "level"][..], "`level`: no operator"),
+        (&["#", "--where", "cpu>much"], "one number"),
+        (&["terminator_detected", "--since", "1h"], "`terminator_detected`"),
+        (&["#.alert", "#.measure", "--since", "1h"], "like one of #.analysis, #.alert"),
+        (&["#", "--exec", "/nowhere/page.sh"], "cannot start /nowhere/page.sh"),
+        (&["#", "--exec-timeout", "1s"], "--exec"),
+        (&["#", "--", "an argument"], "--exec"),
+        (&["#", "--format", "xml"], "[possible values: json, text]"),
+    ] {
+        let output = run(&[&["listen"], arguments].concat()).await;
+        let error = errors(&output);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {error}");
+        assert!(error.contains(words) && error.lines().count() == 1, "{error}");
+    }
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::Delivery;
 use super::amqp;
 use super::settings::{BrokerUrl, BusConfig};
+use super::topology::ListenerName;
 
 /// One connection to look through.
 #[derive(Debug)]
@@ -37,6 +38,8 @@ pub enum Part {
     Alerts,
     /// The queue of messages that were set aside.
     Rejected,
+    /// The queue of the listeners of one name.
+    Named,
 }
 
 /// What was seen of one part.
@@ -126,6 +129,14 @@ impl Inspector {
     /// When the connection breaks.
     pub async fn topology(&mut self) -> Result<Vec<PartState>, InspectError> {
         self.0.topology().await
+    }
+
+    /// The queue of the listeners of this name, looked at like the parts of the topology.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    pub async fn named(&mut self, listener: &ListenerName) -> Result<PartState, InspectError> {
+        self.0.named(listener).await
     }
 
     /// The queue of measures, asked for passively; `None` when it is not there.

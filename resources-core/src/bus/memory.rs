@@ -12,6 +12,7 @@ use tokio::sync::{Notify, watch};
 
 use super::link::{Link, LinkBoard, LinkState, lock};
 use super::pattern::Pattern;
+use super::topology::ListenerName;
 use super::{Delivery, Message, Place, Position, PublishError, Receipt, Source, Start, place_of};
 use crate::contract::{Kind, TraceParent};
 use crate::service::now_ms;
@@ -35,6 +36,8 @@ struct Places {
     analyses: Shelf,
     alerts: Shelf,
     rejected: Shelf,
+    /// Queues that listeners with one name share.
+    named: BTreeMap<ListenerName, (Vec<Pattern>, Shelf)>,
     /// Queues of subscriptions to patterns, by subscription.
     patterns: BTreeMap<u64, (Vec<Pattern>, Shelf)>,
     next_subscription: u64,
@@ -141,19 +144,26 @@ impl Broker {
         if places.closed {
             return Err(PublishError::Closed);
         }
-        let mut routed = false;
+        let (mut routed, mut overflowing) = (false, Vec::new());
         for kind in Kind::ALL {
             let place = place_of(kind);
             if super::pattern::matches(kind.pattern(), &stored.topic) {
                 routed = true;
                 let gone = places.shelf(place).push(stored.clone());
                 if place == Place::Measures {
-                    for stored in gone {
-                        let rejection = Some("the queue of measures was full".into());
-                        places.rejected.push(Stored { rejection, ..stored });
-                    }
+                    overflowing.extend(gone);
                 }
             }
+        }
+        for (patterns, shelf) in places.named.values_mut() {
+            if patterns.iter().any(|pattern| pattern.matches(&stored.topic)) {
+                routed = true;
+                overflowing.extend(shelf.push(stored.clone()));
+            }
+        }
+        for stored in overflowing {
+            let rejection = Some("its queue was full".into());
+            places.rejected.push(Stored { rejection, ..stored });
         }
         for (patterns, shelf) in places.patterns.values_mut() {
             if patterns.iter().any(|pattern| pattern.matches(&stored.topic)) {
@@ -228,6 +238,15 @@ impl Broker {
                 };
                 From::Stream(place, offset)
             }
+            Source::Named { name, patterns } => {
+                let (bound, _) = places.named.entry(name.clone()).or_default();
+                for pattern in patterns {
+                    if !bound.contains(&pattern) {
+                        bound.push(pattern);
+                    }
+                }
+                From::Named(name)
+            }
             Source::Patterns(patterns) => {
                 let id = places.next_subscription;
                 places.next_subscription += 1;
@@ -247,12 +266,14 @@ impl Broker {
 }
 
 /// Where a subscription takes from.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 enum From {
     /// A queue shared with other subscriptions.
     Queue(Place),
     /// A stream, at this offset next.
     Stream(Place, u64),
+    /// A queue shared with the other listeners of this name.
+    Named(ListenerName),
     /// A queue of its own.
     Patterns(u64),
 }
@@ -291,6 +312,7 @@ impl Subscription {
         let mut places = lock(&self.broker.places);
         let stored = match &mut self.from {
             From::Queue(place) => places.shelf(*place).take()?,
+            From::Named(name) => places.named.get_mut(name)?.1.take()?,
             From::Patterns(id) => places.patterns.get_mut(id)?.1.take()?,
             From::Stream(place, offset) => {
                 let stored = places.shelf(*place).at(*offset)?.clone();
@@ -330,11 +352,16 @@ impl Drop for Subscription {
     fn drop(&mut self) {
         let unacknowledged = self.unacknowledged.drain(..).map(|(_, stored)| stored);
         let mut places = lock(&self.broker.places);
-        match self.from {
-            From::Queue(place) => places.shelf(place).give_back(unacknowledged),
+        match &self.from {
+            From::Queue(place) => places.shelf(*place).give_back(unacknowledged),
+            From::Named(name) => {
+                if let Some((_, shelf)) = places.named.get_mut(name) {
+                    shelf.give_back(unacknowledged);
+                }
+            }
             From::Stream(..) => {}
             From::Patterns(id) => {
-                places.patterns.remove(&id);
+                places.patterns.remove(id);
             }
         }
         drop(places);

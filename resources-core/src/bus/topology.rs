@@ -1,6 +1,10 @@
 //! The names of exchanges and queues, and the bounds that hold for them.
 //!
-//! Every part declares all of it, so that start order does not matter.
+//! Every part declares all of it, so that start order does not matter; only the queues of
+//! listeners with a name are declared by those listeners alone.
+
+use std::fmt;
+use std::str::FromStr;
 
 /// Names of exchanges and queues, all made from the exchange's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,11 +54,62 @@ impl Names {
     pub fn rejected(&self) -> String {
         format!("{}.rejected", self.exchange)
     }
+
+    /// The quorum queue that all listeners with this name share.
+    #[must_use]
+    pub fn on(&self, listener: &ListenerName) -> String {
+        format!("{}.on.{listener}", self.exchange)
+    }
 }
 
 impl Default for Names {
     fn default() -> Self {
         Self { exchange: "resources".to_owned() }
+    }
+}
+
+/// What listeners that share a queue call themselves: 1–50 letters, digits, `-`, `_` or `.`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ListenerName(Box<str>);
+
+/// A text is not the name of a listener.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no name for a listener: use 1–50 letters, digits, '-', '_' and '.'")]
+pub struct ListenerNameError(String);
+
+impl ListenerName {
+    /// Checks `text` and keeps it.
+    ///
+    /// # Errors
+    /// Says what is allowed.
+    pub fn new(text: &str) -> Result<Self, ListenerNameError> {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        // With the longest exchange's name before it, it is just short enough for a broker.
+        if (1..=50).contains(&text.len()) && text.bytes().all(allowed) {
+            Ok(Self(text.into()))
+        } else {
+            Err(ListenerNameError(text.chars().take(100).collect()))
+        }
+    }
+
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for ListenerName {
+    type Err = ListenerNameError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::new(text)
+    }
+}
+
+impl fmt::Display for ListenerName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
     }
 }
 
@@ -91,5 +146,29 @@ pub(crate) const REJECTED_MAX_BYTES: i64 = 64 << 20;
 /// looks at the queue takes its messages and gives them back. Newer brokers have a low default.
 pub(crate) const REJECTED_DELIVERY_LIMIT: i64 = 1_000_000;
 
+/// Most the queue of listeners with a name holds, in bytes, before its oldest messages move to
+/// the rejected queue.
+pub(crate) const NAMED_MAX_BYTES: i64 = 256 << 20;
+
+/// Deliveries of one message to listeners with a name before it is set aside.
+pub(crate) const NAMED_DELIVERY_LIMIT: i64 = MEASURES_DELIVERY_LIMIT;
+
 /// Most a subscription to patterns holds while its reader is slow, in messages.
 pub(crate) const PATTERNS_MAX_MESSAGES: i64 = 100_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn listeners_have_plain_names_that_leave_room_for_the_exchange() {
+        let names = Names::new(&"x".repeat(200)).unwrap();
+        let longest = ListenerName::new(&"y".repeat(50)).unwrap();
+        assert!(names.on(&longest).len() <= 255);
+        assert_eq!(Names::default().on(&"pager-1.eu".parse().unwrap()), "resources.on.pager-1.eu");
+        for text in ["", "a b", "a/b", "é", "#", &"y".repeat(51)] {
+            let error = ListenerName::new(text).unwrap_err().to_string();
+            assert!(error.contains("1–50 letters"), "{error}");
+        }
+    }
+}

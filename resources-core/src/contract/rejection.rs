@@ -2,7 +2,8 @@
 
 use super::{HostName, Kind, MAX_BODY_BYTES};
 
-/// Why a received message does not follow the contract. Its text goes into the header of the
+/// Why a received message is set aside: it does not follow the contract, or nobody could deal
+/// with it. Its text goes into the header of the
 /// rejected message and into the log, so it names the field and what is allowed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
@@ -44,6 +45,9 @@ pub enum Rejection {
         /// What is allowed.
         allowed: &'static str,
     },
+    /// Whoever listens for it failed at it, for good.
+    #[error("{0}")]
+    Unhandled(String),
 }
 
 impl Rejection {
@@ -57,6 +61,7 @@ impl Rejection {
             Self::Malformed(_) => "malformed",
             Self::WrongHost { .. } => "wrong host",
             Self::OutOfRange { .. } => "out of range",
+            Self::Unhandled(_) => "unhandled",
         }
     }
 }

@@ -52,6 +52,9 @@ over_both_transports! {
     a_message_set_aside_keeps_key_and_body_and_says_why
     many_publishes_in_flight_arrive_in_order
     patterns_take_what_they_say
+    listeners_of_one_name_share_its_queue_and_those_of_another_have_their_own
+    what_is_published_while_no_listener_of_a_name_runs_waits_for_the_next
+    a_name_that_listens_to_more_keeps_what_it_had
     the_trace_and_the_time_travel_with_the_message
     no_more_than_the_prefetch_is_delivered_unacknowledged
     closing_ends_subscriptions_and_publishing
@@ -320,6 +323,99 @@ async fn patterns_take_what_they_say(bus: Bus) {
     publish(&bus, "last.alert", "last").await;
     assert_eq!(bodies(&mut listener, 3).await, ["web.alert", "a.b.c", "last"]);
     bus.close().await;
+}
+
+fn named(name: &str, patterns: &[&str]) -> Source {
+    let patterns = patterns.iter().map(|text| Pattern::new(text).unwrap()).collect();
+    Source::Named { name: name.parse().unwrap(), patterns }
+}
+
+async fn listeners_of_one_name_share_its_queue_and_those_of_another_have_their_own(bus: Bus) {
+    let mut first = subscribed(&bus, named("pager", &["#.alert", "terminator_detected"])).await;
+    let mut second = subscribed(&bus, named("pager", &["#.alert", "terminator_detected"])).await;
+    let mut other = subscribed(&bus, named("log.book", &["terminator_detected"])).await;
+    let topics = ["a.alert", "terminator_detected", "b.c.alert", "terminator_detected"];
+    for topic in topics {
+        publish(&bus, topic, topic).await;
+    }
+    let mut seen = Vec::new();
+    while seen.len() < topics.len() {
+        let delivery = in_time("all four", async {
+            tokio::select! {
+                delivery = first.next() => delivery.map(|d| (true, d)),
+                delivery = second.next() => delivery.map(|d| (false, d)),
+            }
+        });
+        let (from_first, delivery) = delivery.await.unwrap();
+        let reader = if from_first { &mut first } else { &mut second };
+        assert!(reader.acknowledge_one(delivery.receipt).await);
+        seen.push(String::from_utf8(delivery.body.to_vec()).unwrap());
+    }
+    seen.sort();
+    let mut expected = topics.map(str::to_owned);
+    expected.sort();
+    assert_eq!(seen, expected);
+    assert_eq!(bodies(&mut other, 2).await, ["terminator_detected"; 2]);
+    bus.close().await;
+}
+
+async fn what_is_published_while_no_listener_of_a_name_runs_waits_for_the_next(bus: Bus) {
+    let mut first = subscribed(&bus, named("pager", &["event"])).await;
+    for body in ["1", "2", "3"] {
+        publish(&bus, "event", body).await;
+    }
+    let (_, second) = (next(&mut first).await, next(&mut first).await);
+    assert!(first.acknowledge_one(second.receipt).await);
+    drop(first);
+    publish(&bus, "event", "4").await;
+    let mut later = subscribed(&bus, named("pager", &["event"])).await;
+    let mut again = BTreeSet::new();
+    for _ in 0..3 {
+        let delivery = next(&mut later).await;
+        let body = String::from_utf8(delivery.body.to_vec()).unwrap();
+        // Of those that came before, at least the one that was taken is marked.
+        assert!(delivery.redelivered || body != "1", "{body}");
+        assert!(later.acknowledge_one(delivery.receipt).await);
+        again.insert(body);
+    }
+    assert_eq!(again, ["1", "3", "4"].map(str::to_owned).into());
+    bus.close().await;
+}
+
+async fn a_name_that_listens_to_more_keeps_what_it_had(bus: Bus) {
+    drop(subscribed(&bus, named("pager", &["old"])).await);
+    let mut listener = subscribed(&bus, named("pager", &["new", "old"])).await;
+    publish(&bus, "old", "1").await;
+    publish(&bus, "new", "2").await;
+    assert_eq!(bodies(&mut listener, 2).await, ["1", "2"]);
+    bus.close().await;
+}
+
+#[test]
+fn only_what_a_stream_keeps_whole_has_a_history() {
+    let start = Start::First;
+    for (pattern, expected) in [
+        ("#.analysis", Some("analyses")),
+        ("web.analysis", Some("analyses")),
+        ("*.alert", Some("alerts")),
+        ("a.#.alert", Some("alerts")),
+        ("#.measure", None),
+        ("#", None),
+        ("alert", None),
+        ("web.*", None),
+        ("terminator_detected", None),
+        ("alert.raised", None),
+    ] {
+        let found = match Source::with_history(&Pattern::new(pattern).unwrap(), start) {
+            Some(Source::Analyses(_)) => Some("analyses"),
+            Some(Source::Alerts(_)) => Some("alerts"),
+            other => {
+                assert!(other.is_none(), "{pattern}: {other:?}");
+                None
+            }
+        };
+        assert_eq!(found, expected, "{pattern}");
+    }
 }
 
 async fn the_trace_and_the_time_travel_with_the_message(bus: Bus) {

@@ -1,6 +1,9 @@
 //! The observer around a real broker.
 
+mod at_least_once;
 mod kill;
+mod observer;
 mod program;
 mod react;
 mod receivers;
+mod rights;

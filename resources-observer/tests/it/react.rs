@@ -317,9 +317,9 @@ async fn a_program_gets_the_alert_and_is_bounded_in_time_and_output_and_number()
         causes.insert(rejected.topic.to_string(), rejected.rejection.expect("a cause").to_string());
     }
     let cause = &causes["flood.notification"];
-    assert!(cause.contains("ended with exit code 3: over"), "{cause}");
+    assert!(cause.contains("ended with exit status: 3: over"), "{cause}");
     let cause = &causes["slow.notification"];
-    assert!(cause.contains("was ended after 2s"), "{cause}");
+    assert!(cause.contains("took longer than 2s and was ended"), "{cause}");
     let pid = std::fs::read_to_string(file("pid")).expect("it began");
     let gone = || {
         // A zombie waits for its parent, and does nothing more.

@@ -7,7 +7,10 @@ use std::path::PathBuf;
 use resources_core::contract::Analysis;
 use ts_rs::{Config, TS};
 
-use super::{Field, Message, PROTOCOL, PageMessage};
+use super::{
+    AlertList, Field, MAX_ACTIVE, Message, NewAcknowledgement, NewSilence, PROTOCOL, PageMessage,
+    Silences,
+};
 
 const HEADER: &str =
     "// Written by `UPDATE_TYPES=1 cargo test -p resources-web types`; do not edit.\n";
@@ -21,6 +24,9 @@ fn folder() -> PathBuf {
 fn constants() -> String {
     let mut text =
         format!("{HEADER}\n/** Version of the protocol. */\nexport const PROTOCOL = {PROTOCOL};\n");
+    text += &format!(
+        "\n/** Most active alerts that are told. */\nexport const MAX_ACTIVE = {MAX_ACTIVE};\n"
+    );
     text += "\n/** What a row may tell; the place of each is its bit in the mask. */\n";
     text += "export const ROW_FIELDS = [\n";
     for field in Field::ALL {
@@ -36,6 +42,10 @@ fn files() -> BTreeMap<String, String> {
     let config = Config::new().with_large_int("number").with_out_dir(written.path());
     Message::<Analysis>::export_all(&config).unwrap();
     PageMessage::export_all(&config).unwrap();
+    AlertList::export_all(&config).unwrap();
+    NewAcknowledgement::export_all(&config).unwrap();
+    NewSilence::export_all(&config).unwrap();
+    Silences::export_all(&config).unwrap();
     let mut files = BTreeMap::new();
     for file in fs::read_dir(written.path()).unwrap() {
         let file = file.unwrap();

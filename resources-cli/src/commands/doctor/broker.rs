@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use resources_core::bus::BusConfig;
 use resources_core::bus::inspect::{
     Declaration, Glimpse, InspectError, Inspector, Part, PartState, Presence, Right,
 };
+use resources_core::bus::{BusConfig, ListenerName};
 use resources_core::service::now_ms;
 
 use super::finding::Findings;
@@ -18,7 +18,12 @@ const GLIMPSED: usize = 2_000;
 const BACKLOG: u32 = 5_000;
 
 /// Looks at everything the broker of `config` shows, for about as long as `watch`.
-pub(super) async fn examine(config: &BusConfig, watch: Duration, findings: &mut Findings) {
+pub(super) async fn examine(
+    config: &BusConfig,
+    listeners: &[ListenerName],
+    watch: Duration,
+    findings: &mut Findings,
+) {
     let url = &config.url;
     let mut inspector = match Inspector::connect(config).await {
         Ok(inspector) => inspector,
@@ -40,7 +45,7 @@ pub(super) async fn examine(config: &BusConfig, watch: Duration, findings: &mut 
         }
     };
     findings.ok("broker", format!("{url} answers and takes the login"));
-    if let Err(error) = look(&mut inspector, watch, findings).await {
+    if let Err(error) = look(&mut inspector, listeners, watch, findings).await {
         findings.wrong(
             "broker",
             format!("the connection broke while it was looked at: {error}"),
@@ -52,6 +57,7 @@ pub(super) async fn examine(config: &BusConfig, watch: Duration, findings: &mut 
 
 async fn look(
     inspector: &mut Inspector,
+    listeners: &[ListenerName],
     watch: Duration,
     findings: &mut Findings,
 ) -> Result<(), InspectError> {
@@ -63,6 +69,9 @@ async fn look(
         judge_publishing(&inspector.may_publish().await?, findings);
     }
     judge_queues(&parts, findings);
+    for listener in listeners {
+        judge_listeners(&inspector.named(listener).await?, listener, findings);
+    }
     if is_there(Part::Analyses) {
         match inspector.glimpse(watch, GLIMPSED).await? {
             Glimpse::Seen(seen) => flow::judge(&flow::notes(&seen), now_ms(), findings),
@@ -155,10 +164,41 @@ fn judge_queues(parts: &[PartState], findings: &mut Findings) {
     }
 }
 
+/// Whether somebody takes the events of a name.
+fn judge_listeners(queue: &PartState, listener: &ListenerName, findings: &mut Findings) {
+    let name = &queue.name;
+    match &queue.presence {
+        Presence::Missing => findings.wrong(
+            "listeners",
+            format!("`{listener}` has no queue, and no event waits for it: `{name}` is not there"),
+            "start the program that listens under this name; it declares the queue",
+        ),
+        Presence::There { messages, consumers: 0, .. } => findings.wrong(
+            "listeners",
+            format!("nobody listens as `{listener}`; events that wait in `{name}`: {messages}"),
+            "start the program; if it is gone for good, delete the queue",
+        ),
+        Presence::There { messages: messages @ BACKLOG.., consumers, .. } => findings.warning(
+            "listeners",
+            format!("listeners named `{listener}`: {consumers}; events that wait: {messages}"),
+            "after an outage this shrinks by itself; else start another",
+        ),
+        Presence::There { declaration: Declaration::Different(words), .. } => findings.warning(
+            "listeners",
+            format!("queue `{name}` is declared in another way: {words}"),
+            "it is used as it is; unless that is meant, delete it and start the program again",
+        ),
+        Presence::There { messages, consumers, .. } => findings.ok(
+            "listeners",
+            format!("listeners named `{listener}`: {consumers}; events that wait: {messages}"),
+        ),
+    }
+}
+
 const fn noun(part: Part) -> &'static str {
     match part {
         Part::Exchange | Part::RejectedExchange => "exchange",
-        Part::Measures | Part::Rejected => "queue",
+        Part::Measures | Part::Rejected | Part::Named => "queue",
         Part::Analyses | Part::Alerts => "stream",
     }
 }
@@ -191,6 +231,20 @@ mod tests {
         assert_eq!(judged(there(0, 0, different)), [("topology", Status::Warning)]);
         let forbidden = Declaration::Forbidden("refused".to_owned());
         assert_eq!(judged(there(0, 0, forbidden)), [("permissions", Status::Warning)]);
+    }
+
+    #[test]
+    fn a_name_without_listeners_is_wrong() {
+        let judged = |presence| {
+            let listener = ListenerName::new("pager").unwrap();
+            found(|f| judge_listeners(&part(Part::Named, presence), &listener, f))
+        };
+        assert_eq!(judged(Presence::Missing), [("listeners", Status::Wrong)]);
+        assert_eq!(judged(there(9, 0, Declaration::Same)), [("listeners", Status::Wrong)]);
+        assert_eq!(judged(there(9_000, 1, Declaration::Same)), [("listeners", Status::Warning)]);
+        let different = Declaration::Different("x-max-length".to_owned());
+        assert_eq!(judged(there(0, 1, different)), [("listeners", Status::Warning)]);
+        assert_eq!(judged(there(9, 1, Declaration::Same)), [("listeners", Status::Ok)]);
     }
 
     #[test]

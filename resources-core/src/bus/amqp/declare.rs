@@ -10,10 +10,10 @@ use lapin::{Channel, Connection, ErrorKind, ExchangeKind};
 use super::connect::ConnectError;
 use crate::bus::topology::{
     ALERTS_MAX_AGE, ALERTS_MAX_BYTES, ALERTS_SEGMENT_BYTES, ANALYSES_MAX_AGE, ANALYSES_MAX_BYTES,
-    ANALYSES_SEGMENT_BYTES, MEASURES_DELIVERY_LIMIT, MEASURES_MAX_BYTES, Names,
-    REJECTED_DELIVERY_LIMIT, REJECTED_MAX_BYTES,
+    ANALYSES_SEGMENT_BYTES, ListenerName, MEASURES_DELIVERY_LIMIT, MEASURES_MAX_BYTES,
+    NAMED_DELIVERY_LIMIT, NAMED_MAX_BYTES, Names, REJECTED_DELIVERY_LIMIT, REJECTED_MAX_BYTES,
 };
-use crate::bus::{Place, place_of};
+use crate::bus::{Pattern, Place, place_of};
 use crate::contract::Kind;
 
 /// Declares everything. Whoever may not declare (a tracker's user) is content when the exchange
@@ -24,6 +24,23 @@ pub(super) async fn declare(connection: &Connection, names: &Names) -> Result<()
         Err(Refusal::Forbidden(_)) => declarer.check_exchange(names).await,
         Err(Refusal::Failed(error)) => Err(error),
         Ok(()) => Ok(()),
+    }
+}
+
+/// Declares the queue that listeners with one name share, bound to `patterns`. For whoever may
+/// not declare it an operator did.
+pub(super) async fn declare_named(
+    connection: &Connection,
+    names: &Names,
+    listener: &ListenerName,
+    patterns: &[Pattern],
+) -> Result<(), ConnectError> {
+    let mut declarer = Declarer { connection, channel: None };
+    let patterns: Vec<_> = patterns.iter().map(Pattern::as_str).collect();
+    let arguments = named_arguments(&names.rejected());
+    match declarer.queue(&names.on(listener), names.exchange(), &patterns, arguments).await {
+        Err(Refusal::Failed(error)) => Err(error),
+        Err(Refusal::Forbidden(_)) | Ok(()) => Ok(()),
     }
 }
 
@@ -175,11 +192,21 @@ fn text(value: &str) -> AMQPValue {
 }
 
 pub(super) fn measures_arguments(rejected: &str) -> FieldTable {
+    work_queue_arguments(MEASURES_MAX_BYTES, MEASURES_DELIVERY_LIMIT, rejected)
+}
+
+pub(super) fn named_arguments(rejected: &str) -> FieldTable {
+    work_queue_arguments(NAMED_MAX_BYTES, NAMED_DELIVERY_LIMIT, rejected)
+}
+
+/// A queue shared by whoever works on its messages; what has no room, or ends whoever takes it,
+/// is set aside.
+fn work_queue_arguments(max_bytes: i64, delivery_limit: i64, rejected: &str) -> FieldTable {
     table([
         ("x-queue-type", text("quorum")),
-        ("x-max-length-bytes", AMQPValue::LongLongInt(MEASURES_MAX_BYTES)),
+        ("x-max-length-bytes", AMQPValue::LongLongInt(max_bytes)),
         ("x-overflow", text("drop-head")),
-        ("x-delivery-limit", AMQPValue::LongLongInt(MEASURES_DELIVERY_LIMIT)),
+        ("x-delivery-limit", AMQPValue::LongLongInt(delivery_limit)),
         ("x-dead-letter-exchange", text(rejected)),
     ])
 }

@@ -14,14 +14,15 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::connect::{ConnectError, connect, reason};
 use super::declare::{
-    alerts_arguments, analyses_arguments, measures_arguments, rejected_arguments, soft_error,
+    alerts_arguments, analyses_arguments, measures_arguments, named_arguments, rejected_arguments,
+    soft_error,
 };
 use super::subscription::received;
 use crate::bus::inspect::{
     Backlog, Declaration, Glimpse, InspectError, Part, PartState, Presence, Right,
 };
 use crate::bus::settings::{AmqpUrl, BusConfig};
-use crate::bus::topology::Names;
+use crate::bus::topology::{ListenerName, Names};
 use crate::service::now_ms;
 
 /// A binding nobody has: the one that is asked to be taken away.
@@ -78,6 +79,15 @@ impl Inspector {
             seen.push(PartState { part, name, presence });
         }
         Ok(seen)
+    }
+
+    pub(in crate::bus) async fn named(
+        &mut self,
+        listener: &ListenerName,
+    ) -> Result<PartState, InspectError> {
+        let name = self.names.on(listener);
+        let presence = self.queue(&name, named_arguments(&self.names.rejected())).await?;
+        Ok(PartState { part: Part::Named, name, presence })
     }
 
     async fn exchange(&self, name: &str) -> Result<Presence, InspectError> {

@@ -18,6 +18,7 @@ use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::connect::{ConnectError, reason};
+use super::declare::declare_named;
 use super::supervisor::{Live, Session, supervise};
 use super::{REASON_HEADER, Shared};
 use crate::bus::link::lock;
@@ -245,11 +246,18 @@ impl Session for ConsumeLink {
             Source::Analyses(_) => "analyses",
             Source::Alerts(_) => "alerts",
             Source::Rejected => "rejected",
+            Source::Named { .. } => "events",
             Source::Patterns(_) => "listening",
         }
     }
 
     async fn run(&mut self, connection: &Connection, live: &Live<'_>) -> ConnectError {
+        if let Source::Named { name, patterns } = &self.source {
+            let names = &self.shared.config.names;
+            if let Err(error) = declare_named(connection, names, name, patterns).await {
+                return error;
+            }
+        }
         // Looked up once: the reader may still take one of the session before this one.
         let last = self.resumes_after();
         let (channel, mut consumer) = match self.consume(connection, last).await {
@@ -303,6 +311,7 @@ impl ConsumeLink {
         let (queue, arguments) = match &self.source {
             Source::Measures => (names.measures(), FieldTable::default()),
             Source::Rejected => (names.rejected(), FieldTable::default()),
+            Source::Named { name, .. } => (names.on(name), FieldTable::default()),
             Source::Analyses(start) => {
                 let start = last.map_or(*start, Start::After);
                 (names.analyses(), start_argument(start))
@@ -469,7 +478,11 @@ pub(super) fn received(session: u64, delivery: AmqpDelivery) -> Delivery {
     let rejection = text(REASON_HEADER)
         .map(Into::into)
         // Moved there by the broker itself: over the delivery limit, or the queue was full.
-        .or_else(|| text("x-first-death-reason").map(|word| broker_reason(word).into()));
+        .or_else(|| {
+            text("x-first-death-reason").map(|word| {
+                broker_reason(word, text("x-first-death-queue").unwrap_or_default()).into()
+            })
+        });
     Delivery {
         topic: delivery.routing_key.as_str().into(),
         timestamp_ms: delivery.properties.timestamp().map(|s| s.saturating_mul(1000)),
@@ -482,10 +495,10 @@ pub(super) fn received(session: u64, delivery: AmqpDelivery) -> Delivery {
     }
 }
 
-/// The broker's word for why it moved a message, as a sentence.
-fn broker_reason(word: &str) -> String {
+/// The broker's word for why it moved a message out of `queue`, as a sentence.
+fn broker_reason(word: &str, queue: &str) -> String {
     match word {
-        "maxlen" => "the queue of measures was full".to_owned(),
+        "maxlen" => format!("the queue {queue} was full"),
         "delivery_limit" => "it was delivered too often without being acknowledged".to_owned(),
         other => format!("the broker moved it: {other}"),
     }

@@ -1,4 +1,5 @@
 // Written by `UPDATE_TYPES=1 cargo test -p resources-web types`; do not edit.
+import type { Alerts } from "./Alerts";
 import type { Changes } from "./Changes";
 import type { Detail } from "./Detail";
 import type { History } from "./History";
@@ -47,7 +48,7 @@ server_time_ms: number,
 /**
  * What it does.
  */
-pipeline: Pipeline, } | { "type": "heartbeat", 
+pipeline: Pipeline, } | { "type": "alerts" } & Alerts | { "type": "heartbeat", 
 /**
  * When it was sent.
  */

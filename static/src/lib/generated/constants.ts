@@ -3,6 +3,9 @@
 /** Version of the protocol. */
 export const PROTOCOL = 2;
 
+/** Most active alerts that are told. */
+export const MAX_ACTIVE = 1000;
+
 /** What a row may tell; the place of each is its bit in the mask. */
 export const ROW_FIELDS = [
   'timestamp',

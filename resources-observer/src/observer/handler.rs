@@ -1,0 +1,225 @@
+//! A function that is called with events, and one event's way through it.
+
+use std::any::Any;
+use std::error::Error;
+use std::fmt;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use resources_core::bus::{Backoff, Pattern};
+use serde::de::DeserializeOwned;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::counts::Counts;
+use super::event::Event;
+use super::events::Checked;
+use crate::filter::Filter;
+
+/// Most characters of a cause that are kept; the rest says no more.
+const LONGEST_CAUSE: usize = 500;
+
+/// What a handler may return: nothing, or a result whose error is anything that shows itself.
+pub trait Outcome: Send {
+    /// The error, if it is one.
+    ///
+    /// # Errors
+    /// What the handler failed with.
+    fn into_result(self) -> Result<(), Box<dyn Error + Send + Sync>>;
+}
+
+impl Outcome for () {
+    fn into_result(self) -> Result<(), Box<dyn Error + Send + Sync>> {
+        Ok(())
+    }
+}
+
+impl<E: Into<Box<dyn Error + Send + Sync>> + Send> Outcome for Result<(), E> {
+    fn into_result(self) -> Result<(), Box<dyn Error + Send + Sync>> {
+        self.map_err(Into::into)
+    }
+}
+
+/// The error of a handler for which calling it again would not help: the event is set aside at
+/// once, with this cause.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{0}")]
+pub struct Reject(pub String);
+
+/// A function of a body and its event. Implemented for every fitting function and closure.
+pub trait TypedHandler<T>:
+    Fn(T, Event) -> <Self as TypedHandler<T>>::Future + Send + Sync + 'static
+{
+    /// What the function returns.
+    type Future: Future<Output: Outcome> + Send + 'static;
+}
+
+impl<T, H, F> TypedHandler<T> for H
+where
+    H: Fn(T, Event) -> F + Send + Sync + 'static,
+    F: Future<Output: Outcome> + Send + 'static,
+{
+    type Future = F;
+}
+
+/// Why a call did not succeed.
+#[derive(Debug)]
+pub(super) enum Cause {
+    /// Calling again may help.
+    Failed(String),
+    /// It would not.
+    Final(String),
+}
+
+/// Any handler.
+pub(super) type Run = Arc<dyn Fn(Event) -> BoxFuture<'static, Result<(), Cause>> + Send + Sync>;
+
+pub(super) fn untyped<H, F>(handler: H) -> Run
+where
+    H: Fn(Event) -> F + Send + Sync + 'static,
+    F: Future<Output: Outcome> + Send + 'static,
+{
+    Arc::new(move |event| {
+        let work = handler(event);
+        async move { outcome(work.await) }.boxed()
+    })
+}
+
+pub(super) fn typed<T, H>(handler: H) -> Run
+where
+    T: DeserializeOwned + Send + 'static,
+    H: TypedHandler<T>,
+{
+    Arc::new(move |event| match event.parse() {
+        Ok(body) => {
+            let work = handler(body, event);
+            async move { outcome(work.await) }.boxed()
+        }
+        Err(error) => {
+            let cause = Cause::Final(format!("the body does not parse: {error}"));
+            std::future::ready(Err(cause)).boxed()
+        }
+    })
+}
+
+fn outcome(outcome: impl Outcome) -> Result<(), Cause> {
+    outcome.into_result().map_err(|error| match error.downcast_ref::<Reject>() {
+        Some(Reject(cause)) => Cause::Final(cause.clone()),
+        None => Cause::Failed(error.to_string()),
+    })
+}
+
+/// A handler with the events it is for.
+pub(super) struct Registered {
+    pub(super) pattern: Pattern,
+    pub(super) filter: Filter,
+    pub(super) concurrency: u16,
+    pub(super) way: Way,
+}
+
+impl Registered {
+    pub(super) fn new(events: Checked, run: Run) -> Self {
+        let Checked { pattern, filter, concurrency, attempts, backoff, time_limit } = events;
+        Self { pattern, filter, concurrency, way: Way { run, attempts, backoff, time_limit } }
+    }
+}
+
+impl fmt::Debug for Registered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registered")
+            .field("pattern", &self.pattern)
+            .field("filter", &self.filter)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How an event goes through a handler.
+#[derive(Clone)]
+pub(super) struct Way {
+    run: Run,
+    attempts: u32,
+    backoff: Backoff,
+    time_limit: std::time::Duration,
+}
+
+/// What became of one event in one handler.
+#[derive(Debug)]
+pub(super) enum Verdict {
+    /// The handler succeeded.
+    Done,
+    /// It failed for good.
+    Rejected(String),
+    /// It was not brought to an end, because the event comes again.
+    Dropped,
+}
+
+impl Way {
+    /// Calls the handler until it succeeds or there are no attempts left. A pause between two of
+    /// them ends with `dropped`.
+    pub(super) async fn go(
+        mut self,
+        event: Event,
+        dropped: CancellationToken,
+        counts: Arc<Counts>,
+    ) -> Verdict {
+        for attempt in 1.. {
+            let cause = match self.attempt(&event, &counts).await {
+                Ok(()) => {
+                    counts.handled.add_one();
+                    return Verdict::Done;
+                }
+                Err(Cause::Final(cause)) => {
+                    counts.failed_attempts.add_one();
+                    return Verdict::Rejected(shortened(&cause));
+                }
+                Err(Cause::Failed(cause)) => {
+                    counts.failed_attempts.add_one();
+                    shortened(&cause)
+                }
+            };
+            if attempt >= self.attempts {
+                let times = if attempt == 1 { "once" } else { &format!("{attempt} times") };
+                return Verdict::Rejected(format!("tried {times}: {cause}"));
+            }
+            tracing::debug!(key = event.key(), attempt, cause, "a handler failed: {cause}");
+            tokio::select! {
+                () = dropped.cancelled() => return Verdict::Dropped,
+                () = sleep(self.backoff.next_wait()) => {}
+            }
+        }
+        Verdict::Dropped
+    }
+
+    async fn attempt(&self, event: &Event, counts: &Counts) -> Result<(), Cause> {
+        let (run, event) = (Arc::clone(&self.run), event.clone());
+        // Called inside of the future, as a function may panic before it gives one.
+        let call = AssertUnwindSafe(async move { run(event).await }).catch_unwind();
+        match timeout(self.time_limit, call).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(panic)) => {
+                counts.panics.add_one();
+                Err(Cause::Failed(format!("the handler panicked: {}", words(&*panic))))
+            }
+            Err(_) => {
+                let limit = self.time_limit;
+                Err(Cause::Failed(format!("the handler took longer than {limit:?}")))
+            }
+        }
+    }
+}
+
+fn words(panic: &(dyn Any + Send)) -> &str {
+    match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
+        (Some(words), _) => words,
+        (None, Some(words)) => words,
+        (None, None) => "without a word",
+    }
+}
+
+/// Short enough for a header, and in one line.
+fn shortened(cause: &str) -> String {
+    cause.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST_CAUSE).collect()
+}

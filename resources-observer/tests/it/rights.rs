@@ -1,0 +1,59 @@
+//! What an observer may do without, as the guide for whoever deploys it says.
+
+use resources_core::test_support::{RabbitMq, in_time, open_bus};
+use resources_observer::{Event, Observer};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+/// An observer named `pager` that listens as `user`, and the bodies it gets.
+async fn listen(broker: &RabbitMq, user: &str) -> (JoinHandle<()>, mpsc::Receiver<String>) {
+    let (sender, bodies) = mpsc::channel(10);
+    let (ready, is_ready) = oneshot::channel();
+    let observer = Observer::over(open_bus(&broker.url_of(user, "secret"), "resources"))
+        .named("pager")
+        .when_ready(|| ready.send(()).expect("the test waits"))
+        .on("ring", move |event: Event| {
+            sender.try_send(event.body().to_string()).expect("room");
+            // Whatever it was, it goes to the rejected queue.
+            std::future::ready(Err::<(), _>(resources_observer::Reject("nobody is in".into())))
+        });
+    let task = tokio::spawn(async move {
+        observer.run_until(std::future::pending()).await.expect("it never ends");
+    });
+    in_time("the observer listens", is_ready).await.expect("it runs");
+    (task, bodies)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_listener_needs_rights_to_its_own_queue_only() {
+    let broker = RabbitMq::start();
+    let guest = open_bus(&broker.url(), "resources");
+    let sender = Observer::over(guest.clone()).sender();
+    // Declares what all parts share.
+    drop(sender.send("web.measure", "{}").await);
+    for (user, configure, write, read) in [
+        (
+            "pager",
+            "^resources\\.on\\.pager$",
+            "^resources(\\.on\\.pager|\\.rejected)?$",
+            "^resources(\\.on\\.pager)?$",
+        ),
+        // The queue is there by now; whoever may declare nothing can take from it all the same.
+        ("reader", "^$", "^resources\\.rejected$", "^resources\\.on\\.pager$"),
+    ] {
+        broker.ctl(&["add_user", user, "secret"]);
+        broker.ctl(&["set_permissions", user, configure, write, read]);
+        let (task, mut bodies) = listen(&broker, user).await;
+        in_time("it is sent", sender.send("ring", user)).await.expect("a queue");
+        let body = in_time("it comes", bodies.recv()).await.expect("it runs");
+        assert_eq!(body, format!("{user:?}"));
+        let prefetch = std::num::NonZeroU16::MIN;
+        let mut rejected = guest.subscribe(resources_core::bus::Source::Rejected, prefetch);
+        let aside = in_time("it is set aside", rejected.next()).await.expect("the bus is open");
+        assert_eq!(aside.rejection.as_deref(), Some("nobody is in"));
+        assert!(rejected.acknowledge_one(aside.receipt).await);
+        task.abort();
+        assert!(in_time("it is gone", task).await.expect_err("aborted").is_cancelled());
+    }
+    guest.close().await;
+}
