@@ -1,7 +1,10 @@
 //! What an observer may do without, as the guide for whoever deploys it says.
 
+use std::num::NonZeroU16;
+
+use resources_core::bus::Source;
 use resources_core::test_support::{RabbitMq, in_time, open_bus};
-use resources_observer::{Event, Observer};
+use resources_observer::{Event, Observer, Reject};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -15,7 +18,7 @@ async fn listen(broker: &RabbitMq, user: &str) -> (JoinHandle<()>, mpsc::Receive
         .on("ring", move |event: Event| {
             sender.try_send(event.body().to_string()).expect("room");
             // Whatever it was, it goes to the rejected queue.
-            std::future::ready(Err::<(), _>(resources_observer::Reject("nobody is in".into())))
+            std::future::ready(Err::<(), _>(Reject("nobody is in".into())))
         });
     let task = tokio::spawn(async move {
         observer.run_until(std::future::pending()).await.expect("it never ends");
@@ -31,29 +34,28 @@ async fn a_listener_needs_rights_to_its_own_queue_only() {
     let sender = Observer::over(guest.clone()).sender();
     // Declares what all parts share.
     drop(sender.send("web.measure", "{}").await);
-    for (user, configure, write, read) in [
-        (
-            "pager",
-            "^resources\\.on\\.pager$",
-            "^resources(\\.on\\.pager|\\.rejected)?$",
-            "^resources(\\.on\\.pager)?$",
-        ),
-        // The queue is there by now; whoever may declare nothing can take from it all the same.
-        ("reader", "^$", "^resources\\.rejected$", "^resources\\.on\\.pager$"),
-    ] {
-        broker.ctl(&["add_user", user, "secret"]);
-        broker.ctl(&["set_permissions", user, configure, write, read]);
-        let (task, mut bodies) = listen(&broker, user).await;
-        in_time("it is sent", sender.send("ring", user)).await.expect("a queue");
-        let body = in_time("it comes", bodies.recv()).await.expect("it runs");
-        assert_eq!(body, format!("{user:?}"));
-        let prefetch = std::num::NonZeroU16::MIN;
-        let mut rejected = guest.subscribe(resources_core::bus::Source::Rejected, prefetch);
-        let aside = in_time("it is set aside", rejected.next()).await.expect("the bus is open");
-        assert_eq!(aside.rejection.as_deref(), Some("nobody is in"));
-        assert!(rejected.acknowledge_one(aside.receipt).await);
-        task.abort();
-        assert!(in_time("it is gone", task).await.expect_err("aborted").is_cancelled());
-    }
+    let user = "pager";
+    let configure = "^resources\\.on\\.pager$";
+    let write = "^resources(\\.on\\.pager|\\.rejected)?$";
+    let read = "^resources(\\.on\\.pager)?$";
+    broker.ctl(&["add_user", user, "secret"]);
+    broker.ctl(&["set_permissions", user, configure, write, read]);
+    let (task, mut bodies) = listen(&broker, user).await;
+    in_time("it is sent", sender.send("ring", "the bell")).await.expect("a queue");
+    assert_eq!(in_time("it comes", bodies.recv()).await.expect("it runs"), "\"the bell\"");
+    let mut rejected = guest.subscribe(Source::Rejected, NonZeroU16::MIN);
+    let aside = in_time("it is set aside", rejected.next()).await.expect("the bus is open");
+    assert_eq!(aside.rejection.as_deref(), Some("nobody is in"));
+    assert!(rejected.acknowledge_one(aside.receipt).await);
+    task.abort();
+    assert!(in_time("it is gone", task).await.expect_err("aborted").is_cancelled());
+
+    // Without the right to its queue it ends, and says so.
+    broker.ctl(&["set_permissions", user, "^$", write, read]);
+    let bus = open_bus(&broker.url_of(user, "secret"), "resources");
+    let observer = Observer::over(bus).named("pager").on("ring", async |_| {});
+    let ended = in_time("it ends", observer.run_until(std::future::pending())).await;
+    let error = ended.expect_err("it is refused").to_string();
+    assert!(error.contains("refused: ACCESS_REFUSED") && error.contains("on.pager"), "{error}");
     guest.close().await;
 }

@@ -27,8 +27,7 @@ pub(super) async fn declare(connection: &Connection, names: &Names) -> Result<()
     }
 }
 
-/// Declares the queue that listeners with one name share, bound to `patterns`. For whoever may
-/// not declare it an operator did.
+/// Declares the queue that listeners with one name share, bound to `patterns`.
 pub(super) async fn declare_named(
     connection: &Connection,
     names: &Names,
@@ -39,15 +38,17 @@ pub(super) async fn declare_named(
     let patterns: Vec<_> = patterns.iter().map(Pattern::as_str).collect();
     let arguments = named_arguments(&names.rejected());
     match declarer.queue(&names.on(listener), names.exchange(), &patterns, arguments).await {
+        // One that is there may lack a binding, and nobody would notice what does not come.
+        Err(Refusal::Forbidden(words)) => Err(ConnectError::Refused(words)),
         Err(Refusal::Failed(error)) => Err(error),
-        Err(Refusal::Forbidden(_)) | Ok(()) => Ok(()),
+        Ok(()) => Ok(()),
     }
 }
 
 /// Why a declaration did not succeed.
 enum Refusal {
     /// The user may not declare this.
-    Forbidden(#[expect(dead_code, reason = "kept for whoever debugs")] String),
+    Forbidden(String),
     /// The link is broken, or the broker said no for another reason.
     Failed(ConnectError),
 }
