@@ -23,6 +23,9 @@ pub struct Program {
     path: PathBuf,
     arguments: Vec<OsString>,
     time_limit: Duration,
+    folder: Option<PathBuf>,
+    /// The only variables of this process that it gets; `None` is all.
+    inherited: Option<&'static [&'static str]>,
 }
 
 /// What a program printed, the first [`MAX_OUTPUT_BYTES`] of each.
@@ -74,9 +77,27 @@ impl Program {
         time_limit: Duration,
     ) -> Result<Self, ProgramError> {
         match find(path) {
-            Ok(path) => Ok(Self { path, arguments, time_limit }),
+            Ok(path) => Ok(Self { path, arguments, time_limit, folder: None, inherited: None }),
             Err(source) => Err(ProgramError::Start { path: path.to_owned(), source }),
         }
+    }
+
+    /// Runs it in this folder instead of the one of this process.
+    #[must_use]
+    pub fn in_folder(self, folder: Option<PathBuf>) -> Self {
+        Self { folder, ..self }
+    }
+
+    /// Gives it only these of the variables of this process: others may be secrets.
+    #[must_use]
+    pub fn inheriting(self, names: &'static [&'static str]) -> Self {
+        Self { inherited: Some(names), ..self }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Runs it once, with `input` on its standard input and `variables` besides those of this
@@ -88,6 +109,13 @@ impl Program {
         variables: impl IntoIterator<Item = (&'a str, String)>,
     ) -> (Printed, Result<(), ProgramError>) {
         let mut command = Command::new(&self.path);
+        if let Some(names) = self.inherited {
+            let kept = names.iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
+            command.env_clear().envs(kept);
+        }
+        if let Some(folder) = &self.folder {
+            command.current_dir(folder);
+        }
         command
             .args(&self.arguments)
             .envs(variables)

@@ -114,3 +114,35 @@ async fn rules_are_explained_or_refused_with_file_and_line() {
         assert_eq!(text.contains(cpu), there, "{arguments:?}: {text}");
     }
 }
+
+#[tokio::test]
+async fn reactions_are_explained_and_tried_one_by_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("rules.toml");
+    let path = file.to_str().expect("UTF-8");
+    let write = |code: u8| {
+        let rules = format!(
+            "[reaction.page]\ntype = \"exec\"\ncommand = [\"sh\", \"-c\", \"exit $CODE\"]\n\
+             env.CODE = \"{code}\"\n[[route]]\nwhere = \"kind=silent\"\nto = [\"page\"]\n\
+             group = \"0s\"\n"
+        );
+        std::fs::write(&file, rules).expect("a file");
+    };
+    write(0);
+    for (arguments, words) in [
+        (vec!["check", path], "alerts with kind=silent go to page, at once"),
+        (vec!["check", path, "--host", "web"], "silent     page, at once"),
+        (vec!["check", path, "--host", "web"], "cpu        nobody"),
+        (vec!["test-reaction", "page", "--rules", path], "ended with exit code 0"),
+    ] {
+        let output = run(&[&["observer"][..], &arguments].concat()).await;
+        assert_eq!(output.status.code(), Some(0), "{}", errors(&output));
+        let text = String::from_utf8(output.stdout).expect("UTF-8");
+        assert!(text.contains(words), "{arguments:?}: {text}");
+    }
+    write(3);
+    let output = run(&["observer", "test-reaction", "page", "--rules", path]).await;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(errors(&output).contains("exit status: 3"), "{}", errors(&output));
+    refused(&["observer", "test-reaction", "mail", "--rules", path], &["there is page"]).await;
+}

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::outbox::Rate;
+use super::outbox::{MAX_PARALLEL, Rate};
 use super::secret::Origin;
 use crate::alerts::Time;
 use crate::filter::Filter;
@@ -75,7 +75,8 @@ impl TryFrom<u64> for Parallel {
     type Error = &'static str;
 
     fn try_from(number: u64) -> Result<Self, &'static str> {
-        let number = usize::try_from(number).ok().filter(|number| (1..=64).contains(number));
+        let number =
+            usize::try_from(number).ok().filter(|number| (1..=MAX_PARALLEL).contains(number));
         number.map(Self).ok_or("parallel is 1 to 64")
     }
 }

@@ -12,6 +12,9 @@ use url::Url;
 
 use super::notification::{Counts, Notification};
 
+/// Most notifications of a reaction that may be under way at a time.
+pub(super) const MAX_PARALLEL: usize = 64;
+
 /// How many notifications in which time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Rate {
@@ -24,7 +27,7 @@ pub(super) struct Rate {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Limits {
     pub(super) rate: Option<Rate>,
-    /// Most notifications under way at a time.
+    /// Most notifications under way at a time, 1 to [`MAX_PARALLEL`].
     pub(super) parallel: usize,
     /// Most alerts that are listed in one.
     pub(super) listed: usize,

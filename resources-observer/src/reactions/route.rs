@@ -75,6 +75,11 @@ mod tests {
         Route { filter, to: to.to_vec(), group_ms, stop }
     }
 
+    fn names(routes: &[Route], alert: &Alert, raised: Option<&Alert>) -> Vec<(usize, u64)> {
+        let found = targets(routes, alert, raised);
+        found.iter().map(|target| (target.reaction, target.group_ms)).collect()
+    }
+
     #[test]
     fn an_alert_takes_every_route_up_to_one_that_stops() {
         let high = Notification::made_up("x", 0, None, false).alerts.remove(0);
@@ -85,15 +90,11 @@ mod tests {
             route("host=example-*", &[1, 0], 3, true),
             route("", &[2], 0, false),
         ];
-        let names = |alert, raised| {
-            let found = targets(&routes, alert, raised);
-            found.iter().map(|target| (target.reaction, target.group_ms)).collect::<Vec<_>>()
-        };
-        assert_eq!(names(&high, None), [(0, 3), (1, 3)]);
-        assert_eq!(names(&low, None), [(1, 3), (0, 3)]);
-        assert_eq!(names(&cleared, Some(&high)), [(0, 3), (1, 3)], "as it was raised");
-        let other = Alert { host: "other".parse().unwrap(), ..low.clone() };
-        assert_eq!(names(&other, None), [(2, 0)]);
+        assert_eq!(names(&routes, &high, None), [(0, 3), (1, 3)]);
+        assert_eq!(names(&routes, &low, None), [(1, 3), (0, 3)]);
+        assert_eq!(names(&routes, &cleared, Some(&high)), [(0, 3), (1, 3)], "as it was raised");
+        let other = Alert { host: "other".parse().unwrap(), ..low };
+        assert_eq!(names(&routes, &other, None), [(2, 0)]);
         let raised_only = [route("state=raised", &[0], 0, false)];
         assert_eq!(targets(&raised_only, &cleared, Some(&high)), []);
         assert_eq!(targets(&raised_only, &high, None).len(), 1);

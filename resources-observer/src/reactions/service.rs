@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::courier::{Courier, Settled};
 use super::desk::Desk;
-use super::outbox::Formed;
+use super::outbox::{Formed, MAX_PARALLEL};
 use super::{Mode, Reactions};
 use crate::database::Location;
 
@@ -63,9 +63,10 @@ pub(super) async fn run(
     let (events, told) = mpsc::channel(MAX_CHUNKS);
     let mut couriers = JoinSet::new();
     let mut hands = Vec::new();
-    for (place, reaction) in config.reactions.iter().enumerate() {
-        // As many as may be under way, so that handing over never waits.
-        let (hand, to_tell) = mpsc::channel(reaction.limits.parallel);
+    for place in 0..config.reactions.len() {
+        // Room for all that may be under way, also from before the file was changed, so that
+        // handing over never waits.
+        let (hand, to_tell) = mpsc::channel(MAX_PARALLEL);
         hands.push(hand);
         let courier = Courier {
             config: Arc::clone(&config),
@@ -80,9 +81,10 @@ pub(super) async fn run(
     let keeper = Keeper { desk, hands, stop: stop.clone(), troubled: false };
     let mut decided = spawn(keeper, told)?;
     let (fed, ended_early) = tokio::select! {
-        fed = feed(bus, start, events, stop) => (fed, false),
+        fed = feed(bus, start, events, stop.clone()) => (fed, false),
         _ = &mut decided => (Ok(()), true),
     };
+    stop.cancel();
     // The couriers finish what they are at, a while at most, and let go of the channel; then the
     // thread stores what it holds and ends.
     while couriers.join_next().await.is_some() {}

@@ -17,6 +17,7 @@ use resources_observer::Location;
 use resources_observer::reactions::{self, Mode, Reactions};
 use ring::hmac;
 use serde::Serialize;
+use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -27,24 +28,30 @@ struct Running {
     bus: Bus,
     stop: CancellationToken,
     work: JoinHandle<()>,
+    _folder: TempDir,
 }
 
 impl Running {
-    fn start(rules: &str) -> Self {
-        Self::start_in(rules, Mode::Act)
+    async fn start(rules: &str) -> Self {
+        Self::start_in(rules, Mode::Act).await
     }
 
-    fn start_in(rules: &str, mode: Mode) -> Self {
+    async fn start_in(rules: &str, mode: Mode) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let state = Location::File(folder.path().join("state"));
         let bus = Bus::open(BusConfig::in_memory("test"));
         let reactions = Reactions::parse("r.toml", rules).expect("rules");
         let (served, stop) = (bus.clone(), CancellationToken::new());
         let stopped = stop.clone();
         let work = tokio::spawn(async move {
-            reactions::run(reactions, mode, &Location::Memory, served, stopped)
+            reactions::run(reactions, mode, &state, served, stopped)
                 .await
                 .expect("it runs to the end");
         });
-        Self { bus, stop, work }
+        // What is raised before its start is not told.
+        let kept = folder.path().join("state.reactions");
+        eventually("it has started", async || kept.exists()).await;
+        Self { bus, stop, work, _folder: folder }
     }
 
     async fn tell(&self, alert: &Alert) -> TraceParent {
@@ -123,7 +130,7 @@ async fn a_web_hook_is_told_who_signed_what_and_where_it_came_from() {
         hook(&web, "signed", &more),
         hook(&web, "chat", chat),
     );
-    let running = Running::start(&rules);
+    let running = Running::start(&rules).await;
     let trace = running.tell(&raised("a")).await;
     let (one, other) = (web.next().await, web.next().await);
     let (signed, chat) = if one.path == "/signed" { (one, other) } else { (other, one) };
@@ -159,7 +166,7 @@ async fn what_cannot_be_told_is_rejected_with_its_cause_and_trace_and_the_others
     let names = ["error", "redirect", "endless", "hang", "unwanted", "fine"];
     let mut rules: String = names.iter().map(|name| hook(&web, name, brief)).collect();
     rules.push_str(&format!("[[route]]\nto = {names:?}\ngroup = \"0s\"\n"));
-    let running = Running::start(&rules);
+    let running = Running::start(&rules).await;
     let trace = running.tell(&raised("a")).await;
     let mut causes = BTreeMap::new();
     while causes.len() < 5 {
@@ -205,7 +212,7 @@ async fn forty_hosts_within_the_window_are_one_message_and_the_rate_merges_what_
         hook(&web, "grouped", ""),
         hook(&web, "limited", "rate = \"1/min\""),
     );
-    let running = Running::start(&rules);
+    let running = Running::start(&rules).await;
     for number in 0..40 {
         let id = format!("{number}");
         running.tell(&alert(&id, &format!("host-{number}"), AlertState::Raised)).await;
@@ -228,7 +235,7 @@ async fn a_silence_and_an_acknowledgement_are_heeded() {
         "{}[[route]]\nto = [\"hook\"]\ngroup = \"0s\"\n",
         hook(&web, "hook", "rate = \"off\"")
     );
-    let running = Running::start(&rules);
+    let running = Running::start(&rules).await;
     let publisher = running.bus.publisher();
     running.tell(&raised("a")).await;
     assert_eq!(web.next().await.body()["alerts"][0]["id"], "a");
@@ -305,7 +312,7 @@ async fn a_program_gets_the_alert_and_is_bounded_in_time_and_output_and_number()
          \"off\"\n[[route]]\nwhere = \"host=web\"\nto = [\"told\", \"flood\", \"slow\"]\ngroup = \
          \"0s\"\n[[route]]\nwhere = \"host=db\"\nto = [\"once\"]\ngroup = \"0s\"\n"
     );
-    let running = Running::start(&rules);
+    let running = Running::start(&rules).await;
     let trace = running.tell(&raised("a")).await;
     for number in 0..3 {
         running.tell(&alert(&format!("db-{number}"), "db", AlertState::Raised)).await;
@@ -317,9 +324,9 @@ async fn a_program_gets_the_alert_and_is_bounded_in_time_and_output_and_number()
         causes.insert(rejected.topic.to_string(), rejected.rejection.expect("a cause").to_string());
     }
     let cause = &causes["flood.notification"];
-    assert!(cause.contains("ended with exit code 3: over"), "{cause}");
+    assert!(cause.contains("ended with exit status: 3: over"), "{cause}");
     let cause = &causes["slow.notification"];
-    assert!(cause.contains("was ended after 2s"), "{cause}");
+    assert!(cause.contains("took longer than 2s and was ended"), "{cause}");
     let pid = std::fs::read_to_string(file("pid")).expect("it began");
     let gone = || {
         // A zombie waits for its parent, and does nothing more.
@@ -358,7 +365,7 @@ async fn an_email_is_for_people_and_goes_over_tls_unless_told_otherwise() {
         reaction("private", ""),
         reaction("plain", "tls = \"none\"\n"),
     );
-    let running = Running::start(&rules);
+    let running = Running::start(&rules).await;
     running.tell(&raised("a")).await;
     let rejected = running.rejected().await;
     let cause = rejected.rejection.expect("a cause");
@@ -385,7 +392,7 @@ async fn another_key_is_told_and_a_dry_run_tells_nobody() {
     let rules = "[reaction.film]\ntype = \"publish\"\nkey = \"terminator_detected\"\n[[route]]\nto = \
                  [\"film\"]\ngroup = \"0s\"\n";
     for mode in [Mode::Act, Mode::DryRun] {
-        let running = Running::start_in(rules, mode);
+        let running = Running::start_in(rules, mode).await;
         let pattern = "terminator_detected".parse().expect("a pattern");
         let prefetch = 10.try_into().expect("not zero");
         let mut heard = running.bus.subscribe(Source::Patterns(vec![pattern]), prefetch);

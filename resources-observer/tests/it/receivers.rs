@@ -14,6 +14,9 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
+/// Most that a test looks at; what comes beyond is dropped.
+const MAX_KEPT: usize = 10_000;
+
 /// One call of the web server.
 #[derive(Debug, Clone)]
 pub(crate) struct Call {
@@ -36,12 +39,12 @@ impl Call {
 #[derive(Debug)]
 pub(crate) struct Web {
     pub(crate) address: SocketAddr,
-    calls: mpsc::UnboundedReceiver<Call>,
+    calls: mpsc::Receiver<Call>,
 }
 
 impl Web {
     pub(crate) async fn start() -> Self {
-        let (told, calls) = mpsc::unbounded_channel();
+        let (told, calls) = mpsc::channel(MAX_KEPT);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("bound");
         let router = Router::new().fallback(answer).with_state(told);
@@ -61,14 +64,14 @@ impl Web {
 }
 
 async fn answer(
-    State(told): State<mpsc::UnboundedSender<Call>>,
+    State(told): State<mpsc::Sender<Call>>,
     uri: Uri,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
     let text = String::from_utf8(body.to_vec()).expect("UTF-8");
     let path = uri.path().to_owned();
-    told.send(Call { path: path.clone(), headers, text }).ok();
+    told.try_send(Call { path: path.clone(), headers, text }).ok();
     match path.as_str() {
         "/error" => (StatusCode::INTERNAL_SERVER_ERROR, "no room\nat all").into_response(),
         "/unwanted" => (StatusCode::UNPROCESSABLE_ENTITY, "not like this").into_response(),
@@ -87,12 +90,12 @@ async fn answer(
 #[derive(Debug)]
 pub(crate) struct Mail {
     pub(crate) address: SocketAddr,
-    mails: mpsc::UnboundedReceiver<String>,
+    mails: mpsc::Receiver<String>,
 }
 
 impl Mail {
     pub(crate) async fn start() -> Self {
-        let (taken, mails) = mpsc::unbounded_channel();
+        let (taken, mails) = mpsc::channel(MAX_KEPT);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("bound");
         tokio::spawn(async move {
@@ -100,7 +103,7 @@ impl Mail {
                 let taken = taken.clone();
                 tokio::spawn(async move {
                     if let Some(mail) = take_mail(socket).await {
-                        taken.send(mail).ok();
+                        taken.try_send(mail).ok();
                     }
                 });
             }

@@ -20,6 +20,7 @@ fn uncommented() -> String {
     let url = folder.join("url");
     std::fs::write(&url, "https://chat.example.com/hook").unwrap();
     text.replace("{ env = \"CHAT_URL\" }", &format!("{{ file = {url:?} }}"))
+        .replace("/usr/local/bin/page", "/bin/true")
         .replace("{ env = \"HOOK_SECRET\" }", &secret)
         .replace("{ env = \"SMTP_PASSWORD\" }", &secret)
 }
@@ -81,6 +82,7 @@ fn every_mistake_names_the_file_and_its_line_and_what_is_allowed() {
         (format!("{hook}proxy = \"socks\""), 4, "proxy"),
         (format!("{run}command = []"), 3, "/usr/local/bin/page"),
         (format!("{run}command = \"rm -rf /\""), 3, "sequence"),
+        (format!("{run}command = [\"/no/such\"]"), 3, "cannot start /no/such"),
         (format!("{mail}port = 70000"), 6, "u16"),
         (format!("{mail}tls = \"maybe\""), 6, "`starttls`"),
         (format!("{mail}user = \"ada\""), 6, "go together"),
