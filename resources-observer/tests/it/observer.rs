@@ -342,6 +342,9 @@ async fn what_cannot_be_used_is_said_before_anything_runs() {
         assert!(matches!(error, ObserverError::Settings(_)));
         assert!(error.to_string().contains(words), "{error}");
     }
+    // What the environment says of the broker is enough.
+    let from_environment = Observer::from_environment("test").unwrap();
+    assert!(format!("{from_environment:?}").contains("problem: None"));
     let sender = observer().sender();
     assert!(matches!(sender.send("a b", "x").await, Err(SendError::Key(_))));
     assert!(matches!(sender.send("nobody", "x").await, Err(SendError::Publish(_))));
