@@ -168,8 +168,15 @@ export function startSimulation(brokerUrl, { hosts, prefix = 'sim-', args = [] }
 
 /** Publishes one measure of `host`, taken at a time that may be long ago. */
 export async function sendMeasure(brokerUrl, host, measure) {
-  const body = JSON.stringify(measure);
-  await new Program('resources', [
-    ...['send', '--broker-url', brokerUrl, `${host}.measure`, body],
-  ]).done();
+  await send(brokerUrl, `${host}.measure`, measure);
+}
+
+/** Publishes one alert, as an observer would. */
+export async function sendAlert(brokerUrl, alert) {
+  await send(brokerUrl, `${alert.host}.alert`, alert);
+}
+
+async function send(brokerUrl, key, message) {
+  const body = JSON.stringify(message);
+  await new Program('resources', ['send', '--broker-url', brokerUrl, key, body]).done();
 }

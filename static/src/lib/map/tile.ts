@@ -15,8 +15,8 @@ export interface Tile {
   readonly levelWord: string;
   /** What stands in the place of the figure when it is not of now. */
   readonly freshnessWord: string;
-  /** How many alerts it has, in words; nothing where it has none. */
-  readonly alertsWord: string;
+  /** A sign that it has active alerts; nothing where it has none. */
+  readonly alertSign: string;
 }
 
 interface Rectangle {
@@ -90,16 +90,16 @@ export function drawTile(
   context.textAlign = 'left';
   context.fillStyle = ink;
   context.font = `600 ${NAME_SIZE * rem}px ${palette.fontFamily}`;
-  if (tile.alertsWord !== '') {
+  if (tile.alertSign !== '') {
     context.textAlign = 'right';
     context.font = `700 ${WORD_SIZE * rem}px ${palette.fontFamily}`;
-    const width = Math.ceil(context.measureText(tile.alertsWord).width + 0.7 * rem);
+    const width = Math.ceil(context.measureText(tile.alertSign).width + 0.7 * rem);
     context.fillStyle = isFilled ? palette.mark : palette.ink;
     context.beginPath();
     context.roundRect(right - width, y + 0.3 * rem, width, 1.2 * rem, 0.6 * rem);
     context.fill();
     context.fillStyle = isFilled ? palette.high : palette.ground;
-    context.fillText(tile.alertsWord, right - 0.35 * rem, Math.round(y + 1.2 * rem));
+    context.fillText(tile.alertSign, right - 0.35 * rem, Math.round(y + 1.2 * rem));
     context.textAlign = 'left';
     context.fillStyle = ink;
     context.font = `600 ${NAME_SIZE * rem}px ${palette.fontFamily}`;

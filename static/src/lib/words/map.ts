@@ -21,7 +21,7 @@ export const MORE_CPU = 'stronger: more CPU';
 
 export const WITH_ALERTS = 'active alerts';
 /** In the corner of a tile. */
-export const ALERTS_SIGN = '!';
+export const ALERT_SIGN = '!';
 
 export const CPU = 'CPU';
 export const MEMORY = 'Memory';
