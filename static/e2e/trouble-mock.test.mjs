@@ -11,8 +11,9 @@ import { startMockServer } from './mock-server.mjs';
 
 const THEMES = ['light', 'dark'];
 
-/** Hosts of the mock server: one that is well until it is silenced, and one that is silent. */
+/** Hosts of the mock server: two that are well until silenced, one silent, one of few words. */
 const HOST = 'db-1.fra.example.com';
+const OTHER = 'web-1.fra.example.com';
 const SILENT = 'cache-2.ams.example.com';
 const TERSE = 'api-2.ams.example.com';
 
@@ -171,9 +172,11 @@ describe('the page in trouble, for everybody', () => {
         await stage.page.locator(`[data-host="${HOST}"][data-freshness="late"]`).waitFor();
         await stage.page.locator(`[data-host="${SILENT}"][data-freshness="silent"]`).waitFor();
         await isOpenToAll(`late-${theme}`);
-        await open(`#/hosts/${HOST}`, own);
+        await open(`#/hosts/${OTHER}`, own);
+        await stage.page.locator('[data-chart="disks-0"] canvas').waitFor();
+        // Seen from here on: late lasts for some seconds only.
+        own.silence(OTHER);
         await stage.page.locator('[data-freshness="late"]').waitFor();
-        await stage.page.locator('[data-chart="temperatures-0"] canvas').waitFor();
         await isOpenToAll(`host-late-${theme}`);
         await open(`#/map?selected=${SILENT}`, own);
         await stage.page.getByRole('listbox').focus();
