@@ -95,8 +95,7 @@ pub(crate) async fn run(args: &ObserverArgs, stop: CancellationToken) -> Result<
 
 fn check(args: &CheckArgs) -> Result<(), Failure> {
     let CheckArgs { rules, host, labels, .. } = args;
-    let (rules, reactions) =
-        rules.as_deref().map(read_rules).transpose()?.unwrap_or_default();
+    let (rules, reactions) = rules.as_deref().map(read_rules).transpose()?.unwrap_or_default();
     let labels = Labels::parse(labels.iter().map(String::as_str))
         .map_err(|error| Failure::settings(format_args!("--label: {error}")))?;
     print(&match host {
