@@ -49,7 +49,7 @@ async fn one_trace_goes_from_a_sample_to_its_alert_and_each_step_knows_the_one_b
 
     // Analyses go to the observer and to web.
     let id = trace.trace_id().to_be_bytes().to_vec();
-    eventually("every step is exported", || async { sink.spans_of(&id).len() >= 6 }).await;
+    eventually("every step is exported", || async { sink.spans_of(&id).len() >= 8 }).await;
     let spans = sink.spans_of(&id);
     let only = |name: &str| -> Span {
         let mut named = spans.iter().filter(|span| span.name == name);
@@ -61,6 +61,8 @@ async fn one_trace_goes_from_a_sample_to_its_alert_and_each_step_knows_the_one_b
     let analysed = only("process measure");
     let analysis = only("send analysis");
     let alert = only("send alert");
+    let routed = only("process alert");
+    let told = only("tell log");
     let judged: Vec<&Span> = spans.iter().filter(|span| span.name == "process analysis").collect();
     assert_eq!(judged.len(), 2, "the observer and web");
     assert_eq!(sample.parent_span_id, Vec::<u8>::new(), "the trace begins with the sample");
@@ -69,7 +71,10 @@ async fn one_trace_goes_from_a_sample_to_its_alert_and_each_step_knows_the_one_b
     assert!(judged.iter().all(|span| span.parent_span_id == analysis.span_id));
     assert!(judged.iter().any(|span| span.span_id == alert.parent_span_id));
     assert_eq!(alert.span_id, trace.span_id().to_be_bytes(), "whoever reacts follows from it");
-    for span in &spans {
+    assert_eq!(routed.parent_span_id, alert.span_id);
+    assert_eq!(told.parent_span_id, routed.span_id);
+    assert_eq!(text(&told, "resources.reaction"), Some("say"));
+    for span in spans.iter().filter(|span| span.name != told.name) {
         assert!(span.end_time_unix_nano >= span.start_time_unix_nano);
         let is_send = span.name.starts_with("send ");
         let kind = if is_send { SpanKind::Producer } else { SpanKind::Consumer };

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use resources_core::bus::{Delivery, Position, Start};
-use resources_core::contract::{Acknowledgement, Alert, Kind, RoutingKey, Silence};
+use resources_core::contract::{Acknowledgement, Alert, Kind, Rejection, RoutingKey, Silence};
+
+use resources_core::telemetry::Span;
 
 use super::Config;
 use super::outbox::{Formed, Outbox};
@@ -87,9 +89,10 @@ impl Desk {
         self.changed = true;
         let (topic, body) = (&*delivery.topic, &*delivery.body);
         let kind = topic.parse::<RoutingKey>().map(|key| key.kind);
+        let span = Span::after(delivery.trace);
         let taken = match kind {
             Ok(Kind::Alert) => Alert::decode(topic, body).map(|alert| {
-                self.router.alert(alert, delivery.trace, now_ms, &mut self.told);
+                self.router.alert(alert, Some(span.trace()), now_ms, &mut self.told);
             }),
             Ok(Kind::Acknowledgement) => {
                 Acknowledgement::decode(topic, body).map(|known| self.router.acknowledge(&known))
@@ -102,6 +105,7 @@ impl Desk {
                 return;
             }
         };
+        span.end_process(delivery, taken.as_ref().err().map(Rejection::kind));
         // Whoever shows alerts sets it aside.
         self.refused += u64::from(taken.is_err());
         self.tell(now_ms);

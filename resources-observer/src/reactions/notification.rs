@@ -68,10 +68,20 @@ impl Notification {
             reaction: reaction.into(),
             group,
             truncated: (left_out > 0).then_some(left_out),
-            traceparent: trace.map(|trace| trace.next_step().to_string().into()),
+            traceparent: trace.map(|trace| trace.to_string().into()),
             page_url: page.map(|page| page_of(page, &alerts)),
             alerts,
         }
+    }
+
+    /// The trace that the first alert belongs to.
+    pub(super) fn trace(&self) -> Option<TraceParent> {
+        self.traceparent.as_deref().and_then(|trace| trace.parse().ok())
+    }
+
+    /// The same, told by the step `trace`.
+    pub(super) fn told_by(&self, trace: TraceParent) -> Self {
+        Self { traceparent: Some(trace.to_string().into()), ..self.clone() }
     }
 
     /// Made up, to try a reaction with: one alert, or several of which some are not listed.

@@ -1,8 +1,9 @@
 //! Publishes to another key of the same exchange.
 
 use resources_core::bus::{Message, PublishError, Publisher};
-use resources_core::contract::{Topic, TraceParent};
+use resources_core::contract::Topic;
 use resources_core::service::now_ms;
+use resources_core::telemetry::{begin_trace, next_of};
 
 use super::config::Mistake;
 use super::file::PublishTable;
@@ -65,12 +66,11 @@ impl PublishTo {
 
 /// The message of a notification, in its trace.
 pub(super) fn message(topic: Topic, body: String, notification: &Notification) -> Message {
-    let trace = notification.traceparent.as_deref().and_then(|trace| trace.parse().ok());
     Message {
         topic,
         body: body.into_bytes().into(),
         timestamp_ms: now_ms(),
-        trace: trace.unwrap_or_else(TraceParent::begin),
+        trace: notification.trace().map_or_else(begin_trace, next_of),
     }
 }
 

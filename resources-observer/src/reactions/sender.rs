@@ -1,12 +1,25 @@
 //! One try to tell somebody something.
 
+use std::borrow::Cow;
+use std::sync::LazyLock;
+use std::time::Instant;
+
 use resources_core::bus::Publisher;
+use resources_core::telemetry::{Span, metrics};
 
 use super::email::Email;
 use super::exec::Exec;
 use super::notification::Notification;
 use super::publish::PublishTo;
 use super::webhook::Webhook;
+
+/// Tries that failed, of all reactions.
+pub(super) static FAILED: LazyLock<metrics::Counter> = LazyLock::new(|| {
+    metrics::counter(
+        "resources_reaction_failures_total",
+        "Tries to tell somebody of alerts that failed",
+    )
+});
 
 /// How a reaction tells.
 #[derive(Debug, Clone)]
@@ -41,8 +54,44 @@ impl SendError {
 }
 
 impl Sender {
-    /// Tells `notification`; what comes back says how that went.
+    /// Tells `notification`, as a step of its trace; what comes back says how that went.
     pub(super) async fn send(
+        &self,
+        notification: &Notification,
+        publisher: &Publisher,
+    ) -> Result<String, SendError> {
+        let (begun, parent) = (Instant::now(), notification.trace());
+        let span = Span::after(parent);
+        // Whoever is told follows from this step, when it is recorded.
+        let told = match parent {
+            Some(parent) if parent != span.trace() => {
+                Cow::Owned(notification.told_by(span.trace()))
+            }
+            _ => Cow::Borrowed(notification),
+        };
+        let outcome = self.tell(&told, publisher).await;
+        let kind = self.kind();
+        metrics::handler(kind).observe(begun.elapsed().as_secs_f64());
+        if outcome.is_err() {
+            FAILED.inc();
+        }
+        let failure = outcome.is_err().then_some("not told");
+        let reaction = [("resources.reaction", notification.reaction.to_string())];
+        span.end_call(&format!("tell {kind}"), reaction, failure);
+        outcome
+    }
+
+    const fn kind(&self) -> &'static str {
+        match self {
+            Self::Webhook(_) => "webhook",
+            Self::Exec(_) => "exec",
+            Self::Email(_) => "email",
+            Self::Publish(_) => "publish",
+            Self::Log => "log",
+        }
+    }
+
+    async fn tell(
         &self,
         notification: &Notification,
         publisher: &Publisher,

@@ -2,7 +2,7 @@
 //! for.
 
 use std::num::NonZeroU16;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use resources_core::bus::{Backoff, Bus, Delivery, Source, Start};
@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::courier::{Courier, Settled};
 use super::desk::Desk;
 use super::outbox::{Formed, MAX_PARALLEL};
+use super::sender::FAILED;
 use super::{Mode, Reactions};
 use crate::database::Location;
 
@@ -48,6 +49,7 @@ pub(super) async fn run(
     bus: Bus,
     stop: CancellationToken,
 ) -> Result<(), Failure> {
+    LazyLock::force(&FAILED);
     let config = reactions.0;
     let location = beside(state);
     let desk = Desk::open(Arc::clone(&config), &location, now_ms()).map_err(Failure::settings)?;

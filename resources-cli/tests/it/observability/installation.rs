@@ -13,7 +13,8 @@ use tokio_util::sync::CancellationToken;
 pub(super) const HOST: &str = "traced";
 
 /// Every sample is HIGH, and the first one of a host an alert.
-const RULES: &str = "[default]\ncpu = { raise = \"HIGH\", hold = \"0s\" }\n";
+const RULES: &str = "[default]\ncpu = { raise = \"HIGH\", hold = \"0s\" }\n\
+    [reaction.say]\ntype = \"log\"\n[[route]]\nto = [\"say\"]\ngroup = \"0s\"\n";
 
 #[derive(Parser)]
 struct Settings {

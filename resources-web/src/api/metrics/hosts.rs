@@ -218,7 +218,7 @@ mod tests {
             told: serde_json::from_str(
                 r#"{"level": "HIGH", "cpu_percentage": 12.5, "ignored": {},
                     "memory": {"total_bytes": 1000, "used_bytes": 250},
-                    "disks": [{"mount_point": "/a \"b\\\\", "total_bytes": 7, "used_bytes": 3}],
+                    "disks": [{"mount_point": "/a \"b\\", "total_bytes": 7, "used_bytes": 3}],
                     "networks": [{"interface": "e0", "received_bytes_per_second": 1.5,
                                   "transmitted_bytes_per_second": 0}]}"#,
             )
