@@ -19,12 +19,23 @@ pub async fn run(settings: Settings, bus: Bus, stop: CancellationToken) -> Resul
     // Whichever ends early takes the other with it.
     let stop = stop.child_token();
     let judging = alerts::run(rules, state.clone(), bus, alerts_bus.publisher(), stop.clone());
-    let acting = reactions::run(reactions, how, &state, alerts_bus, stop.clone());
+    // Only whoever has the state of the alerts takes that of the reactions: of two observers that
+    // start at a time with the same files, one goes on.
+    let acting = async {
+        if stop.is_cancelled() {
+            return Ok(());
+        }
+        reactions::run(reactions, how, &state, alerts_bus, stop.clone()).await
+    };
     let ended = |outcome| {
         stop.cancel();
         outcome
     };
-    let (judged, acted) =
-        tokio::join!(async { ended(judging.await) }, async { ended(acting.await) });
+    let (judged, acted) = tokio::join!(
+        // The state of the alerts is opened first.
+        biased;
+        async { ended(judging.await) },
+        async { ended(acting.await) },
+    );
     judged.and(acted)
 }

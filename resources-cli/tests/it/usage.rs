@@ -122,7 +122,7 @@ async fn reactions_are_explained_and_tried_one_by_one() {
     let path = file.to_str().expect("UTF-8");
     let write = |code: u8| {
         let rules = format!(
-            "[reaction.page]\ntype = \"exec\"\ncommand = [\"sh\", \"-c\", \"exit $CODE\"]\n\
+            "[reaction.page]\ntype = \"exec\"\ncommand = [\"/bin/sh\", \"-c\", \"exit $CODE\"]\n\
              env.CODE = \"{code}\"\n[[route]]\nwhere = \"kind=silent\"\nto = [\"page\"]\n\
              group = \"0s\"\n"
         );
