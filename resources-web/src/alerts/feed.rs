@@ -24,7 +24,7 @@ const MAX_CHUNK_MESSAGES: usize = 256;
 /// Most alerts that wait to be written. Above it the stream is not read, and keeps what comes.
 const MAX_UNWRITTEN: usize = 10_000;
 
-/// How often what is too old is deleted, and what was left out summed up in the log.
+/// How often what is too old is deleted.
 const TIDY_EVERY: Duration = Duration::from_secs(600);
 
 /// How often what was left out is summed up in the log.
@@ -201,7 +201,9 @@ impl Writer {
             }
             Err(error) => {
                 self.next_try = Instant::now() + self.backoff.next_wait();
-                if !std::mem::replace(&mut self.is_troubled, true) {
+                // History writes to the same file, a large batch for longer than is waited for.
+                let is_busy = error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy);
+                if !is_busy && !std::mem::replace(&mut self.is_troubled, true) {
                     tracing::warn!(
                         %error,
                         "alerts cannot be written: {error}; they are shown, and the stream keeps \

@@ -221,9 +221,14 @@ pub(super) fn read_body<T: DeserializeOwned>(
             format!("the body of the request cannot be read, or has over {MAX_BODY_BYTES} bytes"),
         )
     })?;
-    serde_json::from_slice(&body).map_err(|error| {
-        ApiError::bad_request(format!("the body of the request does not parse: {error}"))
-    })
+    let unreadable = |reason: &dyn std::fmt::Display| {
+        ApiError::bad_request(format!("the body of the request does not parse: {reason}"))
+    };
+    // An array would be taken for the fields in their order.
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(unreadable(&"it is not a JSON object"));
+    }
+    serde_json::from_slice(&body).map_err(|error| unreadable(&error))
 }
 
 /// Who asks: whom the proxy names, where one does, or whom the request names.

@@ -214,8 +214,11 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 0..60)
 }
 
+/// Of each active alert who acknowledged it, and until when it is silenced.
+type Entries = BTreeMap<Box<str>, (Option<Box<str>>, Option<u64>)>;
+
 /// What follows from all events and the time, found the long way.
-fn model(events: &[Event], now_ms: u64) -> BTreeMap<Box<str>, (Option<Box<str>>, Option<u64>)> {
+fn model(events: &[Event], now_ms: u64) -> Entries {
     let mut active: BTreeMap<Box<str>, Alert> = BTreeMap::new();
     let mut over: Vec<Box<str>> = Vec::new();
     let mut by: BTreeMap<Box<str>, (u64, Box<str>)> = BTreeMap::new();
@@ -255,7 +258,7 @@ fn model(events: &[Event], now_ms: u64) -> BTreeMap<Box<str>, (Option<Box<str>>,
     active.into_iter().map(entry).collect()
 }
 
-fn known(entries: &[AlertEntry]) -> BTreeMap<Box<str>, (Option<Box<str>>, Option<u64>)> {
+fn known(entries: &[AlertEntry]) -> Entries {
     let entry = |entry: &AlertEntry| {
         let by = entry.acknowledged.as_ref().map(|acknowledged| acknowledged.by.clone());
         (entry.id.clone(), (by, entry.silenced_until_ms))

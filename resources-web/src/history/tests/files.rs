@@ -48,7 +48,7 @@ fn what_is_not_ours_is_refused_and_not_touched() {
         (b"notes to myself\n".to_vec(), "not a database"),
         (b"SQLite format 3\0 and then nothing".to_vec(), "damaged"),
         (database(7, 1), "another program"),
-        (database(ours, 2), "newer version"),
+        (database(ours, 3), "newer version"),
     ] {
         let place = Place::new();
         std::fs::write(place.file(), &bytes).unwrap();
@@ -57,6 +57,25 @@ fn what_is_not_ours_is_refused_and_not_touched() {
         assert_eq!(bytes_of(&place.file()), bytes, "{said}");
         assert_eq!(place.files(), ["history.sqlite"], "{said}");
     }
+}
+
+#[test]
+fn a_database_from_before_there_were_alerts_is_given_their_tables() {
+    let place = Place::new();
+    let mut recorder = place.recorder();
+    recorder.take_sample(&Sample::of("a", 0, now_ms()), 0);
+    recorder.commit(now_ms()).unwrap();
+    drop(recorder);
+    let before = "DROP TABLE alert; DROP TABLE silence; DROP TABLE alert_position;
+                  PRAGMA user_version = 1";
+    place.beside().execute_batch(before).unwrap();
+    drop(place.recorder());
+    let count = |table| {
+        let sql = format!("SELECT count(*) FROM {table}");
+        place.beside().query_row(&sql, [], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    assert_eq!((count("alert"), count("silence"), count("host")), (0, 0, 1));
+    drop(place.recorder());
 }
 
 #[test]

@@ -76,6 +76,16 @@ fn connect_to(live: Arc<Live>, resume: Option<Resume>) -> Browser {
 }
 
 impl Browser {
+    /// The snapshot; what follows it of alerts is read as well.
+    async fn begin(&mut self) -> Value {
+        let snapshot = self.next().await;
+        let Some(Message::Text(alerts)) = self.from_server.recv().await else {
+            panic!("nothing follows the snapshot");
+        };
+        assert!(alerts.starts_with(r#"{"type":"alerts""#), "{alerts}");
+        snapshot
+    }
+
     /// The next message that is neither a ping nor about alerts, read.
     async fn next(&mut self) -> Value {
         loop {
@@ -218,7 +228,7 @@ async fn a_browser_more_than_two_seconds_behind_skips_to_the_newest() {
 #[tokio::test(start_paused = true)]
 async fn what_came_while_a_slow_snapshot_left_is_told_and_no_second_snapshot() {
     let mut browser = connect();
-    assert_eq!(browser.next().await["type"], "snapshot");
+    assert_eq!(browser.begin().await["type"], "snapshot");
     for timestamp_ms in 1..=3 {
         browser.change(timestamp_ms);
     }
@@ -376,7 +386,7 @@ async fn what_is_no_look_ends_the_connection_with_its_reason() {
         Message::Binary(Vec::new().into()),
     ] {
         let mut browser = connect();
-        assert_eq!(browser.next().await["type"], "snapshot");
+        assert_eq!(browser.begin().await["type"], "snapshot");
         browser.to_server.send(said.clone()).await.unwrap();
         let close = browser.from_server.recv().await.unwrap();
         let Message::Close(Some(CloseFrame { code: close_code::POLICY, reason })) = close else {
@@ -391,7 +401,7 @@ async fn what_is_no_look_ends_the_connection_with_its_reason() {
 #[tokio::test(start_paused = true)]
 async fn a_stop_says_good_bye_and_waits_for_the_answer() {
     let mut browser = connect();
-    assert_eq!(browser.next().await["type"], "snapshot");
+    assert_eq!(browser.begin().await["type"], "snapshot");
     browser.stop.cancel();
     let close = browser.from_server.recv().await.unwrap();
     assert!(
