@@ -1,5 +1,6 @@
 /** Every alert of one host in the range its charts show: asked of the server, and live. */
 
+import type { Gate } from '../host/gate';
 import { alerts } from './alerts.svelte';
 import { AlertsError, askAlerts, type Question } from './api';
 import type { AlertEntry } from './entry';
@@ -10,11 +11,14 @@ const AT_MOST = 500;
 export class Episodes {
   #told: readonly AlertEntry[] = $state.raw([]);
   readonly #host: string;
+  readonly #gate: Gate;
   /** What the server said instead of an answer. */
   problem: AlertsError | undefined = $state.raw();
 
-  constructor(host: string) {
+  /** Questions wait at `gate`, with those for the charts. */
+  constructor(host: string, gate: Gate) {
     this.#host = host;
+    this.#gate = gate;
   }
 
   /** Those that are raised now. */
@@ -33,7 +37,8 @@ export class Episodes {
   ask(between: Pick<Question, 'from' | 'to'>): () => void {
     const control = new AbortController();
     const question = { ...between, host: this.#host, state: 'all', limit: AT_MOST } as const;
-    askAlerts(question, control.signal).then(
+    const asked = this.#gate.run(control.signal, () => askAlerts(question, control.signal));
+    asked.then(
       (answer) => {
         this.#told = answer.alerts;
         this.problem = undefined;
