@@ -60,13 +60,6 @@ impl Engine {
     /// Takes what was received at `now_ms` (milliseconds since the Unix epoch) and adds what
     /// follows from it to `alerts`.
     pub fn observe(&mut self, analysis: &Analysis, now_ms: u64, alerts: &mut Vec<Alert>) {
-        self.fleet.heard_ms = self.fleet.heard_ms.max(now_ms);
-        if self.fleet.pipeline.is_some() && self.fleet.link_down_ms.is_none() {
-            self.fleet.listening_since_ms = now_ms;
-            self.tell_pipeline(alerts, |fleet, subject, told| {
-                clear(&mut fleet.pipeline, subject, now_ms, told);
-            });
-        }
         let room = self.hosts.len() < MAX_HOSTS;
         let host = match self.hosts.entry(analysis.host.clone()) {
             Entry::Occupied(known) => known.into_mut(),
@@ -88,11 +81,20 @@ impl Engine {
                 host.labels = labels;
             }
         }
-        if host.take(&analysis.host, analysis, &mut self.fleet, now_ms, alerts) {
-            host.plan(&self.fleet, now_ms);
-            if !std::mem::replace(&mut host.changed, true) {
-                self.changed.push(analysis.host.clone());
-            }
+        if !host.take(&analysis.host, analysis, &mut self.fleet, now_ms, alerts) {
+            // A backlog says nothing about now: what is new may be held up behind it.
+            return;
+        }
+        self.fleet.heard_ms = self.fleet.heard_ms.max(now_ms);
+        host.plan(&self.fleet, now_ms);
+        if !std::mem::replace(&mut host.changed, true) {
+            self.changed.push(analysis.host.clone());
+        }
+        if self.fleet.pipeline.is_some() && self.fleet.link_down_ms.is_none() {
+            self.fleet.listening_since_ms = now_ms;
+            self.tell_pipeline(alerts, |fleet, subject, told| {
+                clear(&mut fleet.pipeline, subject, now_ms, told);
+            });
         }
     }
 

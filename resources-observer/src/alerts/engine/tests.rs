@@ -295,6 +295,22 @@ fn when_nothing_comes_from_anyone_one_alert_stands_for_all() {
 }
 
 #[test]
+fn while_only_a_backlog_comes_nobody_is_silent() {
+    let mut stage = Stage::new("");
+    for second in 0..=60 {
+        for host in ["a", "b", "c"] {
+            // After ten seconds only what was known before: new samples wait behind it.
+            let sampled = if second <= 10 { second } else { second % 10 };
+            stage.observe(&sample(host, sampled, sampled * SECOND_MS, 1.0), second * SECOND_MS);
+        }
+        stage.tick(second * SECOND_MS);
+    }
+    assert_eq!(stage.told(), [pipeline(true)]);
+    stage.observe(&sample("a", 61, 61_000, 1.0), 61_000);
+    assert_eq!(stage.told(), [pipeline(false)]);
+}
+
+#[test]
 fn a_broker_that_is_away_is_one_alert() {
     let mut stage = Stage::new("");
     let all = |stage: &mut Stage, second: u64| {
