@@ -124,8 +124,11 @@ async fn every_figure_is_documented_and_every_documented_figure_is_told() {
     let config = bus_config(shared_broker(), &resources_core::test_support::unique_exchange());
     let installation = Installation::start(config).await;
     let documented = names::documented();
-    eventually("figures of a host are told", || async {
-        installation.metrics().await.contains("resources_host_cpu_ratio{")
+    eventually("figures of a host and of an alert are told", || async {
+        let told = installation.metrics().await;
+        let alerts = "resources_messages_published_total{kind=\"alert\"} ";
+        told.contains("resources_host_cpu_ratio{")
+            && told.lines().any(|line| line.strip_prefix(alerts).is_some_and(|n| n != "0"))
     })
     .await;
     let body = installation.metrics().await;

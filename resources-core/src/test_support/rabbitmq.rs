@@ -209,7 +209,8 @@ impl RabbitMq {
             .env("RABBITMQ_CONFIG_FILE", file("rabbitmq.conf"))
             .env("RABBITMQ_CONF_ENV_FILE", file("env.conf"))
             .env("RABBITMQ_ENABLED_PLUGINS_FILE", file("enabled_plugins"))
-            .env("RABBITMQ_PID_FILE", file("pid"));
+            .env("RABBITMQ_PID_FILE", file("pid"))
+            .env("ERL_CRASH_DUMP", file("erl_crash.dump"));
     }
 
     /// No event tells another process that a port is open, so it is tried.
