@@ -123,26 +123,16 @@ describe('past alerts, and alerts elsewhere', () => {
     await stage.picture('alerts/map');
   });
 
-  it('does not stand still with thousands of them', async () => {
+  it('makes only what is in sight of thousands of them', async () => {
     const many = stage.use(await startMockServer({ hosts: 400, alerts: 4_000 }));
     await page.goto(`${many.url}#/alerts`);
     await listed('1,000 of 4,000 alerts');
     await page.getByText(/newest 1,000/).waitFor();
-    assert.ok((await rows().count()) < 60, 'only what is in sight exists');
-    const longestMs = await page.evaluate(async () => {
-      let longest = 0;
-      const observer = new PerformanceObserver((list) => {
-        for (const { duration } of list.getEntries()) longest = Math.max(longest, duration);
-      });
-      observer.observe({ type: 'longtask' });
-      for (let y = 0; y < 20_000; y += 1_000) {
-        window.scrollTo(0, y);
-        await new Promise(requestAnimationFrame);
-      }
-      observer.disconnect();
-      return longest;
-    });
-    assert.ok(longestMs < 500, `stood still for ${longestMs} ms`);
+    for (let y = 0; y < 20_000; y += 4_000) {
+      await page.evaluate((top) => window.scrollTo(0, top), y);
+      await stage.until(async () => (await rows().first().boundingBox()) !== null);
+      assert.ok((await rows().count()) < 60, `at ${y}`);
+    }
     const id = many.alerts.raise('new-host', { kind: 'silent' });
     await page.evaluate(() => window.scrollTo(0, 0));
     await row(id).waitFor();
