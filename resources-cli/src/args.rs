@@ -1,5 +1,6 @@
 //! The command line, and the groups of arguments that look a little different here.
 
+use clap::builder::ArgPredicate;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, Parser, Subcommand};
 use resources_core::bus::{BrokerUrl, BusArgs, BusConfig};
 use resources_core::service::{Failure, LogArgs};
@@ -76,7 +77,8 @@ pub(crate) struct LocalBusArgs(pub(crate) BusArgs);
 #[derive(Debug, Clone)]
 pub(crate) struct LocalWebArgs(pub(crate) WebArgs);
 
-/// The settings of the observer, but its state in memory unless a file is named, as history.
+/// The settings of the observer, but its state in memory unless a file is named, as history, or a
+/// broker is: what is raised there stays raised when the process ends.
 #[derive(Debug, Clone)]
 pub(crate) struct LocalObserverArgs(pub(crate) ObserverArgs);
 
@@ -113,10 +115,19 @@ changed_group!(LocalWebArgs, WebArgs, "history": |history: Arg| {
     )
 });
 changed_group!(LocalObserverArgs, ObserverArgs, "state": |state: Arg| {
-    state.default_value("memory").help(
-        "Where to keep what alerts are raised between starts: `memory` (forgotten when the program \
-         ends), or a file, which is made when it is not there",
-    )
+    state
+        .default_value("memory")
+        .default_value_ifs([
+            ("broker_url", ArgPredicate::Equals("memory:".into()), "memory"),
+            ("broker_url", ArgPredicate::IsPresent, ObserverArgs::STATE_FILE),
+            ("broker_url_file", ArgPredicate::IsPresent, ObserverArgs::STATE_FILE),
+        ])
+        .help(format!(
+            "Where to keep what alerts are raised between starts: a file, which is made when it is \
+             not there, or `memory` (forgotten when the program ends). With --broker-url {}, as \
+             the alerts of that broker outlive this program",
+            ObserverArgs::STATE_FILE
+        ))
 });
 changed_group!(LocalBusArgs, BusArgs,
     "broker_url": |url: Arg| url.env(None::<&str>).default_value("memory:").visible_alias("broker"),
@@ -168,15 +179,23 @@ mod tests {
     }
 
     #[test]
-    fn up_keeps_the_state_of_alerts_in_memory_unless_a_file_is_named() {
+    fn up_keeps_the_state_of_alerts_in_memory_unless_a_file_or_a_broker_is_named() {
         let state = |arguments: &[&str]| match Arguments::try_parse_from(arguments).unwrap().command
         {
             What::Up(args) => args.observer.0.state,
             other => panic!("{other:?}"),
         };
-        assert_eq!(state(&["resources", "up"]).to_str(), Some("memory"));
-        let named = state(&["resources", "up", "--state", "alerts.sqlite"]);
-        assert_eq!(named.to_str(), Some("alerts.sqlite"));
+        for (arguments, expected) in [
+            (&[][..], "memory"),
+            (&["--state", "alerts.sqlite"], "alerts.sqlite"),
+            (&["--broker-url", "memory:"], "memory"),
+            (&["--broker", "amqp://b/"], "resources-observer.sqlite"),
+            (&["--broker-url-file", "secret"], "resources-observer.sqlite"),
+            (&["--broker-url", "amqp://b/", "--state", "memory"], "memory"),
+        ] {
+            let all = [&["resources", "up"], arguments].concat();
+            assert_eq!(state(&all).to_str(), Some(expected), "{arguments:?}");
+        }
     }
 
     #[test]

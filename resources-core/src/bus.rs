@@ -344,6 +344,15 @@ enum SubscriptionTransport {
 }
 
 impl Subscription {
+    /// The state of the link it reads over; the other links of its bus do not show here.
+    #[must_use]
+    pub fn link(&self) -> watch::Receiver<Link> {
+        match &self.0 {
+            SubscriptionTransport::Amqp(subscription) => subscription.link(),
+            SubscriptionTransport::Memory(subscription) => subscription.link(),
+        }
+    }
+
     /// The next message; `None` once the bus is closed. Safe to drop and call again.
     ///
     /// Sends the acknowledgements that are due before it waits.

@@ -8,6 +8,7 @@
 
 mod checkpoint;
 mod engine;
+mod outlet;
 mod rules;
 mod service;
 mod worker;

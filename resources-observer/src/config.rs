@@ -25,7 +25,7 @@ pub struct ObserverArgs {
         long,
         value_name = "FILE",
         env = "RESOURCES_OBSERVER_STATE",
-        default_value = "resources-observer.sqlite"
+        default_value = Self::STATE_FILE
     )]
     pub state: PathBuf,
 
@@ -49,6 +49,9 @@ pub struct Settings {
 }
 
 impl ObserverArgs {
+    /// Where state is kept unless told otherwise.
+    pub const STATE_FILE: &str = "resources-observer.sqlite";
+
     /// Reads the rules and checks everything.
     ///
     /// # Errors

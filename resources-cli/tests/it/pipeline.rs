@@ -88,8 +88,8 @@ async fn up_ignores_a_broker_in_the_environment_and_takes_one_on_the_command_lin
     running.terminate().await;
 
     let exchange = unique_exchange();
-    let broker = ["--broker", shared_broker(), "--exchange", &exchange, "--host", "together"];
-    let (running, address) = up(&broker).await;
+    let at_broker = ["--broker", shared_broker(), "--exchange", &exchange, "--state", "memory"];
+    let (running, address) = up(&[&at_broker[..], &["--host", "together"]].concat()).await;
     is_live(&address, "together").await;
     assert_eq!(running.terminate().await.0.code(), Some(0));
 }
@@ -110,7 +110,8 @@ async fn up_raises_alerts_by_the_rules_it_is_given_unless_it_is_told_not_to() {
     let (quiet, address) =
         up(&[&at_broker[..], &["--no-observer", "--host", "quiet"]].concat()).await;
     is_live(&address, "quiet").await;
-    let (running, _) = up(&[&at_broker[..], &["--rules", rules, "--host", "loud"]].concat()).await;
+    let loud = ["--rules", rules, "--state", "memory", "--host", "loud"];
+    let (running, _) = up(&[&at_broker[..], &loud].concat()).await;
     let line: Value = serde_json::from_str(&listener.line().await).expect("JSON");
     let alert = &line["body"];
     assert_eq!((&alert["state"], &alert["resource"]), (&"raised".into(), &"memory".into()));

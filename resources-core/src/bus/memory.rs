@@ -288,6 +288,10 @@ pub(super) struct Subscription {
 }
 
 impl Subscription {
+    pub(super) fn link(&self) -> watch::Receiver<Link> {
+        self.broker.link()
+    }
+
     pub(super) async fn next(&mut self) -> Option<Delivery> {
         let broker = Arc::clone(&self.broker);
         loop {

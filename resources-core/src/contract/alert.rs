@@ -8,7 +8,9 @@ use super::{HostName, Kind, Level, Rejection};
 /// A condition of one resource of one host that began or ended, published to `<host>.alert`.
 ///
 /// For one host, resource and kind, raised and cleared strictly alternate, repeats left out; of
-/// `level` and `flapping` one resource has at most one at a time.
+/// `level` and `flapping` one resource has at most one at a time, and of `silent` and `stopped` one
+/// host ([`AlertKind::slot`]). An observer that lost what it knew may raise anew what is raised:
+/// then the episode that was raised before has ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Alert {
     /// Identifies the episode: the same for its raised and its cleared message.
@@ -68,6 +70,19 @@ pub enum AlertKind {
     /// Nothing arrives from any host: the broker, the analyzers or the observer were away. Its
     /// host is [`Alert::PIPELINE`].
     Pipeline,
+}
+
+impl AlertKind {
+    /// The kind that stands for those of which a host, or a resource of it, has at most one at a
+    /// time.
+    #[must_use]
+    pub const fn slot(self) -> Self {
+        match self {
+            Self::Flapping => Self::Level,
+            Self::Stopped => Self::Silent,
+            own => own,
+        }
+    }
 }
 
 impl Alert {

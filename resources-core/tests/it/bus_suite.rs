@@ -444,6 +444,8 @@ async fn no_more_than_the_prefetch_is_delivered_unacknowledged(bus: Bus) {
 
 async fn closing_ends_subscriptions_and_publishing(bus: Bus) {
     let mut measures = subscribed(&bus, Source::Measures).await;
+    let own_link = measures.link();
+    assert!(own_link.borrow().state.is_up(), "{own_link:?}");
     publish(&bus, "web.measure", "{}").await;
     let delivery = next(&mut measures).await;
     measures.acknowledge_through(delivery.receipt).await;
@@ -453,7 +455,9 @@ async fn closing_ends_subscriptions_and_publishing(bus: Bus) {
     let refused = in_time("the answer", publisher.publish(&message)).await;
     assert!(matches!(refused, Err(PublishError::Closed)));
     eventually("the link shows it", async || {
-        bus.link().borrow().state == resources_core::bus::LinkState::Closed
+        [&bus.link(), &own_link]
+            .iter()
+            .all(|link| link.borrow().state == resources_core::bus::LinkState::Closed)
     })
     .await;
 }

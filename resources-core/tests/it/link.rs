@@ -90,6 +90,7 @@ async fn rights_alarms_and_foreign_declarations_are_met_with_sense() {
     an_alarm_of_the_broker_stops_publishing_until_it_is_over(&broker).await;
     a_link_that_the_broker_closes_comes_back(&broker).await;
     a_link_refused_beside_one_that_is_up_is_tried_again(&broker).await;
+    a_subscription_shows_its_own_link_and_no_other(&broker).await;
     a_silent_broker_is_noticed_within_two_heartbeats(&broker).await;
 }
 
@@ -223,6 +224,26 @@ async fn a_link_refused_beside_one_that_is_up_is_tried_again(broker: &RabbitMq) 
     assert!(in_time("the link", measures.ready()).await);
     until(&bus, "all links are up", LinkState::is_up).await;
     bus.close().await;
+}
+
+async fn a_subscription_shows_its_own_link_and_no_other(broker: &RabbitMq) {
+    let bus = open_bus(&broker.url(), "resources");
+    let mut analyses = bus.subscribe(Source::Analyses(Start::Next), PREFETCH);
+    in_time("the subscription", analyses.ready()).await;
+    let own = analyses.link();
+    until(&bus, "the only link is up", LinkState::is_up).await;
+    broker.ctl(&["set_vhost_limits", r#"{"max-connections": 0}"#]);
+    let measures = bus.subscribe(Source::Measures, PREFETCH);
+    let mut other = measures.link();
+    in_time("the refusal", other.wait_for(|link| is_down(&link.state))).await.unwrap();
+    until(&bus, "the worst link is down", is_down).await;
+    assert!(own.borrow().state.is_up(), "{own:?}");
+    drop(measures);
+    in_time("its end", other.wait_for(|link| link.state == LinkState::Closed)).await.unwrap();
+    broker.ctl(&["clear_vhost_limits"]);
+    until(&bus, "only the first is left", LinkState::is_up).await;
+    bus.close().await;
+    assert_eq!(own.borrow().state, LinkState::Closed);
 }
 
 async fn a_silent_broker_is_noticed_within_two_heartbeats(broker: &RabbitMq) {

@@ -76,12 +76,14 @@ impl Checkpoint {
         self.position
     }
 
-    /// Stores what changed, the place in the stream it is of, and the alerts that followed.
+    /// Stores what changed, the place in the stream it is of, and the alerts that followed; forgets
+    /// those that are confirmed.
     pub(super) fn store(
         &mut self,
         engine: &mut Engine,
         position: Option<Position>,
         alerts: &[(Alert, Option<TraceParent>)],
+        confirmed: &[i64],
     ) -> rusqlite::Result<()> {
         let transaction = self.database.connection.transaction()?;
         {
@@ -103,6 +105,10 @@ impl Checkpoint {
                 let trace = trace.map(|trace| trace.to_string());
                 add.execute(params![alert.host.as_str(), body, alert.timestamp_ms, trace])?;
             }
+            let mut done = transaction.prepare_cached("DELETE FROM alerts WHERE number = ?1")?;
+            for number in confirmed {
+                done.execute([number])?;
+            }
             let position = position.or(self.position);
             transaction
                 .prepare_cached(
@@ -120,12 +126,14 @@ impl Checkpoint {
         Ok(())
     }
 
-    /// The first alerts that are not confirmed, at most `most`.
-    pub(super) fn pending(&self, most: usize) -> rusqlite::Result<Vec<Pending>> {
+    /// The first alerts behind the one of this number, at most `most`.
+    pub(super) fn pending(&self, after: i64, most: usize) -> rusqlite::Result<Vec<Pending>> {
         let mut first = self.database.connection.prepare_cached(
-            "SELECT number, host, body, timestamp_ms, trace FROM alerts ORDER BY number LIMIT ?1",
+            "SELECT number, host, body, timestamp_ms, trace FROM alerts WHERE number > ?1
+             ORDER BY number LIMIT ?2",
         )?;
-        let rows = first.query_map([i64::try_from(most).unwrap_or(i64::MAX)], |row| {
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        let rows = first.query_map([after, most], |row| {
             let trace: Option<String> = row.get(4)?;
             Ok(Pending {
                 number: row.get(0)?,
@@ -136,13 +144,6 @@ impl Checkpoint {
             })
         })?;
         rows.collect()
-    }
-
-    /// All alerts up to this one are confirmed.
-    pub(super) fn confirmed(&self, number: i64) -> rusqlite::Result<()> {
-        let mut done =
-            self.database.connection.prepare_cached("DELETE FROM alerts WHERE number <= ?1")?;
-        done.execute([number]).map(drop)
     }
 }
 

@@ -1,21 +1,16 @@
 //! Analyses from the stream to the thread that judges them, and alerts from it to the broker.
 
-use std::collections::BTreeMap;
 use std::num::NonZeroU16;
 use std::time::Duration;
 
-use futures_util::stream::{self, TryStreamExt as _};
-use resources_core::bus::{
-    Backoff, Bus, Delivery, Message, PublishError, Publisher, Source, Start,
-};
-use resources_core::contract::{HostName, Kind, RoutingKey, Topic};
+use resources_core::bus::{Backoff, Bus, Delivery, Publisher, Source, Start};
 use resources_core::service::{Failure, now_ms, within};
-use resources_core::telemetry::{begin_trace, next_of};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::checkpoint::Pending;
+use super::outlet;
 use super::rules::Rules;
 use super::worker::Worker;
 use crate::database::Location;
@@ -30,11 +25,8 @@ const MAX_CHUNK_MESSAGES: usize = 256;
 /// keeps what comes.
 const MAX_CHUNKS: usize = 4;
 
-/// Most alerts handed to the publisher at a time; the others wait on disk.
-const PAGE_ALERTS: usize = 256;
-
-/// Hosts whose alerts are published at the same time.
-const LANES: usize = 64;
+/// Most alerts handed over and not confirmed; the others wait on disk.
+const MAX_IN_HAND: usize = 256;
 
 /// How often the time is told to the engine.
 const TICK: Duration = Duration::from_secs(1);
@@ -74,19 +66,21 @@ pub(super) async fn run(
     let start = worker.start();
     tracing::info!(hosts = worker.host_count(), state = %state, "judging hosts, state in {state}");
     let (events, told) = mpsc::channel(MAX_CHUNKS);
-    let (pages, to_publish) = mpsc::channel(1);
-    let (confirmed, confirms) = mpsc::channel(1);
+    // Room for all that may be in hand, so that neither side ever waits for the other.
+    let (outgoing, to_publish) = mpsc::channel(MAX_IN_HAND);
+    let (confirmed, confirms) = mpsc::channel(MAX_IN_HAND);
     let keeper = Keeper {
         worker,
-        pages,
+        outgoing,
         confirms,
         stop: stop.clone(),
-        in_hand: false,
+        in_hand: 0,
+        last_number: 0,
         pending: true,
         troubled: false,
     };
     let mut judged = spawn(keeper, told)?;
-    let publishing = tokio::spawn(publish(publisher, to_publish, confirmed));
+    let publishing = tokio::spawn(outlet::publish(publisher, to_publish, confirmed));
     let (fed, ended_early) = tokio::select! {
         fed = feed(bus, start, events, stop) => (fed, false),
         _ = &mut judged => (Ok(()), true),
@@ -110,7 +104,9 @@ async fn feed(
     stop: CancellationToken,
 ) -> Result<(), Failure> {
     let mut analyses = bus.subscribe(Source::Analyses(start), PREFETCH);
-    let mut link = bus.link();
+    // Not that of the whole bus: what others do over it says nothing about whether hosts can be
+    // heard.
+    let mut link = analyses.link();
     link.mark_changed();
     loop {
         let (event, receipt) = tokio::select! {
@@ -171,12 +167,14 @@ struct GivenUp;
 /// The thread: judges, stores, then lets alerts go.
 struct Keeper {
     worker: Worker,
-    pages: mpsc::Sender<Vec<Pending>>,
+    outgoing: mpsc::Sender<Pending>,
     confirms: mpsc::Receiver<i64>,
     stop: CancellationToken,
-    /// Whether the publisher has a page.
-    in_hand: bool,
-    /// Whether there may be alerts to publish.
+    /// Alerts handed over and not confirmed.
+    in_hand: usize,
+    /// The alert that was handed over last.
+    last_number: i64,
+    /// Whether there may be alerts behind it.
     pending: bool,
     /// Whether the state cannot be written at the moment.
     troubled: bool,
@@ -208,7 +206,7 @@ impl Keeper {
                         chunk.iter().for_each(|delivery| self.worker.take(delivery, now_ms));
                     }
                 },
-                Some(number) = self.confirms.recv() => self.confirmed(number).await?,
+                Some(number) = self.confirms.recv() => self.confirmed(number),
                 _ = ticks.tick() => self.worker.tick(now_ms()),
                 _ = summary.tick() => self.worker.sum_up(),
             }
@@ -222,12 +220,17 @@ impl Keeper {
             self.let_go().await?;
         }
         self.commit().await?;
-        if self.in_hand
-            && let Ok(Some(number)) = timeout(LAST_LIMIT, self.confirms.recv()).await
-        {
-            self.confirmed(number).await?;
-        }
-        Ok(())
+        self.let_go().await?;
+        let last = async {
+            while self.in_hand > 0
+                && let Some(number) = self.confirms.recv().await
+            {
+                self.confirmed(number);
+            }
+        };
+        // Those whose confirm does not come are published again at the next start.
+        timeout(LAST_LIMIT, last).await.ok();
+        self.commit().await
     }
 
     async fn commit(&mut self) -> Result<(), GivenUp> {
@@ -235,21 +238,27 @@ impl Keeper {
         self.persevere(Worker::commit).await
     }
 
-    async fn confirmed(&mut self, number: i64) -> Result<(), GivenUp> {
-        self.persevere(|worker| worker.confirmed(number)).await?;
-        self.in_hand = false;
-        Ok(())
+    /// It is forgotten with the next that is stored: whoever is killed before then publishes it
+    /// once more, which readers know to drop.
+    fn confirmed(&mut self, number: i64) {
+        self.worker.confirmed(number);
+        self.in_hand -= 1;
     }
 
-    /// Gives the publisher the next page when it has none.
+    /// Hands over alerts that are stored, as many as there is room for.
     async fn let_go(&mut self) -> Result<(), GivenUp> {
-        if self.in_hand || !self.pending {
+        let room = MAX_IN_HAND - self.in_hand;
+        if !self.pending || room == 0 {
             return Ok(());
         }
-        let page = self.persevere(|worker| worker.pending(PAGE_ALERTS)).await?;
-        self.pending = !page.is_empty();
-        // There is room, as it has none; when it is gone, so is the service in a moment.
-        self.in_hand = self.pending && self.pages.try_send(page).is_ok();
+        let last_number = self.last_number;
+        let page = self.persevere(|worker| worker.pending(last_number, room)).await?;
+        self.pending = page.len() == room;
+        for alert in page {
+            self.last_number = alert.number;
+            // There is room; when the other side is gone, so is the service in a moment.
+            self.in_hand += usize::from(self.outgoing.try_send(alert).is_ok());
+        }
         Ok(())
     }
 
@@ -282,57 +291,5 @@ impl Keeper {
                 () = sleep(backoff.next_wait()) => {}
             }
         }
-    }
-}
-
-/// Publishes page after page, and says when each is confirmed whole.
-async fn publish(
-    publisher: Publisher,
-    mut pages: mpsc::Receiver<Vec<Pending>>,
-    confirmed: mpsc::Sender<i64>,
-) {
-    while let Some(page) = pages.recv().await {
-        let Some(last) = page.last().map(|pending| pending.number) else { continue };
-        if publish_page(&publisher, page).await.is_err() || confirmed.send(last).await.is_err() {
-            return;
-        }
-    }
-}
-
-/// Publishes the alerts of each host one after another, and those of several hosts at a time.
-async fn publish_page(publisher: &Publisher, page: Vec<Pending>) -> Result<(), PublishError> {
-    let mut lanes: BTreeMap<Box<str>, Vec<Pending>> = BTreeMap::new();
-    for pending in page {
-        lanes.entry(pending.host.clone()).or_default().push(pending);
-    }
-    stream::iter(lanes.into_values().map(Ok))
-        .try_for_each_concurrent(LANES, |lane| async move {
-            for pending in lane {
-                publish_one(publisher, pending).await?;
-            }
-            Ok(())
-        })
-        .await
-}
-
-async fn publish_one(publisher: &Publisher, pending: Pending) -> Result<(), PublishError> {
-    let Ok(host) = HostName::new(&pending.host) else { return Ok(()) };
-    let message = Message {
-        topic: Topic::from(RoutingKey::new(host, Kind::Alert)),
-        body: pending.body.into(),
-        timestamp_ms: pending.timestamp_ms,
-        trace: pending.trace.map_or_else(begin_trace, next_of),
-    };
-    match publisher.publish_until_confirmed(&message).await {
-        Err(PublishError::Unroutable(topic)) => {
-            tracing::warn!(
-                %topic,
-                trace_id = %message.trace.trace_id_text(),
-                "nobody takes alerts: the stream of them was deleted, or this user may not \
-                 declare it"
-            );
-            Ok(())
-        }
-        published => published,
     }
 }

@@ -24,6 +24,8 @@ pub(super) struct Worker {
     position: Option<Position>,
     /// What followed and is not stored.
     alerts: Vec<(Alert, Option<TraceParent>)>,
+    /// Alerts that are confirmed and not forgotten yet.
+    confirmed: Vec<i64>,
     told: Vec<Alert>,
     /// Messages that were no analyses.
     refused: u64,
@@ -74,9 +76,16 @@ impl Worker {
     pub(super) fn open(rules: Rules, location: &Location) -> Result<Self, OpenError> {
         let mut engine = Engine::new(rules);
         let checkpoint = Checkpoint::open(location, &mut engine)?;
-        let (alerts, told) = (Vec::new(), Vec::new());
-        let figures = Figures::new();
-        Ok(Self { engine, checkpoint, position: None, alerts, told, refused: 0, figures })
+        Ok(Self {
+            engine,
+            checkpoint,
+            position: None,
+            alerts: Vec::new(),
+            confirmed: Vec::new(),
+            told: Vec::new(),
+            refused: 0,
+            figures: Figures::new(),
+        })
     }
 
     /// Where to read on.
@@ -127,29 +136,30 @@ impl Worker {
         !self.alerts.is_empty()
     }
 
-    /// Whether anything was judged that is not stored.
+    /// Whether anything was judged or confirmed that is not stored.
     pub(super) const fn has_news(&self) -> bool {
-        self.position.is_some() || self.has_alerts()
+        self.position.is_some() || self.has_alerts() || !self.confirmed.is_empty()
     }
 
     /// Stores everything since the last time; to be called again when it fails.
     pub(super) fn commit(&mut self) -> rusqlite::Result<()> {
         let begun = Instant::now();
-        self.checkpoint.store(&mut self.engine, self.position, &self.alerts)?;
+        self.checkpoint.store(&mut self.engine, self.position, &self.alerts, &self.confirmed)?;
         self.figures.stored(begun, &self.alerts, self.engine.host_count());
         self.position = None;
         self.alerts.clear();
+        self.confirmed.clear();
         Ok(())
     }
 
-    /// The first alerts to publish, at most `most`.
-    pub(super) fn pending(&self, most: usize) -> rusqlite::Result<Vec<Pending>> {
-        self.checkpoint.pending(most)
+    /// The first alerts to publish behind the one of this number, at most `most`.
+    pub(super) fn pending(&self, after: i64, most: usize) -> rusqlite::Result<Vec<Pending>> {
+        self.checkpoint.pending(after, most)
     }
 
-    /// All alerts up to this one were confirmed.
-    pub(super) fn confirmed(&self, number: i64) -> rusqlite::Result<()> {
-        self.checkpoint.confirmed(number)
+    /// This alert was confirmed.
+    pub(super) fn confirmed(&mut self, number: i64) {
+        self.confirmed.push(number);
     }
 
     /// Says what was left out since the last time.

@@ -2,9 +2,11 @@
 
 mod at_least_once;
 mod kill;
+mod links;
 mod observer;
 mod program;
 mod react;
 mod receivers;
 mod rights;
 mod service_rights;
+mod unheard;

@@ -175,14 +175,15 @@ impl Board {
         });
     }
 
-    /// Of one host, resource and kind raised and cleared alternate: an episode that is active
-    /// when another begins has ended, and the stream no longer held its end.
+    /// One that is active when another takes its place has ended: the stream no longer held its
+    /// end, or the observer that raised it lost what it knew and will never tell it.
     fn end_before(&mut self, alert: &Alert) {
+        let is_same = |entry: &AlertEntry| {
+            entry.resource == alert.resource && entry.kind.slot() == alert.kind.slot()
+        };
         let ids = self.of_host.get(&alert.host).into_iter().flatten();
-        let same = ids
-            .filter_map(|id| self.active.get(id))
-            .find(|known| known.entry.resource == alert.resource && known.entry.kind == alert.kind);
-        if let Some(id) = same.map(|known| known.entry.id.clone()) {
+        let same = ids.filter(|id| self.active.get(*id).is_some_and(|known| is_same(&known.entry)));
+        for id in same.cloned().collect::<Vec<_>>() {
             self.end(&id, alert.since_ms, alert.since_ms);
         }
     }

@@ -23,7 +23,7 @@ use super::supervisor::{Live, Session, supervise};
 use super::{REASON_HEADER, Shared};
 use crate::bus::link::lock;
 use crate::bus::topology::PATTERNS_MAX_MESSAGES;
-use crate::bus::{Delivery, Pattern, Position, Receipt, Source, Start};
+use crate::bus::{Delivery, Link, Pattern, Position, Receipt, Source, Start};
 use crate::contract::{TRACE_HEADER, TraceParent};
 
 /// Most deliveries one acknowledgement covers.
@@ -45,6 +45,7 @@ pub(in crate::bus) struct Subscription {
     /// Dropping the subscription ends its link.
     _closing: DropGuard,
     opened: watch::Receiver<bool>,
+    link: watch::Receiver<Link>,
     last_read: Arc<LastRead>,
     /// Deliveries one acknowledgement covers.
     batch: u64,
@@ -93,8 +94,7 @@ impl Subscription {
         let (opened_sender, opened) = watch::channel(false);
         let last_read = Arc::new(LastRead::default());
         let closing = shared.closing.child_token();
-        // Its state counts on the board; nobody follows it alone.
-        let _link = supervise(
+        let link = supervise(
             shared,
             closing.clone(),
             ConsumeLink {
@@ -114,9 +114,14 @@ impl Subscription {
             open: None,
             _closing: closing.drop_guard(),
             opened,
+            link,
             last_read,
             batch: (u64::from(prefetch.get()) / 8).clamp(1, MAX_BATCH),
         }
+    }
+
+    pub(in crate::bus) fn link(&self) -> watch::Receiver<Link> {
+        self.link.clone()
     }
 
     pub(in crate::bus) async fn next(&mut self) -> Option<Delivery> {

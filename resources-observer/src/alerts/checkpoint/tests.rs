@@ -88,14 +88,16 @@ async fn killed_anywhere_nothing_is_raised_twice_and_nothing_forgotten() {
                 if dies(Kill::BeforePublishing) {
                     break 'life false;
                 }
-                let page = worker.pending(100).unwrap();
+                let page = worker.pending(0, 100).unwrap();
                 published.extend(page.iter().map(|pending| pending.body.clone()));
-                if dies(Kill::BeforeTheConfirm) || dies(Kill::BeforeMarking) {
+                if dies(Kill::BeforeTheConfirm) {
                     break 'life false;
                 }
-                if let Some(last) = page.last() {
-                    worker.confirmed(last.number).unwrap();
+                page.iter().for_each(|pending| worker.confirmed(pending.number));
+                if dies(Kill::BeforeMarking) {
+                    break 'life false;
                 }
+                worker.commit().unwrap();
                 !dies(Kill::AfterMarking)
             };
             if !lived {
@@ -107,7 +109,7 @@ async fn killed_anywhere_nothing_is_raised_twice_and_nothing_forgotten() {
                 _ => 0,
             };
         }
-        let page = worker.pending(100).unwrap();
+        let page = worker.pending(0, 100).unwrap();
         published.extend(page.into_iter().map(|pending| pending.body));
         // Byte for byte the same, so whoever drops what it has seen sees each once.
         published.dedup();

@@ -67,7 +67,8 @@ pub(super) fn raise(
     if place.is_some() {
         return;
     }
-    // The same for the same episode, whoever works it out.
+    // The time is in it, so that no two episodes share one: also not with one that is raised
+    // anew by an engine that lost what it knew.
     let word = serde_json::to_vec(&kind).unwrap_or_default();
     let (since, now) = (since_ms.to_be_bytes(), now_ms.to_be_bytes());
     let parts = [

@@ -494,16 +494,11 @@ proptest! {
     #[test]
     fn whatever_comes_raised_and_cleared_alternate(inputs in inputs()) {
         let alerts = play(&inputs, true);
-        // Of kinds that exclude each other there is one at a time.
-        let group = |kind| match kind {
-            AlertKind::Flapping => AlertKind::Level,
-            AlertKind::Stopped => AlertKind::Silent,
-            other => other,
-        };
         let mut open = BTreeMap::new();
         let mut ids = HashSet::new();
         for alert in alerts {
-            let kind = format!("{:?}", group(alert.kind));
+            // Of kinds that exclude each other there is one at a time.
+            let kind = format!("{:?}", alert.kind.slot());
             let key = (alert.host.to_string(), alert.resource.clone(), kind);
             match (alert.state, alert.repeat) {
                 (AlertState::Raised, None) => {

@@ -103,6 +103,39 @@ fn an_end_without_a_begin_is_kept_and_a_begin_without_an_end_ends_the_one_before
 }
 
 #[test]
+fn one_that_takes_the_place_of_another_ends_it() {
+    for (kind, other, resource) in [
+        (AlertKind::Level, AlertKind::Flapping, Some("cpu")),
+        (AlertKind::Flapping, AlertKind::Level, Some("cpu")),
+        (AlertKind::Silent, AlertKind::Stopped, None),
+        (AlertKind::Stopped, AlertKind::Silent, None),
+        (AlertKind::Silent, AlertKind::Silent, None),
+    ] {
+        let mut board = Board::default();
+        let of = |id: &str, kind, since_ms| {
+            let resource = resource.map(Into::into);
+            Alert { kind, resource, ..raised(id, "web", since_ms) }
+        };
+        // Beside them and of other places: another resource, host and kind.
+        board.apply(Event::Alert(Alert { resource: Some("swap".into()), ..of("x", kind, 1) }), 1);
+        board.apply(Event::Alert(Alert { host: host("db"), ..of("y", kind, 2) }), 2);
+        board.apply(Event::Alert(of("z", AlertKind::Clock, 3)), 3);
+        board.apply(Event::Alert(of("a", kind, 10)), 10);
+        board.take_news(1, 10);
+        board.apply(Event::Alert(of("b", other, 20)), 20);
+        assert_eq!(ids(&board), ["b", "z", "y", "x"], "{kind:?} {other:?}");
+        let news = board.take_news(2, 20);
+        assert_eq!((news.changed.len(), news.cleared), (1, vec!["a".into()]));
+        let ended: Vec<_> = board.unwritten_cleared().map(|entry| &*entry.id).collect();
+        assert_eq!(ended, ["a"]);
+        // Its observer is still there and tells of it: it is over all the same.
+        let reminder = Alert { repeat: Some(1), ..of("a", kind, 10) };
+        board.apply(Event::Alert(reminder), 30);
+        assert_eq!(ids(&board), ["b", "z", "y", "x"]);
+    }
+}
+
+#[test]
 fn the_latest_acknowledgement_counts_whatever_their_order() {
     for order in [["Ada", "Grace"], ["Grace", "Ada"]] {
         let mut board = Board::default();
