@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use resources_core::bus::{Backoff, Bus, Delivery, Position, Source, Start};
-use resources_core::service::{Failure, RejectionLog, now_ms, within};
+use resources_core::service::{Failure, now_ms, within};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::Event;
 use super::board::Board;
 use super::store::Store;
+use crate::aside::Aside;
 use crate::history::{History, OpenError, Reader};
 use crate::live::Live;
 
@@ -68,7 +69,7 @@ pub(crate) async fn run(
     let start = position.map_or(Start::First, Start::After);
     let mut alerts = bus.subscribe(Source::Alerts(start), PREFETCH);
     let mut writer = Writer::new(store, Arc::clone(&live));
-    let mut rejections = RejectionLog::default();
+    let mut aside = Aside::new(&bus);
     let mut tidy = interval(TIDY_EVERY);
     tidy.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut summary = interval(SUMMARY_EVERY);
@@ -87,7 +88,7 @@ pub(crate) async fn run(
                 {
                     chunk.push(delivery);
                 }
-                let receipt = take(&live, &chunk, &mut rejections);
+                let receipt = take(&live, &chunk, &mut aside);
                 writer.position = chunk.last().and_then(Delivery::position).or(writer.position);
                 writer.waits = true;
                 if let Some(receipt) = receipt {
@@ -101,16 +102,17 @@ pub(crate) async fn run(
             () = sleep_until(writer.next_try), if writer.waits => {}
             _ = tidy.tick() => writer.tidy().await?,
             _ = summary.tick() => {
-                rejections.tell_counts(Instant::now());
+                aside.sum_up();
                 tell_left_out(&live);
             }
+            () = aside.go_on() => {}
         }
         writer.write_when_due().await?;
     }
     if writer.waits {
         writer.write().await?;
     }
-    rejections.finish();
+    aside.finish().await;
     within(LAST_LIMIT, "acknowledging", alerts.flush()).await;
     Ok(())
 }
@@ -119,14 +121,14 @@ pub(crate) async fn run(
 fn take(
     live: &Live,
     chunk: &[Delivery],
-    rejections: &mut RejectionLog,
+    aside: &mut Aside,
 ) -> Option<resources_core::bus::Receipt> {
     let now_ms = now_ms();
     let mut events = Vec::with_capacity(chunk.len());
     for delivery in chunk {
         match Event::decode(delivery) {
             Ok(event) => events.push(event),
-            Err(rejection) => rejections.note(delivery, &rejection, Instant::now()),
+            Err(rejection) => aside.set(delivery, rejection),
         }
     }
     live.change_alerts(|board| events.into_iter().for_each(|event| board.apply(event, now_ms)));

@@ -13,7 +13,7 @@ use resources_core::test_support::{
 use resources_web::protocol::{AlertEntry, AlertList, Alerts};
 use serde_json::{Value, json};
 
-use crate::dashboard::{Answer, Dashboard};
+use crate::dashboard::{Answer, Dashboard, publish_raw};
 
 /// Publishes that a condition of `host` began, and gives the message.
 pub(crate) async fn raise(bus: &Bus, id: &str, host: &str) -> Value {
@@ -191,6 +191,29 @@ async fn what_cannot_be_taken_is_refused_with_its_reason() {
     let answer = dashboard.send("POST", &path, &[("origin", &own)], r#"{"by":"Ada"}"#).await;
     assert_eq!(answer.status, 200);
     assert_eq!(answer.json()["acknowledged"]["by"], "Ada");
+    dashboard.stop().await;
+}
+
+#[tokio::test]
+async fn what_does_not_follow_the_contract_is_set_aside_with_its_reason_and_the_rest_counts() {
+    let dashboard = Dashboard::start(&[]).await;
+    let bus = dashboard.bus.clone();
+    // From here on it reads what comes now.
+    raise(&bus, "a", "web").await;
+    let mut browser = dashboard.connect().await;
+    browser.until_alerts(|alerts| alerts.total == 1).await;
+    for kind in ["alert", "acknowledgement", "silence"] {
+        publish_raw(&bus, &format!("web.{kind}"), "{").await;
+    }
+    raise(&bus, "b", "db").await;
+    browser.until_alerts(|alerts| alerts.total == 2).await;
+    let mut rejected = bus.subscribe(Source::Rejected, NonZeroU16::new(10).unwrap());
+    for kind in ["alert", "acknowledgement", "silence"] {
+        let delivery = in_time("a rejected message", rejected.next()).await.unwrap();
+        assert_eq!(&*delivery.topic, format!("web.{kind}"));
+        let reason = delivery.rejection.unwrap();
+        assert!(reason.contains("does not parse"), "{reason}");
+    }
     dashboard.stop().await;
 }
 
