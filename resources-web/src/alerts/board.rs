@@ -331,7 +331,7 @@ impl Board {
     /// What a page is to be told that knows nothing.
     pub(crate) fn all(&self, server_time_ms: u64) -> Alerts {
         let everything = Filter::default();
-        let active = self.active_after(None, &everything).take(MAX_ACTIVE).cloned().collect();
+        let active = self.active_after(None, &everything, MAX_ACTIVE);
         Alerts { active: Some(active), ..self.figures(server_time_ms) }
     }
 
@@ -344,20 +344,32 @@ impl Board {
         }
     }
 
-    /// The active alerts that `filter` takes, newest first, behind the one that began at a time
-    /// and has an id.
-    pub(crate) fn active_after<'a>(
-        &'a self,
+    /// At most so many of the active alerts that `filter` takes, newest first, behind the one that
+    /// began at a time and has an id.
+    pub(crate) fn active_after(
+        &self,
         after: Option<(u64, &str)>,
-        filter: &'a Filter,
-    ) -> impl Iterator<Item = &'a AlertEntry> {
+        filter: &Filter,
+        most: usize,
+    ) -> Vec<AlertEntry> {
         use std::ops::Bound::{Excluded, Unbounded};
+        let entry = |id: &Box<str>| self.active.get(id).map(|known| &known.entry);
+        let is_asked_for = |entry: &&AlertEntry| filter.takes(entry);
+        if let Some(host) = &filter.host {
+            // Those of one host are few among all.
+            let ids = self.of_host.get(host).into_iter().flatten();
+            let is_behind = |entry: &&AlertEntry| {
+                after.is_none_or(|after| (entry.since_ms, &*entry.id) < after)
+            };
+            let mut found: Vec<&AlertEntry> =
+                ids.filter_map(entry).filter(is_behind).filter(is_asked_for).collect();
+            found.sort_unstable_by_key(|entry| Reverse((entry.since_ms, &*entry.id)));
+            return found.into_iter().take(most).cloned().collect();
+        }
         let from = after.map(|(since_ms, id)| (Reverse(since_ms), Reverse(Box::from(id))));
-        self.newest
-            .range((from.map_or(Unbounded, Excluded), Unbounded))
-            .filter_map(|(_, id)| self.active.get(&id.0))
-            .map(|known| &known.entry)
-            .filter(|entry| filter.takes(entry))
+        let places = self.newest.range((from.map_or(Unbounded, Excluded), Unbounded));
+        let found = places.filter_map(|(_, id)| entry(&id.0)).filter(is_asked_for);
+        found.take(most).cloned().collect()
     }
 
     /// Those that ended and are not in the database yet.

@@ -45,9 +45,7 @@ pub(super) async fn alerts(
             Some(Place::Active { since_ms, id }) => Some((*since_ms, &**id)),
             _ => None,
         };
-        state.live().alerts(|board| {
-            found.extend(board.active_after(after, &filter).take(most).cloned());
-        });
+        found = state.live().alerts(|board| board.active_after(after, &filter, most));
     }
     if which != Which::Active && found.len() < most {
         let after = match before {

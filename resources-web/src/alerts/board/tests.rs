@@ -171,6 +171,34 @@ fn what_slips_back_among_the_newest_is_told() {
     assert_eq!(news.changed.iter().map(|entry| &*entry.id).collect::<Vec<_>>(), ["0000"]);
 }
 
+#[test]
+fn of_one_host_only_its_own_are_looked_at_a_page_at_a_time() {
+    let mut board = Board::default();
+    for number in 0..20_u64 {
+        let on = if number.is_multiple_of(2) { "web" } else { "db" };
+        // Two of a host begin at once.
+        let alert = raised(&format!("{number:02}"), on, number / 4);
+        let resource = Some(format!("disk:/{number}").into());
+        board.apply(Event::Alert(Alert { resource, ..alert }), 100);
+    }
+    let filter = Filter { host: Some(host("web")), to_ms: Some(4), ..Filter::default() };
+    let everything = board.active_after(None, &Filter::default(), usize::MAX);
+    let expected: Vec<_> = everything.into_iter().filter(|entry| filter.takes(entry)).collect();
+    assert_eq!(expected.len(), 8);
+    let (mut found, mut after) = (Vec::<AlertEntry>::new(), None::<(u64, Box<str>)>);
+    loop {
+        let place = after.as_ref().map(|(since_ms, id)| (*since_ms, &**id));
+        let page = board.active_after(place, &filter, 3);
+        let Some(last) = page.last() else { break };
+        after = Some((last.since_ms, last.id.clone()));
+        found.extend(page);
+    }
+    assert_eq!(found, expected);
+    // What is not of the host is not even looked at.
+    board.newest.clear();
+    assert_eq!(board.active_after(None, &filter, usize::MAX), expected);
+}
+
 /// One step of a story: of few hosts, ids and times, so that they meet.
 #[derive(Debug, Clone)]
 enum Step {
