@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::board::{Board, Filter, Unwritten};
-use crate::history::{Database, History, Location, OpenError, Reader};
+use crate::history::{Database, History, Location, OpenError, Reader, begin_to_write};
 use crate::protocol::{Acknowledged, AlertEntry};
 
 /// How long an alert that ended is kept: a year.
@@ -114,9 +114,7 @@ impl Store {
         unwritten: &Unwritten,
         position: Option<Position>,
     ) -> rusqlite::Result<()> {
-        // Not one that begins by reading: beside history, which writes too, it could not go on.
-        let immediate = rusqlite::TransactionBehavior::Immediate;
-        let transaction = self.connection.transaction_with_behavior(immediate)?;
+        let transaction = begin_to_write(&mut self.connection)?;
         for entry in unwritten.entries.values() {
             write_entry(&transaction, entry)?;
         }
@@ -150,8 +148,7 @@ impl Store {
 
     /// Deletes what is too old, or too much.
     pub(super) fn tidy(&mut self, now_ms: u64) -> rusqlite::Result<()> {
-        let immediate = rusqlite::TransactionBehavior::Immediate;
-        let transaction = self.connection.transaction_with_behavior(immediate)?;
+        let transaction = begin_to_write(&mut self.connection)?;
         let oldest_ms = integer(now_ms.saturating_sub(KEPT_MS));
         transaction.execute("DELETE FROM alert WHERE cleared_ms < ?1", [oldest_ms])?;
         transaction.execute(
