@@ -18,6 +18,10 @@ const MAX_KNOWN: usize = 100_000;
 /// Episodes that ended and are remembered, so that a message that comes again raises none anew.
 const MAX_ENDED: usize = 10_000;
 
+/// What is old goes by this machine's clock, unless that is so far ahead of the newest event, in
+/// milliseconds: then it may be wrong, and would have all there is forgotten.
+pub(super) const MAX_AHEAD_MS: u64 = 24 * 60 * 60 * 1_000;
+
 /// Where an active alert stands among the others: the newest first.
 type Place = (Reverse<u64>, Reverse<Box<str>>);
 
@@ -25,6 +29,8 @@ type Place = (Reverse<u64>, Reverse<Box<str>>);
 #[derive(Debug, Default)]
 pub(crate) struct Board {
     now_ms: u64,
+    /// When the newest event was published.
+    newest_ms: u64,
     active: HashMap<Box<str>, Known>,
     newest: BTreeSet<Place>,
     /// The active alerts of each host that has any.
@@ -101,12 +107,14 @@ impl Board {
     ) {
         self.now_ms = now_ms;
         for silence in silences {
+            self.newest_ms = self.newest_ms.max(silence.timestamp_ms);
             self.silences.take(silence);
         }
         for id in ended {
             self.remember(id);
         }
         for entry in active {
+            self.newest_ms = self.newest_ms.max(entry.timestamp_ms);
             self.put(entry);
         }
         self.has_news = true;
@@ -114,6 +122,7 @@ impl Board {
 
     /// Takes in one event.
     pub(crate) fn apply(&mut self, event: Event, now_ms: u64) {
+        self.newest_ms = self.newest_ms.max(event.timestamp_ms());
         self.tick(now_ms);
         match event {
             Event::Alert(alert) => match alert.state {
@@ -125,12 +134,13 @@ impl Board {
         }
     }
 
-    /// It is `now_ms`: silences begin and end.
+    /// It is `now_ms`, which may be before what it was, when the clock was set right: silences
+    /// begin and end.
     pub(crate) fn tick(&mut self, now_ms: u64) {
-        if now_ms > self.now_ms {
+        if now_ms != self.now_ms {
             let hosts = self.silences.hosts_that_change(self.now_ms, now_ms);
             self.now_ms = now_ms;
-            self.silences.forget_old(now_ms);
+            self.silences.forget_old(now_ms.min(self.newest_ms.saturating_add(MAX_AHEAD_MS)));
             for host in hosts {
                 self.look_again(&host);
             }

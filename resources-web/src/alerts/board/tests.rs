@@ -148,10 +148,32 @@ fn a_silence_holds_for_its_time_and_may_be_ended_early() {
 fn a_silence_that_is_over_is_forgotten_after_a_day() {
     let mut board = Board::default();
     board.apply(Event::Silence(silence("s", "web", 20, 100)), 10);
-    board.tick(100 + silences::REMEMBERED_MS);
+    let at = |board: &mut Board, now_ms| {
+        board.apply(Event::Alert(raised("a", "web", now_ms)), now_ms);
+    };
+    at(&mut board, 100 + silences::REMEMBERED_MS);
     assert!(board.silences.take(silence("s", "web", 20, 100)).is_none());
-    board.tick(101 + silences::REMEMBERED_MS);
+    at(&mut board, 101 + silences::REMEMBERED_MS);
     assert!(board.silences.take(silence("s", "web", 20, 100)).is_some());
+}
+
+#[test]
+fn a_clock_that_was_years_ahead_and_is_set_right_changes_nothing_for_good() {
+    let wrong_ms = 1_000 * silences::REMEMBERED_MS;
+    let mut board = Board::default();
+    board.apply(Event::Alert(raised("a", "web", 5)), 10);
+    board.apply(Event::Silence(silence("s", "web", 10, 100)), 10);
+    assert_eq!((board.all(0).count, board.all(0).total), (0, 1));
+    board.tick(wrong_ms);
+    assert_eq!(board.all(0).count, 1);
+    board.tick(20);
+    assert_eq!((board.all(0).count, board.running_silences().len()), (0, 1));
+    assert_eq!(board.next_change_ms(), Some(100));
+    // One that is new holds at once.
+    board.tick(wrong_ms);
+    board.apply(Event::Alert(raised("b", "db", 30)), 30);
+    board.apply(Event::Silence(silence("t", "db", 30, 100)), 30);
+    assert_eq!((board.all(0).count, board.all(0).total), (0, 2));
 }
 
 #[test]
