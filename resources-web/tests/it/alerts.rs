@@ -228,6 +228,14 @@ async fn whom_the_proxy_names_counts() {
         let answer = dashboard.send("POST", path, &ada, body).await;
         assert_eq!(answer.json()["acknowledged"]["by"], "Ada", "{}", answer.text());
     }
+    let asked = json!({"host": "web", "for_ms": 600_000}).to_string();
+    let silence = dashboard.send("POST", "/api/v1/silences", &ada, &asked).await.json();
+    let running = async || dashboard.get("/api/v1/silences").await.json()["silences"].take();
+    eventually("it holds", async || running().await[0] == silence).await;
+    let end = format!("/api/v1/silences/{}", silence["id"].as_str().unwrap());
+    let grace = [("x-forwarded-user", "Grace")];
+    let ended = dashboard.ask("DELETE", &format!("{end}?by=Eve"), &grace).await;
+    assert_eq!(ended.json()["by"], "Grace", "{}", ended.text());
     for headers in [&[][..], &[("x-forwarded-user", "")], &[ada[0], ("x-forwarded-user", "Eve")]] {
         let answer = dashboard.send("POST", path, headers, r#"{"by":"Eve"}"#).await;
         assert_eq!(answer.status, 403);
@@ -270,12 +278,14 @@ async fn over_rabbitmq_what_is_said_to_one_server_is_known_to_all_and_to_the_bus
     on_two.until_alerts(|alerts| alerts.count == 0).await;
     assert_eq!(two.get("/api/v1/silences").await.json()["silences"], json!([silence]));
     let path = format!("/api/v1/silences/{}", silence["id"].as_str().unwrap());
-    let ended = two.ask("DELETE", &path, &[]).await;
+    let ended = two.ask("DELETE", &format!("{path}?by=Gr%C3%A4fin"), &[]).await;
     assert_eq!(ended.status, 200, "{}", ended.text());
+    assert_eq!(ended.json()["by"], "Gräfin");
     on_one.until_alerts(|alerts| alerts.count == 1).await;
-    for _ in 0..2 {
+    for by in ["Ada", "Gräfin"] {
         let event = in_time("the event", said.next()).await.unwrap();
-        Silence::decode(&event.topic, &event.body).unwrap();
+        let event = Silence::decode(&event.topic, &event.body).unwrap();
+        assert_eq!(&*event.by, by);
     }
     for bus in [one.stop().await, two.stop().await, others] {
         in_time("the bus closes", bus.close()).await;
