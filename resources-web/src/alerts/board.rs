@@ -45,6 +45,8 @@ pub(crate) struct Board {
     /// What pages were told: of each alert its revision.
     told: HashMap<Box<str>, u64>,
     has_news: bool,
+    /// Whether what it knows is of the past yet, and nobody is to be told.
+    catches_up: bool,
     unwritten: Unwritten,
     left_out: u64,
 }
@@ -117,6 +119,17 @@ impl Board {
             self.newest_ms = self.newest_ms.max(entry.timestamp_ms);
             self.put(entry);
         }
+        self.has_news = true;
+    }
+
+    /// Has nobody told what follows from the events until those of the past are in.
+    pub(super) const fn catch_up(&mut self) {
+        self.catches_up = true;
+    }
+
+    /// What it knows is of now.
+    pub(super) const fn has_caught_up(&mut self) {
+        self.catches_up = false;
         self.has_news = true;
     }
 
@@ -320,7 +333,7 @@ impl Board {
 
     /// Whether there is something that pages were not told.
     pub(crate) const fn has_news(&self) -> bool {
-        self.has_news
+        self.has_news && !self.catches_up
     }
 
     /// What pages are to be told that know what was told before.
@@ -346,12 +359,11 @@ impl Board {
     }
 
     fn figures(&self, server_time_ms: u64) -> Alerts {
-        Alerts {
-            server_time_ms,
-            count: self.loud as u64,
-            total: self.active.len() as u64,
-            ..Alerts::default()
+        let known = Alerts { server_time_ms, ..Alerts::default() };
+        if self.catches_up {
+            return known;
         }
+        Alerts { count: self.loud as u64, total: self.active.len() as u64, ..known }
     }
 
     /// At most so many of the active alerts that `filter` takes, newest first, behind the one that
@@ -363,6 +375,9 @@ impl Board {
         most: usize,
     ) -> Vec<AlertEntry> {
         use std::ops::Bound::{Excluded, Unbounded};
+        if self.catches_up {
+            return Vec::new();
+        }
         let entry = |id: &Box<str>| self.active.get(id).map(|known| &known.entry);
         let is_asked_for = |entry: &&AlertEntry| filter.takes(entry);
         if let Some(host) = &filter.host {

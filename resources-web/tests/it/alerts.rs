@@ -4,7 +4,7 @@ use std::num::NonZeroU16;
 use std::path::Path;
 use std::process::{Child, Command};
 
-use resources_core::bus::{Bus, Message, Pattern, Source, Start};
+use resources_core::bus::{Bus, BusConfig, Message, Pattern, Source, Start};
 use resources_core::contract::{Acknowledgement, Silence, Topic, TraceParent};
 use resources_core::service::now_ms;
 use resources_core::test_support::{
@@ -37,7 +37,8 @@ async fn clear(bus: &Bus, raised: &Value) {
 
 async fn publish(bus: &Bus, alert: &Value) {
     let topic = Topic::new(&format!("{}.alert", alert["host"].as_str().unwrap())).unwrap();
-    let message = Message::json(topic, alert, 1, TraceParent::begin()).unwrap();
+    let timestamp_ms = alert["timestamp_ms"].as_u64().unwrap();
+    let message = Message::json(topic, alert, timestamp_ms, TraceParent::begin()).unwrap();
     in_time("a confirm", bus.publisher().publish_until_confirmed(&message)).await.unwrap();
 }
 
@@ -214,6 +215,31 @@ async fn what_does_not_follow_the_contract_is_set_aside_with_its_reason_and_the_
         let reason = delivery.rejection.unwrap();
         assert!(reason.contains("does not parse"), "{reason}");
     }
+    dashboard.stop().await;
+}
+
+#[tokio::test]
+async fn a_server_without_history_tells_nothing_of_the_past_but_what_is_left_of_it() {
+    const PAST: usize = 1_000;
+    let bus = Bus::open(BusConfig::in_memory("test"));
+    for number in 0..PAST {
+        let mut alert = json!({
+            "id": number.to_string(), "host": "web", "resource": "cpu", "state": "raised",
+            "kind": "level", "level": "HIGH", "percentage": 97.5, "since_ms": number,
+            "timestamp_ms": number,
+        });
+        publish(&bus, &alert).await;
+        if number < PAST - 1 {
+            alert["state"] = "cleared".into();
+            publish(&bus, &alert).await;
+        }
+    }
+    let dashboard = Dashboard::start_over(bus, &[]).await;
+    let mut browser = dashboard.connect().await;
+    let told = browser.until_alerts(|alerts| alerts.total > 0).await;
+    assert_eq!(told["changed"].as_array().unwrap().len(), 1, "{told}");
+    let last = (PAST - 1).to_string();
+    assert_eq!(active(browser.view.alerts()), [&*last]);
     dashboard.stop().await;
 }
 

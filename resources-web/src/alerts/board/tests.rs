@@ -177,6 +177,26 @@ fn a_clock_that_was_years_ahead_and_is_set_right_changes_nothing_for_good() {
 }
 
 #[test]
+fn the_past_is_told_to_nobody_until_all_of_it_is_known() {
+    let mut board = Board::default();
+    board.catch_up();
+    let over = raised("a", "web", 5);
+    board.apply(Event::Alert(over.clone()), 10);
+    let nothing = (Some(Vec::new()), 0, 0);
+    let told = |board: &Board| {
+        let all = board.all(0);
+        (all.active, all.count, all.total)
+    };
+    assert_eq!((told(&board), board.has_news()), (nothing, false));
+    board.apply(Event::Alert(raised("b", "db", 6)), 10);
+    board.apply(Event::Alert(cleared(&over, 7)), 10);
+    board.has_caught_up();
+    assert!(board.has_news());
+    let news = board.take_news(1, 10);
+    assert_eq!((news.changed.len(), news.cleared.len(), news.total), (1, 0, 1));
+}
+
+#[test]
 fn what_slips_back_among_the_newest_is_told() {
     let mut board = Board::default();
     let alerts: Vec<Alert> = (0..=MAX_ACTIVE as u64)
