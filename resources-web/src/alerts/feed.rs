@@ -88,6 +88,7 @@ pub(crate) async fn run(
         }
         past = Some(Past::begin());
     }
+    let mut was_full = false;
     let mut writer = Writer::new(store, Arc::clone(&live));
     let mut aside = Aside::new(&bus);
     let mut tidy = interval(TIDY_EVERY);
@@ -95,6 +96,10 @@ pub(crate) async fn run(
     let mut summary = interval(SUMMARY_EVERY);
     loop {
         let has_room = live.alerts(|board| board.unwritten().len()) < MAX_UNWRITTEN;
+        if was_full == has_room {
+            was_full = !has_room;
+            tell_full(was_full);
+        }
         let next_change = live.alerts(|board| board.next_change_ms());
         tokio::select! {
             () = stop.cancelled() => break,
@@ -199,6 +204,17 @@ async fn quiet(past: Option<&Past>) {
     match past {
         Some(past) => sleep_until(past.quiet_at).await,
         None => std::future::pending().await,
+    }
+}
+
+fn tell_full(is_full: bool) {
+    if is_full {
+        tracing::warn!(
+            "{MAX_UNWRITTEN} alerts wait to be written, so no more are read until some are; the \
+             stream keeps what comes, and pages do not show it"
+        );
+    } else {
+        tracing::info!("alerts are read again");
     }
 }
 
