@@ -378,7 +378,7 @@ impl Board {
         if self.catches_up {
             return Vec::new();
         }
-        let entry = |id: &Box<str>| self.active.get(id).map(|known| &known.entry);
+        let entry = |id: &str| self.active.get(id).map(|known| &known.entry);
         let is_asked_for = |entry: &&AlertEntry| filter.takes(entry);
         if let Some(host) = &filter.host {
             // Those of one host are few among all.
@@ -387,7 +387,7 @@ impl Board {
                 after.is_none_or(|after| (entry.since_ms, &*entry.id) < after)
             };
             let mut found: Vec<&AlertEntry> =
-                ids.filter_map(entry).filter(is_behind).filter(is_asked_for).collect();
+                ids.filter_map(|id| entry(id)).filter(is_behind).filter(is_asked_for).collect();
             found.sort_unstable_by_key(|entry| Reverse((entry.since_ms, &*entry.id)));
             return found.into_iter().take(most).cloned().collect();
         }
