@@ -342,6 +342,7 @@ async fn a_broker_that_is_away_is_said_within_seconds() {
     })
     .await
     .unwrap();
+    eventually("the link is up", async || dashboard.get("/readyz").await.status == 200).await;
     let acknowledged = async || {
         dashboard.post("alerts/a/acknowledgement", &json!({"by": "Ada"})).await.status == 200
     };
