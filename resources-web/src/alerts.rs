@@ -27,6 +27,15 @@ pub(crate) enum Event {
 }
 
 impl Event {
+    /// When it was published, by the clock of who did.
+    const fn timestamp_ms(&self) -> u64 {
+        match self {
+            Self::Alert(alert) => alert.timestamp_ms,
+            Self::Acknowledgement(acknowledgement) => acknowledgement.timestamp_ms,
+            Self::Silence(silence) => silence.timestamp_ms,
+        }
+    }
+
     /// Reads a message of any kind that is kept with alerts.
     fn decode(delivery: &Delivery) -> Result<Self, Rejection> {
         let (key, body) = (&delivery.topic, &delivery.body);

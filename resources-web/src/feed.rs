@@ -6,15 +6,14 @@ use std::num::NonZeroU16;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
-use futures_util::stream::{FuturesUnordered, StreamExt as _};
-use resources_core::bus::{Bus, Delivery, PublishError, Publisher, Source, Start, Subscription};
+use resources_core::bus::{Bus, Delivery, Source, Start, Subscription};
 use resources_core::contract::{Analysis, Rejection};
-use resources_core::service::{Failure, RejectionLog, now_ms, within};
+use resources_core::service::{Failure, now_ms, within};
 use resources_core::telemetry::{Span, metrics};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
+use crate::aside::Aside;
 use crate::fleet::{Applied, RECENT_MS, Receipt};
 use crate::live::Live;
 use crate::pipeline::Arrivals;
@@ -36,12 +35,7 @@ const CATCH_UP_MS: u64 = 10_000;
 /// Analyses under way from the broker.
 const PREFETCH: NonZeroU16 = NonZeroU16::new(500).expect("not zero");
 
-/// Messages being set aside at a time. Above it they are only counted: a broker that accepts
-/// nothing must not keep the dashboard from showing what it still delivers, and the stream
-/// keeps them anyway.
-const MAX_SETTING_ASIDE: usize = 256;
-
-/// How long each of the last steps may take; both together are well within the grace period.
+/// How long the last acknowledgements may take.
 const LAST_LIMIT: Duration = Duration::from_secs(2);
 
 /// How often what went wrong repeatedly is summed up in the log.
@@ -68,13 +62,10 @@ pub(crate) async fn run(
         begin_offset: None,
         last: None,
         catches_up_until_ms: 0,
-        rejections: RejectionLog::default(),
         refused: 0,
-        left_in_stream: 0,
-        passed_over: 0,
         figures: Figures::new(),
     };
-    let mut aside = Aside { bus: bus.clone(), publisher: None, under_way: FuturesUnordered::new() };
+    let mut aside = Aside::new(&bus);
     let mut summary = tokio::time::interval(SUMMARY_EVERY);
     summary.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -82,8 +73,11 @@ pub(crate) async fn run(
             // What is now comes before what was.
             biased;
             () = stop.cancelled() => break,
-            _ = summary.tick() => feed.sum_up(),
-            Some(outcome) = aside.under_way.next() => feed.was_set_aside(outcome),
+            _ = summary.tick() => {
+                aside.sum_up();
+                feed.sum_up();
+            }
+            () = aside.go_on() => {}
             delivery = analyses.next() => {
                 let Some(delivery) = delivery else {
                     return Err(Failure::failed("the bus was closed while analyses were read"));
@@ -97,7 +91,7 @@ pub(crate) async fn run(
                 let receipt = delivery.receipt;
                 match feed.take(&delivery) {
                     Ok(age_ms) => replay.live_is_at(age_ms),
-                    Err(rejection) => feed.set_aside(&delivery, rejection, &mut aside),
+                    Err(rejection) => aside.set(&delivery, rejection),
                 }
                 feed.last = Some((delivery, now_ms()));
                 // Over a stream this only asks for more.
@@ -109,9 +103,9 @@ pub(crate) async fn run(
                     feed.live.recent_is_whole_since(0);
                 } else if let Err(rejection) = feed.take_again(&earlier, replay.since_ms()) {
                     if replay.was_missed(&earlier) {
-                        feed.set_aside(&earlier, rejection, &mut aside);
+                        aside.set(&earlier, rejection);
                     } else {
-                        feed.passed_over += 1;
+                        aside.pass_over();
                     }
                 }
                 // A long replay must not keep the browsers waiting.
@@ -119,15 +113,9 @@ pub(crate) async fn run(
             }
         }
     }
-    let all_set_aside = async {
-        while let Some(outcome) = aside.under_way.next().await {
-            feed.was_set_aside(outcome);
-        }
-    };
-    within(LAST_LIMIT, "setting messages aside", all_set_aside).await;
+    aside.finish().await;
     within(LAST_LIMIT, "acknowledging", analyses.flush()).await;
     feed.sum_up();
-    feed.rejections.finish();
     Ok(())
 }
 
@@ -145,13 +133,8 @@ struct Feed {
     last: Option<(Delivery, u64)>,
     /// Until when what comes may be from before the start, or from while the link was broken.
     catches_up_until_ms: u64,
-    rejections: RejectionLog,
     /// Analyses of hosts that found no room since the last summary.
     refused: u64,
-    /// Messages that were not set aside since the last summary, because too many were waiting.
-    left_in_stream: u64,
-    /// Messages from before the start that do not follow the contract, since the last summary.
-    passed_over: u64,
     figures: Figures,
 }
 
@@ -239,16 +222,6 @@ impl Feed {
         Ok(())
     }
 
-    /// Has a message set aside that does not follow the contract.
-    fn set_aside(&mut self, delivery: &Delivery, rejection: Rejection, aside: &mut Aside) {
-        self.rejections.note(delivery, &rejection, Instant::now());
-        if aside.under_way.len() < MAX_SETTING_ASIDE {
-            aside.set(delivery.clone(), rejection);
-        } else {
-            self.left_in_stream += 1;
-        }
-    }
-
     fn note(&mut self, applied: Applied, delivery: &Delivery) {
         if applied == Applied::Refused {
             self.figures.refused.inc();
@@ -264,30 +237,7 @@ impl Feed {
         }
     }
 
-    fn was_set_aside(&self, outcome: Result<(), PublishError>) {
-        if let Err(error) = outcome {
-            tracing::warn!(%error, "a message could not be set aside; the stream keeps it");
-        }
-    }
-
     fn sum_up(&mut self) {
-        self.rejections.tell_counts(Instant::now());
-        let left = std::mem::take(&mut self.left_in_stream);
-        if left > 0 {
-            tracing::warn!(
-                count = left,
-                "{left} messages were not set aside, because the broker was slow to take those \
-                 before them; the stream keeps them"
-            );
-        }
-        let passed_over = std::mem::take(&mut self.passed_over);
-        if passed_over > 0 {
-            tracing::warn!(
-                count = passed_over,
-                "{passed_over} messages from the minutes before the start do not follow the \
-                 contract; they were set aside when they came, or are in the stream only"
-            );
-        }
         let refused = std::mem::take(&mut self.refused);
         if refused > 1 {
             tracing::warn!(refused, "left out {refused} analyses of hosts that found no room");
@@ -299,19 +249,4 @@ impl Feed {
 /// must not look alive. Not before `since_ms`, as its clock may be far off.
 fn received_before(analysis: &Analysis, since_ms: u64, now_ms: u64) -> u64 {
     analysis.timestamp_ms.clamp(since_ms.min(now_ms), now_ms)
-}
-
-/// Sets messages aside over a link that is made when the first of them comes.
-struct Aside {
-    bus: Bus,
-    publisher: Option<Publisher>,
-    under_way: FuturesUnordered<BoxFuture<'static, Result<(), PublishError>>>,
-}
-
-impl Aside {
-    fn set(&mut self, delivery: Delivery, rejection: Rejection) {
-        let publisher = self.publisher.get_or_insert_with(|| self.bus.publisher()).clone();
-        let set = async move { publisher.set_aside(&delivery, &rejection).await };
-        self.under_way.push(Box::pin(set));
-    }
 }

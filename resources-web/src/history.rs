@@ -28,7 +28,7 @@ use resources_core::service::Failure;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use database::Database;
+pub(crate) use database::{Database, begin_to_write};
 pub use database::{Location, OpenError};
 pub use reader::{ReadError, Reader};
 pub use recorder::{Counts, Limits, Recorder};

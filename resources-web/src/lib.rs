@@ -8,6 +8,7 @@
 
 mod alerts;
 mod api;
+mod aside;
 mod assets;
 mod base_path;
 pub mod client;

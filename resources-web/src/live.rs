@@ -71,6 +71,17 @@ struct State {
     snapshot: Option<(Begin, Instant)>,
 }
 
+impl State {
+    /// Adds a message to the journal, and gives its new end.
+    fn push(&mut self, message: &ServerMessage<'_>) -> u64 {
+        let end = self.journal.push(text(message));
+        if self.snapshot.as_ref().is_some_and(|(_, made_at)| is_old(*made_at)) {
+            self.snapshot = None;
+        }
+        end
+    }
+}
+
 /// The first message to a browser, and where in the journal it goes on.
 #[derive(Debug, Clone)]
 pub(crate) struct Begin {
@@ -186,12 +197,18 @@ impl Live {
 
     fn push(&self, mut state: MutexGuard<'_, State>, message: &ServerMessage<'_>) {
         // Under the lock: a snapshot made meanwhile would hold what the journal does not.
-        let end = state.journal.push(text(message));
-        if state.snapshot.as_ref().is_some_and(|(_, made_at)| is_old(*made_at)) {
-            state.snapshot = None;
-        }
+        let end = state.push(message);
         drop(state);
-        self.end.send_replace(end);
+        self.tell_end(end);
+    }
+
+    /// Has those read on who wait for the end of the journal, which is there now, or further.
+    fn tell_end(&self, end: u64) {
+        self.end.send_if_modified(|known| {
+            let is_new = *known < end;
+            *known = end.max(*known);
+            is_new
+        });
     }
 
     /// Drops hosts of which nothing came since `before_ms`.
@@ -216,6 +233,9 @@ impl Live {
             return recent.clone();
         }
         let server_time_ms = now_ms();
+        // An alert that this browser is told, and that ends before the others were, would be
+        // ended for nobody.
+        state.push_alerts(server_time_ms);
         let (hosts, rows) = state.fleet.told(server_time_ms);
         let snapshot = ServerMessage::Snapshot(Snapshot {
             protocol: PROTOCOL,
@@ -232,6 +252,8 @@ impl Live {
         let alerts = Some(alerts::all(&state.alerts));
         let begin = Begin { text: text(&snapshot), alerts, cursor: state.journal.end() };
         state.snapshot = Some((begin.clone(), Instant::now()));
+        drop(state);
+        self.tell_end(begin.cursor);
         begin
     }
 

@@ -18,6 +18,10 @@ const MAX_KNOWN: usize = 100_000;
 /// Episodes that ended and are remembered, so that a message that comes again raises none anew.
 const MAX_ENDED: usize = 10_000;
 
+/// What is old goes by this machine's clock, unless that is so far ahead of the newest event, in
+/// milliseconds: then it may be wrong, and would have all there is forgotten.
+pub(super) const MAX_AHEAD_MS: u64 = 24 * 60 * 60 * 1_000;
+
 /// Where an active alert stands among the others: the newest first.
 type Place = (Reverse<u64>, Reverse<Box<str>>);
 
@@ -25,6 +29,8 @@ type Place = (Reverse<u64>, Reverse<Box<str>>);
 #[derive(Debug, Default)]
 pub(crate) struct Board {
     now_ms: u64,
+    /// When the newest event was published.
+    newest_ms: u64,
     active: HashMap<Box<str>, Known>,
     newest: BTreeSet<Place>,
     /// The active alerts of each host that has any.
@@ -39,6 +45,8 @@ pub(crate) struct Board {
     /// What pages were told: of each alert its revision.
     told: HashMap<Box<str>, u64>,
     has_news: bool,
+    /// Whether what it knows is of the past yet, and nobody is to be told.
+    catches_up: bool,
     unwritten: Unwritten,
     left_out: u64,
 }
@@ -101,19 +109,33 @@ impl Board {
     ) {
         self.now_ms = now_ms;
         for silence in silences {
+            self.newest_ms = self.newest_ms.max(silence.timestamp_ms);
             self.silences.take(silence);
         }
         for id in ended {
             self.remember(id);
         }
         for entry in active {
+            self.newest_ms = self.newest_ms.max(entry.timestamp_ms);
             self.put(entry);
         }
         self.has_news = true;
     }
 
+    /// Has nobody told what follows from the events until those of the past are in.
+    pub(super) const fn catch_up(&mut self) {
+        self.catches_up = true;
+    }
+
+    /// What it knows is of now.
+    pub(super) const fn has_caught_up(&mut self) {
+        self.catches_up = false;
+        self.has_news = true;
+    }
+
     /// Takes in one event.
     pub(crate) fn apply(&mut self, event: Event, now_ms: u64) {
+        self.newest_ms = self.newest_ms.max(event.timestamp_ms());
         self.tick(now_ms);
         match event {
             Event::Alert(alert) => match alert.state {
@@ -125,12 +147,13 @@ impl Board {
         }
     }
 
-    /// It is `now_ms`: silences begin and end.
+    /// It is `now_ms`, which may be before what it was, when the clock was set right: silences
+    /// begin and end.
     pub(crate) fn tick(&mut self, now_ms: u64) {
-        if now_ms > self.now_ms {
+        if now_ms != self.now_ms {
             let hosts = self.silences.hosts_that_change(self.now_ms, now_ms);
             self.now_ms = now_ms;
-            self.silences.forget_old(now_ms);
+            self.silences.forget_old(now_ms.min(self.newest_ms.saturating_add(MAX_AHEAD_MS)));
             for host in hosts {
                 self.look_again(&host);
             }
@@ -311,7 +334,7 @@ impl Board {
 
     /// Whether there is something that pages were not told.
     pub(crate) const fn has_news(&self) -> bool {
-        self.has_news
+        self.has_news && !self.catches_up
     }
 
     /// What pages are to be told that know what was told before.
@@ -332,33 +355,47 @@ impl Board {
     /// What a page is to be told that knows nothing.
     pub(crate) fn all(&self, server_time_ms: u64) -> Alerts {
         let everything = Filter::default();
-        let active = self.active_after(None, &everything).take(MAX_ACTIVE).cloned().collect();
+        let active = self.active_after(None, &everything, MAX_ACTIVE);
         Alerts { active: Some(active), ..self.figures(server_time_ms) }
     }
 
     fn figures(&self, server_time_ms: u64) -> Alerts {
-        Alerts {
-            server_time_ms,
-            count: self.loud as u64,
-            total: self.active.len() as u64,
-            ..Alerts::default()
+        let known = Alerts { server_time_ms, ..Alerts::default() };
+        if self.catches_up {
+            return known;
         }
+        Alerts { count: self.loud as u64, total: self.active.len() as u64, ..known }
     }
 
-    /// The active alerts that `filter` takes, newest first, behind the one that began at a time
-    /// and has an id.
-    pub(crate) fn active_after<'a>(
-        &'a self,
+    /// At most so many of the active alerts that `filter` takes, newest first, behind the one that
+    /// began at a time and has an id.
+    pub(crate) fn active_after(
+        &self,
         after: Option<(u64, &str)>,
-        filter: &'a Filter,
-    ) -> impl Iterator<Item = &'a AlertEntry> {
+        filter: &Filter,
+        most: usize,
+    ) -> Vec<AlertEntry> {
         use std::ops::Bound::{Excluded, Unbounded};
+        if self.catches_up {
+            return Vec::new();
+        }
+        let entry = |id: &str| self.active.get(id).map(|known| &known.entry);
+        let is_asked_for = |entry: &&AlertEntry| filter.takes(entry);
+        if let Some(host) = &filter.host {
+            // Those of one host are few among all.
+            let ids = self.of_host.get(host).into_iter().flatten();
+            let is_behind = |entry: &&AlertEntry| {
+                after.is_none_or(|after| (entry.since_ms, &*entry.id) < after)
+            };
+            let mut found: Vec<&AlertEntry> =
+                ids.filter_map(|id| entry(id)).filter(is_behind).filter(is_asked_for).collect();
+            found.sort_unstable_by_key(|entry| Reverse((entry.since_ms, &*entry.id)));
+            return found.into_iter().take(most).cloned().collect();
+        }
         let from = after.map(|(since_ms, id)| (Reverse(since_ms), Reverse(Box::from(id))));
-        self.newest
-            .range((from.map_or(Unbounded, Excluded), Unbounded))
-            .filter_map(|(_, id)| self.active.get(&id.0))
-            .map(|known| &known.entry)
-            .filter(|entry| filter.takes(entry))
+        let places = self.newest.range((from.map_or(Unbounded, Excluded), Unbounded));
+        let found = places.filter_map(|(_, id)| entry(&id.0)).filter(is_asked_for);
+        found.take(most).cloned().collect()
     }
 
     /// Those that ended and are not in the database yet.

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use resources_core::bus::{Backoff, Bus, Delivery, Position, Source, Start};
-use resources_core::service::{Failure, RejectionLog, now_ms, within};
+use resources_core::service::{Failure, now_ms, within};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::Event;
 use super::board::Board;
 use super::store::Store;
+use crate::aside::Aside;
 use crate::history::{History, OpenError, Reader};
 use crate::live::Live;
 
@@ -33,6 +34,15 @@ const SUMMARY_EVERY: Duration = Duration::from_secs(60);
 /// Longest wait for the next silence to begin or end: clocks may be set.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
+/// When nothing came for so long at the start, all there was is read.
+const QUIET: Duration = Duration::from_secs(1);
+
+/// How long reading what was there before the start may keep pages waiting.
+const PAST_LIMIT: Duration = Duration::from_secs(30);
+
+/// A message published so long before the start, in milliseconds, is as good as of now.
+const PRESENT_MS: u64 = 2_000;
+
 /// How long the last acknowledgements may take.
 const LAST_LIMIT: Duration = Duration::from_secs(2);
 
@@ -50,6 +60,9 @@ impl Keeping {
         let position = store
             .restore(board, now_ms())
             .map_err(|source| reader.database().sqlite_error(source))?;
+        if position.is_none() {
+            board.catch_up();
+        }
         Ok((Self { store, position }, reader))
     }
 }
@@ -67,13 +80,26 @@ pub(crate) async fn run(
     let Keeping { store, position } = keeping;
     let start = position.map_or(Start::First, Start::After);
     let mut alerts = bus.subscribe(Source::Alerts(start), PREFETCH);
+    let mut past = None;
+    if position.is_none() {
+        // Nothing is known from before, so nothing else is to be done until then.
+        if stop.run_until_cancelled(alerts.ready()).await.is_none() {
+            return Ok(());
+        }
+        past = Some(Past::begin());
+    }
+    let mut was_full = false;
     let mut writer = Writer::new(store, Arc::clone(&live));
-    let mut rejections = RejectionLog::default();
+    let mut aside = Aside::new(&bus);
     let mut tidy = interval(TIDY_EVERY);
     tidy.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut summary = interval(SUMMARY_EVERY);
     loop {
         let has_room = live.alerts(|board| board.unwritten().len()) < MAX_UNWRITTEN;
+        if was_full == has_room {
+            was_full = !has_room;
+            tell_full(was_full);
+        }
         let next_change = live.alerts(|board| board.next_change_ms());
         tokio::select! {
             () = stop.cancelled() => break,
@@ -87,7 +113,11 @@ pub(crate) async fn run(
                 {
                     chunk.push(delivery);
                 }
-                let receipt = take(&live, &chunk, &mut rejections);
+                let receipt = take(&live, &chunk, past.is_some(), &mut aside);
+                if past.as_mut().is_some_and(|past| past.is_over_with(&chunk)) {
+                    past = None;
+                    live.change_alerts(Board::has_caught_up);
+                }
                 writer.position = chunk.last().and_then(Delivery::position).or(writer.position);
                 writer.waits = true;
                 if let Some(receipt) = receipt {
@@ -95,22 +125,27 @@ pub(crate) async fn run(
                     alerts.acknowledge_through(receipt).await;
                 }
             }
+            () = quiet(past.as_ref()), if past.is_some() => {
+                past = None;
+                live.change_alerts(Board::has_caught_up);
+            }
             () = until(next_change), if next_change.is_some() => {
                 live.change_alerts(|board| board.tick(now_ms()));
             }
             () = sleep_until(writer.next_try), if writer.waits => {}
             _ = tidy.tick() => writer.tidy().await?,
             _ = summary.tick() => {
-                rejections.tell_counts(Instant::now());
+                aside.sum_up();
                 tell_left_out(&live);
             }
+            () = aside.go_on() => {}
         }
         writer.write_when_due().await?;
     }
     if writer.waits {
         writer.write().await?;
     }
-    rejections.finish();
+    aside.finish().await;
     within(LAST_LIMIT, "acknowledging", alerts.flush()).await;
     Ok(())
 }
@@ -119,18 +154,68 @@ pub(crate) async fn run(
 fn take(
     live: &Live,
     chunk: &[Delivery],
-    rejections: &mut RejectionLog,
+    is_past: bool,
+    aside: &mut Aside,
 ) -> Option<resources_core::bus::Receipt> {
     let now_ms = now_ms();
     let mut events = Vec::with_capacity(chunk.len());
     for delivery in chunk {
         match Event::decode(delivery) {
             Ok(event) => events.push(event),
-            Err(rejection) => rejections.note(delivery, &rejection, Instant::now()),
+            // It was set aside when it came; and it would be again at every start.
+            Err(_) if is_past => aside.pass_over(),
+            Err(rejection) => aside.set(delivery, rejection),
         }
     }
     live.change_alerts(|board| events.into_iter().for_each(|event| board.apply(event, now_ms)));
     chunk.last().map(|last| last.receipt)
+}
+
+/// What the stream held before the start, when all of it is read.
+///
+/// The broker does not say where a stream ends. So the past is over with the first message that
+/// was published since, or a moment before; when nothing comes for a while; and in any case after
+/// some time, as the clocks of those who publish may be behind.
+struct Past {
+    begun_ms: u64,
+    quiet_at: Instant,
+    over_at: Instant,
+}
+
+impl Past {
+    /// To be made once messages can arrive.
+    fn begin() -> Self {
+        let now = Instant::now();
+        Self { begun_ms: now_ms(), quiet_at: now + QUIET, over_at: now + PAST_LIMIT }
+    }
+
+    fn is_over_with(&mut self, chunk: &[Delivery]) -> bool {
+        let now = Instant::now();
+        self.quiet_at = (now + QUIET).min(self.over_at);
+        let is_present = |delivery: &Delivery| {
+            delivery.timestamp_ms.is_some_and(|at_ms| at_ms + PRESENT_MS >= self.begun_ms)
+        };
+        now >= self.over_at || chunk.iter().any(is_present)
+    }
+}
+
+/// Resolves when no message has come for a while.
+async fn quiet(past: Option<&Past>) {
+    match past {
+        Some(past) => sleep_until(past.quiet_at).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn tell_full(is_full: bool) {
+    if is_full {
+        tracing::warn!(
+            "{MAX_UNWRITTEN} alerts wait to be written, so no more are read until some are; the \
+             stream keeps what comes, and pages do not show it"
+        );
+    } else {
+        tracing::info!("alerts are read again");
+    }
 }
 
 fn tell_left_out(live: &Live) {
@@ -236,5 +321,43 @@ impl Writer {
         let (store, done) = worked.await.map_err(|_| gone())?;
         self.store = Some(store);
         Ok(done)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use resources_core::bus::{BusConfig, Message};
+    use resources_core::contract::{Topic, TraceParent};
+    use resources_core::test_support::in_time;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_past_is_over_with_a_message_of_now_or_when_it_is_quiet_or_late() {
+        let bus = Bus::open(BusConfig::in_memory("test"));
+        let mut alerts = bus.subscribe(Source::Alerts(Start::First), PREFETCH);
+        let mut of = async |timestamp_ms| {
+            let topic = Topic::new("web.alert").unwrap();
+            let message = Message::json(topic, &1, timestamp_ms, TraceParent::begin()).unwrap();
+            bus.publisher().publish_until_confirmed(&message).await.unwrap();
+            [in_time("a message", alerts.next()).await.unwrap()]
+        };
+        let (old, new) = (of(1).await, of(now_ms()).await);
+        let mut past = Past::begin();
+        assert!(!past.is_over_with(&old));
+        assert!(past.is_over_with(&new));
+
+        let begun = Instant::now();
+        let mut past = Past::begin();
+        for _ in 0..3 {
+            tokio::time::advance(QUIET / 2).await;
+            assert!(!past.is_over_with(&old));
+        }
+        quiet(Some(&past)).await;
+        assert_eq!(begun.elapsed(), QUIET * 5 / 2);
+
+        let mut past = Past::begin();
+        tokio::time::advance(PAST_LIMIT).await;
+        assert!(past.is_over_with(&old));
+        bus.close().await;
     }
 }

@@ -9,8 +9,8 @@ use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, named_param
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::board::{Board, Filter, Unwritten};
-use crate::history::{Database, History, Location, OpenError, Reader};
+use super::board::{Board, Filter, MAX_AHEAD_MS, Unwritten};
+use crate::history::{Database, History, Location, OpenError, Reader, begin_to_write};
 use crate::protocol::{Acknowledged, AlertEntry};
 
 /// How long an alert that ended is kept: a year.
@@ -114,9 +114,7 @@ impl Store {
         unwritten: &Unwritten,
         position: Option<Position>,
     ) -> rusqlite::Result<()> {
-        // Not one that begins by reading: beside history, which writes too, it could not go on.
-        let immediate = rusqlite::TransactionBehavior::Immediate;
-        let transaction = self.connection.transaction_with_behavior(immediate)?;
+        let transaction = begin_to_write(&mut self.connection)?;
         for entry in unwritten.entries.values() {
             write_entry(&transaction, entry)?;
         }
@@ -150,8 +148,16 @@ impl Store {
 
     /// Deletes what is too old, or too much.
     pub(super) fn tidy(&mut self, now_ms: u64) -> rusqlite::Result<()> {
-        let immediate = rusqlite::TransactionBehavior::Immediate;
-        let transaction = self.connection.transaction_with_behavior(immediate)?;
+        let transaction = begin_to_write(&mut self.connection)?;
+        let newest_ms: Option<u64> = transaction.query_row(
+            "SELECT max(newest_ms) FROM (
+                 SELECT max(timestamp_ms) AS newest_ms FROM alert
+                 UNION ALL SELECT max(timestamp_ms) FROM silence)",
+            [],
+            |row| row.get(0),
+        )?;
+        let newest_ms = newest_ms.unwrap_or(0).saturating_add(MAX_AHEAD_MS);
+        let now_ms = now_ms.min(newest_ms);
         let oldest_ms = integer(now_ms.saturating_sub(KEPT_MS));
         transaction.execute("DELETE FROM alert WHERE cleared_ms < ?1", [oldest_ms])?;
         transaction.execute(
@@ -326,4 +332,53 @@ fn of_word<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Resul
     word.map(|word| serde_json::from_value(word.into())).transpose().map_err(|error| {
         rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use resources_core::contract::AlertKind;
+
+    use super::*;
+
+    fn ended(id: &str, cleared_ms: u64) -> AlertEntry {
+        AlertEntry {
+            id: id.into(),
+            host: HostName::new("web").unwrap(),
+            resource: None,
+            kind: AlertKind::Silent,
+            level: None,
+            percentage: None,
+            since_ms: cleared_ms - 1,
+            timestamp_ms: cleared_ms,
+            cleared_ms: Some(cleared_ms),
+            repeat: None,
+            acknowledged: None,
+            silenced_until_ms: None,
+        }
+    }
+
+    fn write(store: &mut Store, entry: AlertEntry) {
+        let mut unwritten = Unwritten::default();
+        unwritten.entries.insert(entry.id.clone(), entry);
+        store.write(&unwritten, None).unwrap();
+    }
+
+    #[test]
+    fn what_is_a_year_old_goes_but_not_because_the_clock_is_wrong() {
+        let (mut store, _reader) = Store::open(&History::off()).unwrap();
+        let now_ms = resources_core::service::now_ms();
+        let ids = |store: &Store| -> Vec<Box<str>> {
+            let page = Page { filter: Filter::default(), after: None, limit: 10 };
+            let found = read_cleared(&store.connection, &page).unwrap();
+            found.into_iter().map(|entry| entry.id).collect()
+        };
+        store.tidy(now_ms).unwrap();
+        write(&mut store, ended("old", now_ms));
+        let later_ms = now_ms + 2 * KEPT_MS;
+        store.tidy(later_ms).unwrap();
+        assert_eq!(ids(&store), ["old".into()], "two years within a moment");
+        write(&mut store, ended("new", later_ms));
+        store.tidy(later_ms).unwrap();
+        assert_eq!(ids(&store), ["new".into()]);
+    }
 }

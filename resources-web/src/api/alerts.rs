@@ -1,5 +1,7 @@
 //! `/api/v1/alerts`: what is wrong and what was, and who knows of it.
 
+use std::collections::HashSet;
+
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
@@ -43,9 +45,7 @@ pub(super) async fn alerts(
             Some(Place::Active { since_ms, id }) => Some((*since_ms, &**id)),
             _ => None,
         };
-        state.live().alerts(|board| {
-            found.extend(board.active_after(after, &filter).take(most).cloned());
-        });
+        found = state.live().alerts(|board| board.active_after(after, &filter, most));
     }
     if which != Which::Active && found.len() < most {
         let after = match before {
@@ -56,10 +56,20 @@ pub(super) async fn alerts(
         found.extend(cleared(&state, page).await?);
     }
     let has_more = found.len() > limit;
+    let mut found = once_each(found);
     found.truncate(limit);
     let last = if has_more { found.last() } else { None };
     let next = last.map(|last| Place::of(last).to_string().into());
     Ok((NO_STORE, Json(AlertList { alerts: found, next })).into_response())
+}
+
+/// Of an alert that is there as active and as ended, because it ended while both were looked for,
+/// only the end.
+fn once_each(mut found: Vec<AlertEntry>) -> Vec<AlertEntry> {
+    let ended = found.iter().filter(|entry| entry.cleared_ms.is_some());
+    let ended: HashSet<Box<str>> = ended.map(|entry| entry.id.clone()).collect();
+    found.retain(|entry| entry.cleared_ms.is_some() || !ended.contains(&entry.id));
+    found
 }
 
 /// Alerts that ended: those in the database, and those on their way there.
@@ -272,4 +282,35 @@ pub(super) fn refused(rejection: &Rejection) -> ApiError {
 /// What was said did not reach the broker.
 pub(super) fn unsaid(error: &SayError) -> ApiError {
     ApiError::unavailable(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use resources_core::contract::HostName;
+
+    use super::*;
+
+    fn entry(id: &str, cleared_ms: Option<u64>) -> AlertEntry {
+        AlertEntry {
+            id: id.into(),
+            host: HostName::new("web").unwrap(),
+            resource: None,
+            kind: AlertKind::Silent,
+            level: None,
+            percentage: None,
+            since_ms: 1,
+            timestamp_ms: 1,
+            cleared_ms,
+            repeat: None,
+            acknowledged: None,
+            silenced_until_ms: None,
+        }
+    }
+
+    #[test]
+    fn what_ended_in_between_is_told_once_and_as_it_is_now() {
+        let (active, ended) = (entry("b", None), entry("a", Some(2)));
+        let found = vec![entry("a", None), active.clone(), ended.clone()];
+        assert_eq!(once_each(found), [active, ended]);
+    }
 }

@@ -9,9 +9,9 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
-use futures_util::stream::{self, StreamExt as _};
+use futures_util::stream;
 use resources_core::telemetry::metrics::{self, Gauge};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 use tokio::time::timeout;
 
 use super::NO_STORE;
@@ -24,6 +24,9 @@ static PLACES: Semaphore = Semaphore::const_new(2);
 
 /// How long a scrape waits for its place.
 const PLACE_LIMIT: Duration = Duration::from_secs(5);
+
+/// How long sending a scrape may take.
+const SEND_LIMIT: Duration = Duration::from_secs(10);
 
 static HOSTS: LazyLock<Gauge> =
     LazyLock::new(|| metrics::gauge("resources_web_hosts", "Hosts that are known"));
@@ -42,12 +45,64 @@ pub(super) async fn metrics(State(state): State<AppState>) -> Result<Response, A
     let own = metrics::render();
     let hosts = if state.tells_hosts() { hosts::read(state.live()).await } else { Vec::new() };
     let pages = std::iter::once(own).chain(hosts::pages(hosts));
-    // The place is free once all was sent, or nobody takes it any more.
-    let pages = pages.map(move |page| sent(page, &place));
-    let body = Body::from_stream(stream::iter(pages).map(Ok::<_, std::convert::Infallible>));
+    let body = sent(pages, place);
     Ok((NO_STORE, [(CONTENT_TYPE, metrics::CONTENT_TYPE)], body).into_response())
 }
 
-fn sent(page: String, _place: &SemaphorePermit<'static>) -> Bytes {
-    page.into()
+/// A body of `pages`. The place is free once all was sent, or nobody takes it any more, or that
+/// takes too long; a body that broke off then ends with an error, so that nobody takes it for
+/// whole.
+fn sent(
+    pages: impl Iterator<Item = String> + Send + 'static,
+    place: SemaphorePermit<'static>,
+) -> Body {
+    // None behind the last page.
+    let (sender, receiver) = mpsc::channel::<Option<String>>(1);
+    tokio::spawn(async move {
+        let send = async {
+            for page in pages.map(Some).chain([None]) {
+                if sender.send(page).await.is_err() {
+                    return;
+                }
+            }
+        };
+        // With what is left of them.
+        if timeout(SEND_LIMIT, send).await.is_err() {
+            tracing::debug!("a scrape was not taken in time");
+        }
+        drop(place);
+    });
+    Body::from_stream(stream::try_unfold(receiver, async |mut receiver| {
+        match receiver.recv().await {
+            Some(Some(page)) => Ok(Some((Bytes::from(page), receiver))),
+            Some(None) => Ok(None),
+            None => Err(std::io::Error::from(std::io::ErrorKind::TimedOut)),
+        }
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::to_bytes;
+
+    use super::*;
+
+    async fn sending(places: &'static Semaphore) -> Body {
+        let place = places.acquire().await.unwrap();
+        sent(["a\n", "b\n", "c\n", "d\n"].map(String::from).into_iter(), place)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_does_not_take_its_scrape_holds_a_place_for_a_while_only() {
+        static PLACES: Semaphore = Semaphore::const_new(1);
+        let begun = tokio::time::Instant::now();
+        let slow = sending(&PLACES).await;
+        // It has to wait for the slow one.
+        let next = sending(&PLACES).await;
+        assert_eq!(begun.elapsed().as_secs(), SEND_LIMIT.as_secs());
+        assert_eq!(to_bytes(next, 100).await.unwrap(), "a\nb\nc\nd\n");
+        assert!(to_bytes(slow, 100).await.is_err(), "it is not whole");
+        assert_eq!(PLACES.acquire().await.map(drop).ok(), Some(()));
+        assert_eq!(begun.elapsed().as_secs(), SEND_LIMIT.as_secs());
+    }
 }

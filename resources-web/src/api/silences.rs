@@ -17,6 +17,8 @@ use crate::error::ApiError;
 use crate::protocol::{NewSilence, Silences};
 use crate::server::AppState;
 
+pub(super) const END_PARAMETERS: &[&str] = &["by"];
+
 pub(super) async fn silences(
     State(state): State<AppState>,
     RawQuery(sent): RawQuery,
@@ -66,13 +68,18 @@ pub(super) async fn begin(
 pub(super) async fn end(
     State(state): State<AppState>,
     Path(id): Path<String>,
+    RawQuery(sent): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     state.guard().check_origin(&headers)?;
+    let query = Query::parse(sent.as_deref(), END_PARAMETERS)?;
     let running = state.live().alerts(|board| board.running_silence(&id));
     let missing = || ApiError::missing(format!("there is no silence {id:?} that holds now"));
     let silence = running.ok_or_else(missing)?;
-    let by = named_by_proxy(&state, &headers)?.unwrap_or_else(|| silence.by.clone());
+    let by = match named_by_proxy(&state, &headers)? {
+        Some(name) => name,
+        None => query.value("by").map_or_else(|| silence.by.clone(), Into::into),
+    };
     let now_ms = now_ms();
     let until_ms = now_ms.clamp(silence.from_ms, silence.until_ms);
     let silence = told(&state, Silence { until_ms, by, timestamp_ms: now_ms, ..silence }).await?;

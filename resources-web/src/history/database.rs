@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 /// Says whose a file is, in its header: "Rsrc".
 const APPLICATION_ID: u32 = 0x5273_7263;
@@ -389,4 +389,10 @@ fn open_unchanged(path: &Path) -> rusqlite::Result<Connection> {
             | OpenFlags::SQLITE_OPEN_NO_MUTEX
             | OpenFlags::SQLITE_OPEN_URI,
     )
+}
+
+/// Begins to write, once nobody else does. A transaction that begins by reading could not go on to
+/// write when another did so since.
+pub(crate) fn begin_to_write(connection: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
+    connection.transaction_with_behavior(TransactionBehavior::Immediate)
 }

@@ -11,7 +11,7 @@ use resources_core::bus::Position;
 use resources_core::contract::Analysis;
 use rusqlite::Connection;
 
-use super::database::{Database, Location, OpenError};
+use super::database::{Database, Location, OpenError, begin_to_write};
 use super::retention::Sweep;
 use super::series::each_series;
 use super::tier::Retention;
@@ -258,7 +258,7 @@ impl Recorder {
         let last = self.batch.last.as_ref();
         let position = last.map(|(offset, body)| Position::of(*offset, body));
         let by_ms = self.kept_by_ms(now_ms).unwrap_or(now_ms);
-        let transaction = write::begin(&mut self.connection)?;
+        let transaction = begin_to_write(&mut self.connection)?;
         write::rollups(&transaction, &self.hosts, &self.limits.retention, by_ms)?;
         write::runs(&transaction, &self.hosts, now_ms)?;
         if let Some(position) = position {

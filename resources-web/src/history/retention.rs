@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction};
 
+use super::database::begin_to_write;
 use super::tier::{Retention, Tier};
 
 /// Most rows a step deletes.
@@ -86,7 +87,7 @@ impl Sweep {
         {
             return Ok(gone);
         }
-        let transaction = connection.transaction()?;
+        let transaction = begin_to_write(connection)?;
         let next = match self.stage {
             Stage::Series(tier, behind) => series(&transaction, tier, behind, retention, now_ms)?,
             Stage::Runs(behind) => runs(&transaction, behind, now_ms, &mut gone.runs)?,
@@ -119,7 +120,7 @@ impl Sweep {
     ) -> rusqlite::Result<()> {
         let mut stage = Stage::default();
         while let Stage::Series(tier, behind) = stage {
-            let transaction = connection.transaction()?;
+            let transaction = begin_to_write(connection)?;
             stage = series(&transaction, tier, behind, retention, now_ms)?;
             transaction.commit()?;
         }

@@ -3,7 +3,7 @@
 use resources_core::service::now_ms;
 
 use super::message::text;
-use super::{Live, ServerMessage, Utf8Bytes};
+use super::{Live, ServerMessage, State, Utf8Bytes};
 use crate::alerts::Board;
 
 impl Live {
@@ -25,18 +25,29 @@ impl Live {
 
     /// Tells every browser which alerts changed since the last call.
     pub(super) fn push_alerts(&self, server_time_ms: u64) {
-        let mut state = self.state();
-        if !state.alerts.has_news() {
-            return;
+        let end = self.state().push_alerts(server_time_ms);
+        if let Some(end) = end {
+            self.tell_end(end);
         }
-        let number = state.journal.next_number();
-        let alerts = state.alerts.take_news(number, server_time_ms);
-        self.push(state, &ServerMessage::Alerts(alerts));
     }
 }
 
-/// The message with all alerts, which follows a snapshot. It may hold already what the next
-/// numbered one tells.
+impl State {
+    /// Adds to the journal which alerts changed since the last call, if any did; gives its end.
+    pub(super) fn push_alerts(&mut self, server_time_ms: u64) -> Option<u64> {
+        if !self.alerts.has_news() {
+            return None;
+        }
+        let number = self.journal.next_number();
+        let alerts = self.alerts.take_news(number, server_time_ms);
+        Some(self.push(&ServerMessage::Alerts(alerts)))
+    }
+}
+
+/// The message with all alerts, which follows a snapshot.
 pub(super) fn all(board: &Board) -> Utf8Bytes {
     text(&ServerMessage::Alerts(board.all(now_ms())))
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@ use std::num::NonZeroU16;
 use std::path::Path;
 use std::process::{Child, Command};
 
-use resources_core::bus::{Bus, Message, Pattern, Source, Start};
+use resources_core::bus::{Bus, BusConfig, Message, Pattern, Source, Start};
 use resources_core::contract::{Acknowledgement, Silence, Topic, TraceParent};
 use resources_core::service::now_ms;
 use resources_core::test_support::{
@@ -13,7 +13,7 @@ use resources_core::test_support::{
 use resources_web::protocol::{AlertEntry, AlertList, Alerts};
 use serde_json::{Value, json};
 
-use crate::dashboard::{Answer, Dashboard};
+use crate::dashboard::{Answer, Dashboard, publish_raw};
 
 /// Publishes that a condition of `host` began, and gives the message.
 pub(crate) async fn raise(bus: &Bus, id: &str, host: &str) -> Value {
@@ -37,7 +37,8 @@ async fn clear(bus: &Bus, raised: &Value) {
 
 async fn publish(bus: &Bus, alert: &Value) {
     let topic = Topic::new(&format!("{}.alert", alert["host"].as_str().unwrap())).unwrap();
-    let message = Message::json(topic, alert, 1, TraceParent::begin()).unwrap();
+    let timestamp_ms = alert["timestamp_ms"].as_u64().unwrap();
+    let message = Message::json(topic, alert, timestamp_ms, TraceParent::begin()).unwrap();
     in_time("a confirm", bus.publisher().publish_until_confirmed(&message)).await.unwrap();
 }
 
@@ -195,6 +196,54 @@ async fn what_cannot_be_taken_is_refused_with_its_reason() {
 }
 
 #[tokio::test]
+async fn what_does_not_follow_the_contract_is_set_aside_with_its_reason_and_the_rest_counts() {
+    let dashboard = Dashboard::start(&[]).await;
+    let bus = dashboard.bus.clone();
+    // From here on it reads what comes now.
+    raise(&bus, "a", "web").await;
+    let mut browser = dashboard.connect().await;
+    browser.until_alerts(|alerts| alerts.total == 1).await;
+    for kind in ["alert", "acknowledgement", "silence"] {
+        publish_raw(&bus, &format!("web.{kind}"), "{").await;
+    }
+    raise(&bus, "b", "db").await;
+    browser.until_alerts(|alerts| alerts.total == 2).await;
+    let mut rejected = bus.subscribe(Source::Rejected, NonZeroU16::new(10).unwrap());
+    for kind in ["alert", "acknowledgement", "silence"] {
+        let delivery = in_time("a rejected message", rejected.next()).await.unwrap();
+        assert_eq!(&*delivery.topic, format!("web.{kind}"));
+        let reason = delivery.rejection.unwrap();
+        assert!(reason.contains("does not parse"), "{reason}");
+    }
+    dashboard.stop().await;
+}
+
+#[tokio::test]
+async fn a_server_without_history_tells_nothing_of_the_past_but_what_is_left_of_it() {
+    const PAST: usize = 1_000;
+    let bus = Bus::open(BusConfig::in_memory("test"));
+    for number in 0..PAST {
+        let mut alert = json!({
+            "id": number.to_string(), "host": "web", "resource": "cpu", "state": "raised",
+            "kind": "level", "level": "HIGH", "percentage": 97.5, "since_ms": number,
+            "timestamp_ms": number,
+        });
+        publish(&bus, &alert).await;
+        if number < PAST - 1 {
+            alert["state"] = "cleared".into();
+            publish(&bus, &alert).await;
+        }
+    }
+    let dashboard = Dashboard::start_over(bus, &[]).await;
+    let mut browser = dashboard.connect().await;
+    let told = browser.until_alerts(|alerts| alerts.total > 0).await;
+    assert_eq!(told["changed"].as_array().unwrap().len(), 1, "{told}");
+    let last = (PAST - 1).to_string();
+    assert_eq!(active(browser.view.alerts()), [&*last]);
+    dashboard.stop().await;
+}
+
+#[tokio::test]
 async fn whom_the_proxy_names_counts() {
     let dashboard = Dashboard::start(&["--user-header", "X-Forwarded-User"]).await;
     raise(&dashboard.bus, "a", "web").await;
@@ -205,6 +254,14 @@ async fn whom_the_proxy_names_counts() {
         let answer = dashboard.send("POST", path, &ada, body).await;
         assert_eq!(answer.json()["acknowledged"]["by"], "Ada", "{}", answer.text());
     }
+    let asked = json!({"host": "web", "for_ms": 600_000}).to_string();
+    let silence = dashboard.send("POST", "/api/v1/silences", &ada, &asked).await.json();
+    let running = async || dashboard.get("/api/v1/silences").await.json()["silences"].take();
+    eventually("it holds", async || running().await[0] == silence).await;
+    let end = format!("/api/v1/silences/{}", silence["id"].as_str().unwrap());
+    let grace = [("x-forwarded-user", "Grace")];
+    let ended = dashboard.ask("DELETE", &format!("{end}?by=Eve"), &grace).await;
+    assert_eq!(ended.json()["by"], "Grace", "{}", ended.text());
     for headers in [&[][..], &[("x-forwarded-user", "")], &[ada[0], ("x-forwarded-user", "Eve")]] {
         let answer = dashboard.send("POST", path, headers, r#"{"by":"Eve"}"#).await;
         assert_eq!(answer.status, 403);
@@ -247,12 +304,14 @@ async fn over_rabbitmq_what_is_said_to_one_server_is_known_to_all_and_to_the_bus
     on_two.until_alerts(|alerts| alerts.count == 0).await;
     assert_eq!(two.get("/api/v1/silences").await.json()["silences"], json!([silence]));
     let path = format!("/api/v1/silences/{}", silence["id"].as_str().unwrap());
-    let ended = two.ask("DELETE", &path, &[]).await;
+    let ended = two.ask("DELETE", &format!("{path}?by=Gr%C3%A4fin"), &[]).await;
     assert_eq!(ended.status, 200, "{}", ended.text());
+    assert_eq!(ended.json()["by"], "Gräfin");
     on_one.until_alerts(|alerts| alerts.count == 1).await;
-    for _ in 0..2 {
+    for by in ["Ada", "Gräfin"] {
         let event = in_time("the event", said.next()).await.unwrap();
-        Silence::decode(&event.topic, &event.body).unwrap();
+        let event = Silence::decode(&event.topic, &event.body).unwrap();
+        assert_eq!(&*event.by, by);
     }
     for bus in [one.stop().await, two.stop().await, others] {
         in_time("the bus closes", bus.close()).await;
@@ -283,6 +342,7 @@ async fn a_broker_that_is_away_is_said_within_seconds() {
     })
     .await
     .unwrap();
+    eventually("the link is up", async || dashboard.get("/readyz").await.status == 200).await;
     let acknowledged = async || {
         dashboard.post("alerts/a/acknowledgement", &json!({"by": "Ada"})).await.status == 200
     };

@@ -46,20 +46,19 @@ async fn a_broker_that_goes_and_comes_back_is_told_and_the_browser_stays() {
     browser.until("a", sampled_ms(1)).await;
     eventually("it is ready", async || dashboard.get("/readyz").await.status == 200).await;
 
-    broker = blocking(move || {
+    // It reads meanwhile: a browser that does not is given up.
+    let stopped = blocking(move || {
         broker.ctl(&["stop_app"]);
         broker
-    })
-    .await;
-    browser.until_link("down").await;
+    });
+    (broker, ()) = tokio::join!(stopped, browser.until_link("down"));
     assert_eq!(dashboard.get("/readyz").await.status, 503);
 
-    broker = blocking(move || {
+    let started = blocking(move || {
         broker.ctl(&["start_app"]);
         broker
-    })
-    .await;
-    browser.until_link("up").await;
+    });
+    (broker, ()) = tokio::join!(started, browser.until_link("up"));
     in_time("an analysis", publish(&tracker, &analysis("a", 2, 2.0))).await;
     browser.until("a", sampled_ms(2)).await;
     let bus = dashboard.stop().await;

@@ -66,7 +66,9 @@ async fn many_changes_come_in_few_batches_and_every_sample_once() {
 
 #[tokio::test]
 async fn a_slow_browser_holds_up_nobody_and_skips_to_the_newest() {
-    const LAST: u64 = 1_800;
+    // More bytes than are kept for who reads late; in few batches, as a browser that takes
+    // nothing for 10 s is given up.
+    const LAST: u64 = 300;
     let dashboard = Dashboard::start(&["--push-interval", "0"]).await;
     let mut slow = dashboard.connect().await;
     let mut fast = dashboard.connect().await;
@@ -75,21 +77,25 @@ async fn a_slow_browser_holds_up_nobody_and_skips_to_the_newest() {
     for sequence in 0..=LAST {
         // Large, so that what the system itself holds for the slow one is soon full.
         let mut large = analysis("a", sequence, 1.0);
-        large.resources[0].name = format!("{sequence:04}").repeat(1_000).into();
         large.resources[0].level = Level::High;
         large.level = Level::High;
+        large.resources = vec![large.resources[0].clone(); 10];
+        for (number, resource) in large.resources.iter_mut().enumerate() {
+            resource.name = format!("{sequence:03}{number}").repeat(1_000).into();
+        }
         dashboard.publish(&large).await;
         // As fast as it can be told, so that each is a batch of its own.
         seen += fast.until("a", sampled_ms(sequence)).await.len();
     }
-    assert!(seen > 1_800, "{seen} messages");
+    assert!(seen > 300, "{seen} messages");
 
     let messages = slow.until("a", sampled_ms(LAST)).await;
     let kinds: Vec<&str> =
         messages.iter().map(|(message, _)| message["type"].as_str().unwrap()).collect();
     assert_eq!(kinds[0], "snapshot");
     let snapshots = kinds.iter().filter(|kind| **kind == "snapshot").count();
-    assert_eq!(snapshots, 2, "one at first, one to catch up; {} messages", kinds.len());
+    // Where the machine stalls, the server may fall behind it for a moment, too.
+    assert!((2..=3).contains(&snapshots), "{snapshots}: one at first, one to catch up");
     assert!(messages.len() < seen, "{} messages", messages.len());
     same_hosts(&slow.view, &fast.view);
     dashboard.stop().await;

@@ -223,6 +223,8 @@ async fn every_message_of_the_websocket_is_as_the_file_says() {
             "snapshot" => "Snapshot",
             "changes" => "Changes",
             "link" => "LinkMessage",
+            // A machine that is busy lags behind for a moment.
+            "history" => "HistoryMessage",
             "pipeline" => "PipelineMessage",
             "points" => "Points",
             "detail" => "Detail",

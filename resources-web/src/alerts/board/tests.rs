@@ -181,10 +181,52 @@ fn a_silence_holds_for_its_time_and_may_be_ended_early() {
 fn a_silence_that_is_over_is_forgotten_after_a_day() {
     let mut board = Board::default();
     board.apply(Event::Silence(silence("s", "web", 20, 100)), 10);
-    board.tick(100 + silences::REMEMBERED_MS);
+    let at = |board: &mut Board, now_ms| {
+        board.apply(Event::Alert(raised("a", "web", now_ms)), now_ms);
+    };
+    at(&mut board, 100 + silences::REMEMBERED_MS);
     assert!(board.silences.take(silence("s", "web", 20, 100)).is_none());
-    board.tick(101 + silences::REMEMBERED_MS);
+    at(&mut board, 101 + silences::REMEMBERED_MS);
     assert!(board.silences.take(silence("s", "web", 20, 100)).is_some());
+}
+
+#[test]
+fn a_clock_that_was_years_ahead_and_is_set_right_changes_nothing_for_good() {
+    let wrong_ms = 1_000 * silences::REMEMBERED_MS;
+    let mut board = Board::default();
+    board.apply(Event::Alert(raised("a", "web", 5)), 10);
+    board.apply(Event::Silence(silence("s", "web", 10, 100)), 10);
+    assert_eq!((board.all(0).count, board.all(0).total), (0, 1));
+    board.tick(wrong_ms);
+    assert_eq!(board.all(0).count, 1);
+    board.tick(20);
+    assert_eq!((board.all(0).count, board.running_silences().len()), (0, 1));
+    assert_eq!(board.next_change_ms(), Some(100));
+    // One that is new holds at once.
+    board.tick(wrong_ms);
+    board.apply(Event::Alert(raised("b", "db", 30)), 30);
+    board.apply(Event::Silence(silence("t", "db", 30, 100)), 30);
+    assert_eq!((board.all(0).count, board.all(0).total), (0, 2));
+}
+
+#[test]
+fn the_past_is_told_to_nobody_until_all_of_it_is_known() {
+    let mut board = Board::default();
+    board.catch_up();
+    let over = raised("a", "web", 5);
+    board.apply(Event::Alert(over.clone()), 10);
+    let nothing = (Some(Vec::new()), 0, 0);
+    let told = |board: &Board| {
+        let all = board.all(0);
+        (all.active, all.count, all.total)
+    };
+    assert_eq!((told(&board), board.has_news()), (nothing, false));
+    board.apply(Event::Alert(raised("b", "db", 6)), 10);
+    board.apply(Event::Alert(cleared(&over, 7)), 10);
+    board.has_caught_up();
+    assert!(board.has_news());
+    let news = board.take_news(1, 10);
+    assert_eq!((news.changed.len(), news.cleared.len(), news.total), (1, 0, 1));
 }
 
 #[test]
@@ -202,6 +244,34 @@ fn what_slips_back_among_the_newest_is_told() {
     let news = board.take_news(2, 0);
     assert_eq!(news.cleared, ["0500".into()]);
     assert_eq!(news.changed.iter().map(|entry| &*entry.id).collect::<Vec<_>>(), ["0000"]);
+}
+
+#[test]
+fn of_one_host_only_its_own_are_looked_at_a_page_at_a_time() {
+    let mut board = Board::default();
+    for number in 0..20_u64 {
+        let on = if number.is_multiple_of(2) { "web" } else { "db" };
+        // Two of a host begin at once.
+        let alert = raised(&format!("{number:02}"), on, number / 4);
+        let resource = Some(format!("disk:/{number}").into());
+        board.apply(Event::Alert(Alert { resource, ..alert }), 100);
+    }
+    let filter = Filter { host: Some(host("web")), to_ms: Some(4), ..Filter::default() };
+    let everything = board.active_after(None, &Filter::default(), usize::MAX);
+    let expected: Vec<_> = everything.into_iter().filter(|entry| filter.takes(entry)).collect();
+    assert_eq!(expected.len(), 8);
+    let (mut found, mut after) = (Vec::<AlertEntry>::new(), None::<(u64, Box<str>)>);
+    loop {
+        let place = after.as_ref().map(|(since_ms, id)| (*since_ms, &**id));
+        let page = board.active_after(place, &filter, 3);
+        let Some(last) = page.last() else { break };
+        after = Some((last.since_ms, last.id.clone()));
+        found.extend(page);
+    }
+    assert_eq!(found, expected);
+    // What is not of the host is not even looked at.
+    board.newest.clear();
+    assert_eq!(board.active_after(None, &filter, usize::MAX), expected);
 }
 
 /// One step of a story: of few hosts, ids and times, so that they meet.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use resources_core::bus::Position;
-use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OptionalExtension as _, Transaction};
 
 use super::host::Host;
 use crate::history::rollup::{Buckets, MAX_TOTAL};
@@ -79,11 +79,6 @@ impl<'a> Named<'a> {
             None => self.make.query_one([name], |row| row.get(0)),
         }
     }
-}
-
-/// Begins to write, which nobody else does.
-pub(super) fn begin(connection: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
-    connection.transaction_with_behavior(TransactionBehavior::Immediate)
 }
 
 /// Merges the buckets of the batch into those of the tables, in the order of the tables.

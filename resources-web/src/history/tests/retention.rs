@@ -139,3 +139,24 @@ fn room_is_made_while_a_batch_waits_and_nothing_else_goes() {
     assert_eq!(counted(&beside, "a"), [1; 3]);
     assert_eq!(ranges(&beside, "a"), [("run-1".into(), 0, 100)]);
 }
+
+#[test]
+fn it_waits_for_another_who_writes() {
+    let place = Place::new();
+    let mut recorder = place.recorder();
+    let now = now_ms();
+    take_a_hundred_minutes(&mut recorder, now);
+    let later = now + 3 * DAY_MS;
+    take_present(&mut recorder, later);
+    let beside = place.beside();
+    beside.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let other = std::thread::spawn(move || {
+        // Within the time that one waits for another.
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        beside.execute_batch("COMMIT").unwrap();
+    });
+    recorder.tidy(later).unwrap();
+    other.join().unwrap();
+    (0..200).for_each(|_| recorder.tidy(later).unwrap());
+    assert_eq!(counted(&place.beside(), "a")[0], 0);
+}
