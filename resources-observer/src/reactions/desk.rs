@@ -3,16 +3,18 @@
 use std::sync::Arc;
 
 use resources_core::bus::{Delivery, Position, Start};
-use resources_core::contract::{Acknowledgement, Alert, Kind, Rejection, RoutingKey, Silence};
+use resources_core::contract::{
+    Acknowledgement, Alert, AlertState, Kind, Rejection, RoutingKey, Silence,
+};
 
 use resources_core::telemetry::Span;
 
 use super::Config;
 use super::outbox::{Formed, Outbox};
-use super::route::targets;
+use super::route::{Target, listeners, targets};
 use super::router::{Router, Told};
 use super::store::{Kept, Store};
-use crate::database::{Location, OpenError};
+use crate::database::{Location, OpenError, sqlite_error};
 
 /// Takes alerts and says who is to be told what, stored before anyone hears of it.
 #[derive(Debug)]
@@ -61,6 +63,8 @@ impl Desk {
                 None => desk.drop_outbox(&name, &outbox),
             }
         }
+        // From when on alerts are told is known from here on, whatever ends the process.
+        desk.commit().map_err(|source| sqlite_error(location, source))?;
         Ok(desk)
     }
 
@@ -113,6 +117,7 @@ impl Desk {
 
     /// Does what time brings about: silences end, groups are due.
     pub(super) fn tick(&mut self, now_ms: u64) {
+        self.changed |= self.router.follow_clock(now_ms);
         self.router.tick(now_ms, &mut self.told);
         self.tell(now_ms);
         let Config { reactions, page, .. } = &*self.config;
@@ -129,10 +134,25 @@ impl Desk {
     }
 
     fn tell(&mut self, now_ms: u64) {
-        for Told { alert, raised, trace } in self.told.drain(..) {
-            for target in targets(&self.config.routes, &alert, raised.as_ref()) {
+        for Told { alert, raised, listeners: told_before, trace } in self.told.drain(..) {
+            let Config { reactions, routes, .. } = &*self.config;
+            let mut found = targets(routes, &alert, raised.as_ref());
+            for (name, &group_ms) in &told_before {
+                let place = reactions.iter().position(|reaction| reaction.name == *name);
+                if let Some(reaction) = place
+                    && !found.iter().any(|target| target.reaction == reaction)
+                {
+                    found.push(Target { reaction, group_ms });
+                }
+            }
+            if alert.state == AlertState::Raised {
+                let named = listeners(routes, &alert, &found).into_iter();
+                let named = named.map(|one| (reactions[one.reaction].name.clone(), one.group_ms));
+                self.router.note_told(&alert.id, named.collect());
+            }
+            for target in found {
                 let (outbox, changed) = &mut self.outboxes[target.reaction];
-                let limits = &self.config.reactions[target.reaction].limits;
+                let limits = &reactions[target.reaction].limits;
                 outbox.add(&alert, trace, target.group_ms, now_ms, limits);
                 *changed = true;
             }
