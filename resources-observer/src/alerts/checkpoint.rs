@@ -83,6 +83,8 @@ impl Checkpoint {
         position: Option<Position>,
         alerts: &[(Alert, Option<TraceParent>)],
     ) -> rusqlite::Result<()> {
+        // An alert that is judged a second time would get another id.
+        self.database.survive_power_cuts(!alerts.is_empty())?;
         let transaction = self.database.connection.transaction()?;
         {
             let mut put =

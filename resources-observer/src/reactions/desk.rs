@@ -10,6 +10,7 @@ use resources_core::contract::{
 use resources_core::telemetry::Span;
 
 use super::Config;
+use super::figures::Figures;
 use super::outbox::{Formed, Outbox};
 use super::route::{Target, listeners, targets};
 use super::router::{Router, Told};
@@ -24,6 +25,8 @@ pub(super) struct Desk {
     store: Store,
     /// One for each reaction, in their order, and whether it changed since it was stored.
     outboxes: Vec<(Outbox, bool)>,
+    /// One for each reaction.
+    figures: Vec<Figures>,
     /// The last delivery taken and not stored.
     position: Option<Position>,
     told: Vec<Told>,
@@ -43,6 +46,7 @@ impl Desk {
         let (store, Kept { router, outboxes, position }) = Store::open(location, now_ms)?;
         let mut desk = Self {
             outboxes: config.reactions.iter().map(|_| (Outbox::default(), false)).collect(),
+            figures: config.reactions.iter().map(|one| Figures::of(&one.name)).collect(),
             config,
             router,
             store,
@@ -127,6 +131,8 @@ impl Desk {
             while let Some(formed) =
                 outbox.form(&reaction.name, now_ms, &reaction.limits, page.as_ref())
             {
+                let truncated = formed.notification.truncated.unwrap_or_default();
+                self.figures[place].truncated.inc_by(truncated);
                 self.formed.push((place, formed.clone()));
                 (*changed, self.changed) = (true, true);
             }
@@ -185,8 +191,9 @@ impl Desk {
             .filter(|(_, (_, changed))| *changed)
             .map(|(reaction, (outbox, _))| (&*reaction.name, outbox));
         self.store.store(&mut self.router, changed, self.position)?;
-        for (_, changed) in &mut self.outboxes {
+        for ((outbox, changed), figures) in self.outboxes.iter_mut().zip(&self.figures) {
             *changed = false;
+            figures.waiting.set(i64::try_from(outbox.alert_count()).unwrap_or(i64::MAX));
         }
         self.changed = false;
         Ok(())
