@@ -60,9 +60,9 @@ impl Term {
                 }
             }
             (Condition::Is(texts) | Condition::IsNot(texts), _) => {
-                let known = |word: &&str| Value::from(*word);
+                let known = |word: &str| Value::from(word);
                 let can_be =
-                    texts.iter().all(|text| words.iter().any(|word| text.is(&known(&word))));
+                    texts.iter().all(|text| words.iter().any(|word| text.is(&known(word))));
                 if can_be {
                     Ok(())
                 } else {

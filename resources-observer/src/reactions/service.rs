@@ -69,7 +69,7 @@ pub(super) async fn run(
     let (events, told) = mpsc::channel(MAX_CHUNKS);
     let mut couriers = JoinSet::new();
     let mut hands = Vec::new();
-    for place in 0..config.reactions.len() {
+    for (place, name) in names.iter().enumerate() {
         // Room for all that may be under way, also from before the file was changed, so that
         // handing over never waits.
         let (hand, to_tell) = mpsc::channel(MAX_PARALLEL);
@@ -80,7 +80,7 @@ pub(super) async fn run(
             mode,
             publisher: bus.publisher(),
             settled: events.clone(),
-            figures: Figures::of(names[place]),
+            figures: Figures::of(name),
             stop: stop.clone(),
         };
         couriers.spawn(courier.run(to_tell));
@@ -90,7 +90,7 @@ pub(super) async fn run(
     let (fed, ended_early) = tokio::select! {
         fed = feed(bus, start, events, stop.clone()) => (fed, false),
         _ = &mut decided => (Ok(()), true),
-        failure = lost(&mut couriers) => (Err(failure), false),
+        failure = lost(&mut couriers, &stop) => (Err(failure), false),
     };
     stop.cancel();
     // The couriers finish what they are at, a while at most, and let go of the channel; then the
@@ -104,13 +104,14 @@ pub(super) async fn run(
 
 /// Resolves when a courier ends though nobody stops it: what its reaction is to tell would wait for
 /// ever. A new process tells it.
-async fn lost(couriers: &mut JoinSet<()>) -> Failure {
-    match couriers.join_next().await {
+async fn lost(couriers: &mut JoinSet<()>, stop: &CancellationToken) -> Failure {
+    let ended = couriers.join_next().await;
+    match ended.filter(|_| !stop.is_cancelled()) {
         Some(Err(error)) => {
             Failure::failed(format_args!("what tells a reaction ended by itself: {error}"))
         }
         Some(Ok(())) => Failure::failed("what tells a reaction ended by itself"),
-        // There is no reaction.
+        // There is no reaction, or they all stop.
         None => std::future::pending().await,
     }
 }
@@ -292,14 +293,25 @@ mod tests {
     #[tokio::test]
     async fn a_courier_that_is_lost_is_a_failure() {
         let mut couriers = JoinSet::new();
-        tokio::select! {
-            biased;
-            _ = lost(&mut couriers) => panic!("there is none to be lost"),
-            () = tokio::task::yield_now() => {}
-        }
+        let (runs, stops) = (CancellationToken::new(), CancellationToken::new());
+        stops.cancel();
+        let none = async |couriers: &mut JoinSet<()>, stop| {
+            let all_had_their_turn = async {
+                for _ in 0..16 {
+                    tokio::task::yield_now().await;
+                }
+            };
+            tokio::select! {
+                _ = lost(couriers, stop) => panic!("there is none to be lost"),
+                () = all_had_their_turn => {}
+            }
+        };
+        none(&mut couriers, &runs).await;
+        couriers.spawn(std::future::ready(()));
+        none(&mut couriers, &stops).await;
         couriers.spawn(std::future::pending());
         couriers.spawn(async { panic!("as a library may") });
-        let failure = in_time("it is noticed", lost(&mut couriers)).await;
+        let failure = in_time("it is noticed", lost(&mut couriers, &runs)).await;
         assert!(failure.to_string().contains("ended by itself"), "{failure}");
         couriers.shutdown().await;
     }

@@ -50,7 +50,7 @@ impl Running {
         });
         // What is raised before its start is not told.
         let kept = folder.path().join("state.reactions");
-        eventually("it has started", async || kept.exists()).await;
+        eventually("it has started", async || has_started(&kept)).await;
         Self { bus, stop, work, _folder: folder }
     }
 
@@ -71,6 +71,19 @@ impl Running {
         self.stop.cancel();
         in_time("it stops", self.work).await.expect("no panic");
     }
+}
+
+/// Whether from when on alerts are told is noted in this file.
+fn has_started(kept: &Path) -> bool {
+    let reading = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+    let noted = || -> rusqlite::Result<u64> {
+        rusqlite::Connection::open_with_flags(kept, reading)?.query_row(
+            "SELECT count(*) FROM place",
+            [],
+            |row| row.get(0),
+        )
+    };
+    noted().is_ok_and(|rows| rows == 1)
 }
 
 async fn publish<T: Serialize>(
@@ -515,7 +528,7 @@ async fn killed_around_its_calls_it_forgets_no_alert_and_repeats_only_under_the_
     assert!(in_time("the broker is there", stream.ready()).await);
     // Only what is raised from its first start on is told.
     let state = folder.path().join("state.sqlite.reactions");
-    eventually("it has started", async || state.exists()).await;
+    eventually("it has started", async || has_started(&state)).await;
     let publisher = bus.publisher();
     for number in 0..ALERTS {
         let one = alert(&format!("{number}"), &format!("host-{number}"), AlertState::Raised);
@@ -561,7 +574,7 @@ async fn each_host_over_its_threshold_is_told_once_at_the_web_hook() {
     );
     let program = Program::start(folder.path(), url, &exchange, &rules);
     let state = folder.path().join("state.sqlite.reactions");
-    eventually("it has started", async || state.exists()).await;
+    eventually("it has started", async || has_started(&state)).await;
     let publisher = bus.publisher();
     for number in 0..HOSTS {
         let body = serde_json::json!({
