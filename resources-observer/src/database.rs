@@ -137,6 +137,13 @@ impl Database {
         prepare(&connection, format).map_err(refused)?;
         Ok(Self { connection, _lock: lock })
     }
+
+    /// Whether what is stored from now on, and all before it, is still there after a power cut. It
+    /// costs a wait for the disk for each transaction.
+    pub(crate) fn survive_power_cuts(&self, survives: bool) -> rusqlite::Result<()> {
+        let how = if survives { "FULL" } else { "NORMAL" };
+        self.connection.pragma_update(None, "synchronous", how)
+    }
 }
 
 /// Makes the tables in a database that is empty, and sets how it is written.
@@ -156,6 +163,7 @@ fn prepare(connection: &Connection, format: Format) -> rusqlite::Result<()> {
     }
     connection.pragma_update(None, "journal_mode", "WAL")?;
     // A power cut may undo the last batches, each whole; the stream is read again from there.
+    // What nobody may work out differently a second time is kept through it, see `survive`.
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)
 }

@@ -24,6 +24,7 @@
 //! - `!=` is the opposite of `=`, so it holds where there is no such field; the other operators
 //!   do not.
 
+mod fields;
 mod parse;
 mod value;
 
@@ -32,6 +33,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
 
+pub(crate) use fields::Values;
 pub use parse::FilterError;
 use value::{Operand, Order, Text};
 

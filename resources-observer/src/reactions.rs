@@ -14,6 +14,7 @@ mod desk;
 mod email;
 mod exec;
 mod explain;
+mod figures;
 mod file;
 mod notification;
 mod outbox;
@@ -104,11 +105,20 @@ impl Reactions {
         };
         let notification = Notification::made_up(name, now_ms(), page.as_ref(), false);
         let place = reaction.sender.place();
-        reaction
-            .sender
-            .send(&notification, publisher)
-            .await
-            .map_err(|error| Failure::failed(format_args!("{place} could not be told: {error}")))
+        let told = reaction.sender.send(&notification, publisher).await;
+        told.map(|how| match reaction.sender {
+            // The level of this program's own log may hide it.
+            Sender::Log => format!("the log says: {}", notification.text()),
+            _ => how,
+        })
+        .map_err(|error| Failure::failed(format_args!("{place} could not be told: {error}")))
+    }
+
+    /// How long one try of a reaction takes at most; `None` when that is for the broker to say.
+    #[must_use]
+    pub fn longest_try(&self, name: &str) -> Option<Duration> {
+        let mut reactions = self.0.reactions.iter();
+        reactions.find(|one| *one.name == *name)?.sender.longest_try()
     }
 
     /// Whether a reaction needs the broker to be tested.

@@ -14,8 +14,11 @@ use tokio_util::sync::CancellationToken;
 use super::{close, print, trouble};
 use crate::args::QuietLogArgs;
 
-/// Longest test of a reaction; most have a shorter time of their own.
+/// Longest test of a reaction that has no time of its own.
 const LONGEST: Duration = Duration::from_secs(60);
+
+/// How much longer a reaction may take than its own time, to end what it began.
+const SLACK: Duration = Duration::from_secs(5);
 
 /// Check the rules of the observer before it runs with them.
 #[derive(Debug, Args)]
@@ -112,10 +115,11 @@ async fn test(args: &TestArgs) -> Result<(), Failure> {
         BusConfig::in_memory(crate::NAME)
     };
     let bus = Bus::open(config);
-    let outcome = timeout(LONGEST, reactions.test(&args.name, &bus.publisher())).await;
+    let limit = reactions.longest_try(&args.name).map_or(LONGEST, |own| own + SLACK);
+    let outcome = timeout(limit, reactions.test(&args.name, &bus.publisher())).await;
     let told = outcome.unwrap_or_else(|_| {
         let trouble = trouble(&bus).unwrap_or_else(|| "it takes too long".to_owned());
-        Err(Failure::failed(format_args!("not told within {LONGEST:?}: {trouble}")))
+        Err(Failure::failed(format_args!("not told within {limit:?}: {trouble}")))
     });
     close(&bus).await;
     print(&format!("{}: {}\n", args.name, told?))

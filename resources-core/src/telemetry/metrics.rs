@@ -9,9 +9,12 @@ mod process;
 
 use std::sync::LazyLock;
 
-use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder};
+use prometheus::{HistogramOpts, HistogramVec, Opts, Registry, TextEncoder};
 
-pub use prometheus::{Histogram, IntCounter as Counter, IntGauge as Gauge};
+pub use prometheus::{
+    Histogram, IntCounter as Counter, IntCounterVec as Counters, IntGauge as Gauge,
+    IntGaugeVec as Gauges,
+};
 
 pub(crate) use bus::bus;
 
@@ -75,8 +78,28 @@ pub fn counters<const N: usize>(
     label: &str,
     values: [&str; N],
 ) -> [Counter; N] {
-    let all = registered(IntCounterVec::new(Opts::new(name, help), &[label]));
+    let all = counters_by(name, help, label);
     values.map(|value| all.with_label_values(&[value]))
+}
+
+/// Counters of this program, one for each value of a label that comes to be known; those who set
+/// the program up decide on the values, and so on how many there are. To be called once for a
+/// name.
+///
+/// # Panics
+/// When there is one of that name, or the name is none.
+#[must_use]
+pub fn counters_by(name: &str, help: &str, label: &str) -> Counters {
+    registered(Counters::new(Opts::new(name, help), &[label]))
+}
+
+/// As [`counters_by`], of figures that go up and down. To be called once for a name.
+///
+/// # Panics
+/// When there is one of that name, or the name is none.
+#[must_use]
+pub fn gauges_by(name: &str, help: &str, label: &str) -> Gauges {
+    registered(Gauges::new(Opts::new(name, help), &[label]))
 }
 
 /// A figure of this program that goes up and down. To be called once for a name.

@@ -85,6 +85,8 @@ impl Checkpoint {
         alerts: &[(Alert, Option<TraceParent>)],
         confirmed: &[i64],
     ) -> rusqlite::Result<()> {
+        // An alert that is judged a second time would get another id.
+        self.database.survive_power_cuts(!alerts.is_empty())?;
         let transaction = self.database.connection.transaction()?;
         {
             let mut put =

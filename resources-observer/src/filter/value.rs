@@ -25,6 +25,11 @@ impl Text {
         Self { pieces, number }
     }
 
+    /// Whether a number can be equal to it.
+    pub(super) fn is_number_or_pattern(&self) -> bool {
+        self.number.is_some() || self.pieces.len() > 1
+    }
+
     /// Whether `value` is equal to it. Objects are equal only to a lone star.
     pub(super) fn is(&self, value: &Value) -> bool {
         match value {

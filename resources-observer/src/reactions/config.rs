@@ -1,6 +1,7 @@
 //! Reads reactions and routes, and checks all of it before anything starts.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
@@ -21,6 +22,7 @@ use super::sender::Sender;
 use super::webhook::Webhook;
 use super::{Config, Reaction, Reactions};
 use crate::alerts::{RulesError, Time};
+use crate::filter::{Filter, Values};
 
 /// What a reaction can be.
 const TYPES: &str = "\"webhook\", \"exec\", \"email\", \"publish\" or \"log\"";
@@ -32,7 +34,14 @@ const GROUP_MS: u64 = 30_000;
 const MAX_GROUP_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// Longest time in which is tried again.
-const MAX_RETRY: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+const LONGEST_RETRY: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// Shortest time that one try may be allowed to take.
+pub(super) const SHORTEST_TIMEOUT: Duration = Duration::from_millis(100);
+
+/// Most alerts listed in all notifications that may be under way at a time: they are stored
+/// together whenever one of them changes.
+const MAX_LISTED_UNDER_WAY: usize = 2_000;
 
 /// Alerts listed in one notification unless a reaction says so.
 const LISTED: usize = 100;
@@ -137,6 +146,25 @@ pub(super) fn http_url(text: &str) -> Result<Url, String> {
     }
 }
 
+/// A time within what is `allowed`, or `usual` when none is given.
+pub(super) fn limited(
+    name: &str,
+    given: Option<Spanned<Time>>,
+    usual: Duration,
+    allowed: RangeInclusive<Duration>,
+) -> Result<Duration, Mistake> {
+    let Some(given) = given else { return Ok(usual) };
+    let Time(ms) = *given.get_ref();
+    let time = Duration::from_millis(ms);
+    if allowed.contains(&time) {
+        return Ok(time);
+    }
+    let [shortest, longest] =
+        [allowed.start(), allowed.end()].map(|bound| humantime::format_duration(*bound));
+    let time = humantime::format_duration(time);
+    Err(Mistake::of(&given, format!("{name} is {shortest} to {longest}, not {time}")))
+}
+
 fn reaction(name: &str, table: Spanned<DeValue<'_>>) -> Result<Reaction, Mistake> {
     let span = table.span();
     let fits = (1..=64).contains(&name.len())
@@ -187,16 +215,20 @@ fn reaction(name: &str, table: Spanned<DeValue<'_>>) -> Result<Reaction, Mistake
         other => return Err(Mistake::at(kind_at, format!("type is {TYPES}, not {other:?}"))),
     };
     let CommonTable { rate: own_rate, retry_for: own_retry, parallel, list } = common;
-    Ok(Reaction {
-        name: name.into(),
-        sender,
-        limits: Limits {
-            rate: own_rate.map_or(rate, |rate| rate.0),
-            parallel: parallel.map_or(1, |parallel| parallel.0),
-            listed: list.map_or(LISTED, |list| list.0),
-        },
-        retry_for: own_retry.map_or(retry_for, |Time(ms)| Duration::from_millis(ms).min(MAX_RETRY)),
-    })
+    let retry_for = limited("retry_for", own_retry, retry_for, Duration::ZERO..=LONGEST_RETRY)?;
+    let parallel = parallel.map_or(1, |parallel| parallel.0);
+    let listed = list.as_ref().map_or(LISTED, |list| list.get_ref().0);
+    if parallel * listed > MAX_LISTED_UNDER_WAY {
+        let at = list.map(|list| list.span().start);
+        let reason = format!(
+            "parallel times list is at most {MAX_LISTED_UNDER_WAY}, not {parallel} times {listed}; \
+             with parallel = {parallel}, list is at most {}",
+            MAX_LISTED_UNDER_WAY / parallel
+        );
+        return Err(Mistake { at, reason });
+    }
+    let rate = own_rate.map_or(rate, |rate| rate.0);
+    Ok(Reaction { name: name.into(), sender, limits: Limits { rate, parallel, listed }, retry_for })
 }
 
 /// Reads the keys of one type of reaction.
@@ -228,13 +260,46 @@ fn route(table: RouteTable, at: usize, reactions: &[Reaction]) -> Result<Route, 
         };
         named.push(place);
     }
-    let group_ms = group.map_or(GROUP_MS, |Time(ms)| ms);
-    if group_ms > MAX_GROUP_MS {
-        return Err(Mistake::at(at, "group is at most a day"));
-    }
-    let filter = filter.map(Spanned::into_inner).unwrap_or_default();
+    let (usual, longest) = (Duration::from_millis(GROUP_MS), Duration::from_millis(MAX_GROUP_MS));
+    let group = limited("group", group, usual, Duration::ZERO..=longest)?;
+    let group_ms = u64::try_from(group.as_millis()).unwrap_or(MAX_GROUP_MS);
+    let filter = filter.map(checked).transpose()?.unwrap_or_default();
     Ok(Route { filter, to: named, group_ms, stop })
 }
+
+/// A filter that an alert can pass.
+fn checked(filter: Spanned<Filter>) -> Result<Filter, Mistake> {
+    match filter.get_ref().check("an alert", &FIELDS) {
+        Ok(()) => Ok(filter.into_inner()),
+        Err(reason) => Err(Mistake::of(&filter, reason)),
+    }
+}
+
+/// The fields of an alert, and what can be in them.
+const FIELDS: [(&str, Values); 11] = [
+    ("id", Values::Text),
+    ("host", Values::Text),
+    ("resource", Values::Text),
+    ("state", Values::Words(&["raised", "cleared"])),
+    (
+        "kind",
+        Values::Words(&[
+            "level",
+            "silent",
+            "flapping",
+            "stopped",
+            "restarted",
+            "clock",
+            "pipeline",
+        ]),
+    ),
+    ("level", Values::Levels),
+    ("percentage", Values::Number),
+    ("repeat", Values::Number),
+    ("since_ms", Values::Number),
+    ("timestamp_ms", Values::Number),
+    ("key", Values::Text),
+];
 
 #[cfg(test)]
 mod tests;

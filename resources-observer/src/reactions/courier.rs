@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
-use resources_core::bus::{Backoff, Publisher};
+use resources_core::bus::{Backoff, PublishError, Publisher};
 use resources_core::contract::Topic;
 use resources_core::service::now_ms;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::figures::Figures;
 use super::notification::Notification;
 use super::outbox::Formed;
 use super::publish;
@@ -38,6 +39,7 @@ pub(super) struct Courier {
     pub(super) mode: Mode,
     pub(super) publisher: Publisher,
     pub(super) settled: mpsc::Sender<Event>,
+    pub(super) figures: Figures,
     pub(super) stop: CancellationToken,
 }
 
@@ -65,21 +67,26 @@ impl Courier {
     async fn see_through(&self, formed: Formed) {
         let tried = async {
             match self.mode {
-                Mode::DryRun => self.only_say(&formed.notification),
-                Mode::Act => {
-                    if let Err(given_up) = self.persevere(&formed).await {
-                        self.set_aside(&formed.notification, &given_up).await;
-                    }
+                Mode::DryRun => {
+                    self.only_say(&formed.notification);
+                    true
                 }
+                Mode::Act => match self.persevere(&formed).await {
+                    Ok(()) => true,
+                    Err(given_up) => self.set_aside(&formed.notification, &given_up).await,
+                },
             }
         };
         let stopped = async {
             self.stop.cancelled().await;
             sleep(LAST_LIMIT).await;
         };
-        tokio::select! {
-            () = tried => {}
-            () = stopped => return,
+        let done_with = tokio::select! {
+            done_with = tried => done_with,
+            () = stopped => false,
+        };
+        if !done_with {
+            return;
         }
         let settled = Settled { reaction: self.place, id: formed.notification.id };
         // The thread ends only after all couriers did.
@@ -106,12 +113,17 @@ impl Courier {
         let mut tries = 0_u32;
         loop {
             tries += 1;
+            if tries > 1 {
+                self.figures.retries.inc();
+            }
             let SendError { cause, worth_another_try } =
                 match sender.send(notification, &self.publisher).await {
                     Ok(how) => {
+                        self.figures.told.inc();
                         tracing::info!(
                             reaction = &**name,
                             notification = &*notification.id,
+                            trace_id = notification.trace_id(),
                             count = notification.group.count,
                             tries,
                             "reaction {name} told {} alerts: {how}",
@@ -129,6 +141,7 @@ impl Courier {
                 tracing::warn!(
                     reaction = &**name,
                     notification = &*notification.id,
+                    trace_id = notification.trace_id(),
                     "reaction {name} failed and is tried again: {cause}"
                 );
             }
@@ -142,24 +155,49 @@ impl Courier {
         }
     }
 
-    async fn set_aside(&self, notification: &Notification, given_up: &GivenUp) {
+    /// Puts a notification into the rejected queue; whether it is done with. It is not when the
+    /// bus is closed before the broker has it: then it is told at the next start.
+    async fn set_aside(&self, notification: &Notification, given_up: &GivenUp) -> bool {
         let name = &self.reaction().name;
         let GivenUp { cause, tries } = given_up;
-        tracing::error!(
-            reaction = &**name,
-            notification = &*notification.id,
-            tries,
-            "reaction {name} was given up after {tries} tries, and is in the rejected queue: {cause}"
-        );
         let reason = format!("reaction {name} was given up after {tries} tries: {cause}");
         let topic = Topic::new(&format!("{name}.notification"));
         let body = serde_json::to_string(notification);
-        if let (Ok(topic), Ok(body)) = (topic, body) {
-            let message = publish::message(topic, body, notification);
-            if let Err(error) = self.publisher.give_up(&message, &reason).await {
-                tracing::error!(%error, "a notification could not be set aside: {error}");
+        let outcome = match (topic, body) {
+            (Ok(topic), Ok(body)) => {
+                let message = publish::message(topic, body, notification);
+                self.publisher.give_up(&message, &reason).await.map_err(Some)
             }
+            // A name of a reaction is a word of a key, and a notification is JSON.
+            _ => Err(None),
+        };
+        if !matches!(outcome, Err(Some(PublishError::Closed))) {
+            self.figures.given_up.inc();
         }
+        let place = match outcome {
+            Ok(()) => "in the rejected queue",
+            Err(Some(PublishError::Unroutable(_))) => "lost, as there is no rejected queue",
+            Err(None) => "lost, as it cannot be written",
+            Err(Some(error)) => {
+                tracing::warn!(
+                    reaction = &**name,
+                    notification = &*notification.id,
+                    trace_id = notification.trace_id(),
+                    %error,
+                    "a notification could not be set aside, and is told at the next start: {error}"
+                );
+                return false;
+            }
+        };
+        tracing::error!(
+            reaction = &**name,
+            notification = &*notification.id,
+            trace_id = notification.trace_id(),
+            tries,
+            "reaction {name} was given up after {tries} tries, and what it was to tell is {place}: \
+             {cause}"
+        );
+        true
     }
 }
 
@@ -167,4 +205,38 @@ impl Courier {
 struct GivenUp {
     cause: String,
     tries: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use resources_core::bus::{Bus, BusConfig};
+    use resources_core::test_support::in_time;
+
+    use super::*;
+    use crate::reactions::Reactions;
+    use crate::reactions::outbox::Formed;
+
+    #[tokio::test]
+    async fn what_cannot_be_set_aside_is_not_done_with() {
+        let rules = "[reaction.hook]\ntype = \"webhook\"\nurl = \"http://127.0.0.1:1/\"\n\
+                     retry_for = \"0s\"";
+        let config = Reactions::parse("r.toml", rules).unwrap().0;
+        for closed in [false, true] {
+            let bus = Bus::open(BusConfig::in_memory("test"));
+            let publisher = bus.publisher();
+            if closed {
+                bus.close().await;
+            }
+            let (settled, mut events) = mpsc::channel(1);
+            let (hand, to_tell) = mpsc::channel(1);
+            let (config, stop) = (Arc::clone(&config), CancellationToken::new());
+            let (mode, figures) = (Mode::Act, Figures::of("hook"));
+            let courier = Courier { config, place: 0, mode, publisher, settled, figures, stop };
+            let notification = Notification::made_up("hook", 0, None, false);
+            hand.send(Formed { at_ms: 0, notification }).await.unwrap();
+            drop(hand);
+            in_time("the courier ends", courier.run(to_tell)).await;
+            assert_eq!(events.recv().await.is_some(), !closed);
+        }
+    }
 }

@@ -3,16 +3,19 @@
 use std::sync::Arc;
 
 use resources_core::bus::{Delivery, Position, Start};
-use resources_core::contract::{Acknowledgement, Alert, Kind, Rejection, RoutingKey, Silence};
+use resources_core::contract::{
+    Acknowledgement, Alert, AlertState, Kind, Rejection, RoutingKey, Silence,
+};
 
 use resources_core::telemetry::Span;
 
 use super::Config;
+use super::figures::Figures;
 use super::outbox::{Formed, Outbox};
-use super::route::targets;
+use super::route::{Target, listeners, targets};
 use super::router::{Router, Told};
 use super::store::{Kept, Store};
-use crate::database::{Location, OpenError};
+use crate::database::{Location, OpenError, sqlite_error};
 
 /// Takes alerts and says who is to be told what, stored before anyone hears of it.
 #[derive(Debug)]
@@ -22,6 +25,8 @@ pub(super) struct Desk {
     store: Store,
     /// One for each reaction, in their order, and whether it changed since it was stored.
     outboxes: Vec<(Outbox, bool)>,
+    /// One for each reaction.
+    figures: Vec<Figures>,
     /// The last delivery taken and not stored.
     position: Option<Position>,
     told: Vec<Told>,
@@ -41,6 +46,7 @@ impl Desk {
         let (store, Kept { router, outboxes, position }) = Store::open(location, now_ms)?;
         let mut desk = Self {
             outboxes: config.reactions.iter().map(|_| (Outbox::default(), false)).collect(),
+            figures: config.reactions.iter().map(|one| Figures::of(&one.name)).collect(),
             config,
             router,
             store,
@@ -61,6 +67,8 @@ impl Desk {
                 None => desk.drop_outbox(&name, &outbox),
             }
         }
+        // From when on alerts are told is known from here on, whatever ends the process.
+        desk.commit().map_err(|source| sqlite_error(location, source))?;
         Ok(desk)
     }
 
@@ -113,6 +121,7 @@ impl Desk {
 
     /// Does what time brings about: silences end, groups are due.
     pub(super) fn tick(&mut self, now_ms: u64) {
+        self.changed |= self.router.follow_clock(now_ms);
         self.router.tick(now_ms, &mut self.told);
         self.tell(now_ms);
         let Config { reactions, page, .. } = &*self.config;
@@ -122,6 +131,8 @@ impl Desk {
             while let Some(formed) =
                 outbox.form(&reaction.name, now_ms, &reaction.limits, page.as_ref())
             {
+                let truncated = formed.notification.truncated.unwrap_or_default();
+                self.figures[place].truncated.inc_by(truncated);
                 self.formed.push((place, formed.clone()));
                 (*changed, self.changed) = (true, true);
             }
@@ -129,10 +140,25 @@ impl Desk {
     }
 
     fn tell(&mut self, now_ms: u64) {
-        for Told { alert, raised, trace } in self.told.drain(..) {
-            for target in targets(&self.config.routes, &alert, raised.as_ref()) {
+        for Told { alert, raised, listeners: told_before, trace } in self.told.drain(..) {
+            let Config { reactions, routes, .. } = &*self.config;
+            let mut found = targets(routes, &alert, raised.as_ref());
+            for (name, &group_ms) in &told_before {
+                let place = reactions.iter().position(|reaction| reaction.name == *name);
+                if let Some(reaction) = place
+                    && !found.iter().any(|target| target.reaction == reaction)
+                {
+                    found.push(Target { reaction, group_ms });
+                }
+            }
+            if alert.state == AlertState::Raised {
+                let named = listeners(routes, &alert, &found).into_iter();
+                let named = named.map(|one| (reactions[one.reaction].name.clone(), one.group_ms));
+                self.router.note_told(&alert.id, named.collect());
+            }
+            for target in found {
                 let (outbox, changed) = &mut self.outboxes[target.reaction];
-                let limits = &self.config.reactions[target.reaction].limits;
+                let limits = &reactions[target.reaction].limits;
                 outbox.add(&alert, trace, target.group_ms, now_ms, limits);
                 *changed = true;
             }
@@ -165,8 +191,9 @@ impl Desk {
             .filter(|(_, (_, changed))| *changed)
             .map(|(reaction, (outbox, _))| (&*reaction.name, outbox));
         self.store.store(&mut self.router, changed, self.position)?;
-        for (_, changed) in &mut self.outboxes {
+        for ((outbox, changed), figures) in self.outboxes.iter_mut().zip(&self.figures) {
             *changed = false;
+            figures.waiting.set(i64::try_from(outbox.alert_count()).unwrap_or(i64::MAX));
         }
         self.changed = false;
         Ok(())

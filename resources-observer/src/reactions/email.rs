@@ -1,7 +1,10 @@
 //! Writes an e-mail.
 
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use lettre::address::Envelope;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Mailboxes};
 use lettre::transport::smtp::authentication::Credentials;
@@ -10,23 +13,26 @@ use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
 use tokio::time::timeout;
 use toml::Spanned;
 
-use super::config::Mistake;
+use super::config::{Mistake, SHORTEST_TIMEOUT, limited};
 use super::file::{EmailTable, EmailTls};
 use super::notification::Notification;
+use super::outbox::MAX_PARALLEL;
 use super::secret::{Hidden, Origin};
 use super::sender::SendError;
 use super::template::{Form, Template};
-use crate::alerts::Time;
 
 /// How long it may take to hand over an e-mail unless a reaction says so.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Longest that it may be allowed to take.
-const MAX_TIMEOUT_MS: u64 = 10 * 60 * 1_000;
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 
 const SUBJECT: &str = "[resources] {{ subject }}";
 
 const BODY: &str = "{{ text }}\n";
+
+/// Answers of a server that are about the login or the server, and so about every receiver.
+const OF_ALL: [&str; 8] = ["421", "432", "454", "500", "530", "534", "535", "538"];
 
 /// Longest subject, in characters.
 const SUBJECT_CHARACTERS: usize = 200;
@@ -41,6 +47,33 @@ pub(super) struct Email {
     subject: Template,
     body: Template,
     timeout: Duration,
+    taken: Arc<Mutex<Taken>>,
+}
+
+/// Who took which notification already, so that another try is only for the others.
+#[derive(Debug, Default)]
+struct Taken(VecDeque<(Box<str>, BTreeSet<usize>)>);
+
+impl Taken {
+    /// The receivers who took it, by their place in the list of them.
+    fn by(&mut self, notification: &str) -> &mut BTreeSet<usize> {
+        let known = self.0.iter().position(|(id, _)| **id == *notification);
+        let place = known.unwrap_or_else(|| {
+            // No more than these are under way.
+            self.0.truncate(MAX_PARALLEL - 1);
+            self.0.push_front((notification.into(), BTreeSet::new()));
+            0
+        });
+        &mut self.0[place].1
+    }
+}
+
+/// Why a receiver did not get an e-mail.
+struct Refusal {
+    cause: String,
+    /// Whether the server says so of this receiver; otherwise no other is worth trying.
+    of_receiver: bool,
+    lasting: bool,
 }
 
 impl std::fmt::Debug for Email {
@@ -67,8 +100,7 @@ impl Email {
             return Err(Mistake::of(&server, allowed));
         }
         let to = to.iter().map(mailbox).collect::<Result<_, _>>()?;
-        let timeout =
-            timeout.map_or(TIMEOUT, |Time(ms)| Duration::from_millis(ms.clamp(1, MAX_TIMEOUT_MS)));
+        let timeout = limited("timeout", timeout, TIMEOUT, SHORTEST_TIMEOUT..=LONGEST_TIMEOUT)?;
         let parameters = || {
             TlsParameters::new_rustls(name.clone())
                 .map_err(|error| Mistake::of(&server, format!("server: {error}")))
@@ -93,6 +125,7 @@ impl Email {
             subject: template(subject, SUBJECT)?,
             body: template(body, BODY)?,
             timeout,
+            taken: Arc::default(),
         })
     }
 
@@ -106,19 +139,72 @@ impl Email {
         self.to.iter().map(|one| one.email.to_string()).collect::<Vec<_>>().join(", ")
     }
 
+    /// How long one try may take.
+    pub(super) fn longest_try(&self) -> Duration {
+        self.timeout.saturating_mul(u32::try_from(self.to.len()).unwrap_or(u32::MAX))
+    }
+
     pub(super) async fn send(&self, notification: &Notification) -> Result<String, SendError> {
-        let message = self.message(notification)?;
-        let place = &self.server;
-        match timeout(self.timeout, self.transport.send(message)).await {
-            Ok(Ok(_)) => Ok(format!("{place} took the e-mail")),
+        let message = self.message(notification)?.formatted();
+        let server = &self.server;
+        let mut refusals = Vec::new();
+        for (place, receiver) in self.to.iter().enumerate() {
+            if self.taken(|taken| taken.by(&notification.id).contains(&place)) {
+                continue;
+            }
+            match self.hand_over(receiver, &message).await {
+                Ok(()) => {
+                    self.taken(|taken| taken.by(&notification.id).insert(place));
+                }
+                Err(refusal) if refusal.of_receiver => refusals.push(refusal),
+                Err(Refusal { cause, .. }) => return Err(SendError::passing(cause)),
+            }
+        }
+        let causes: Vec<&str> = refusals.iter().map(|refusal| &*refusal.cause).collect();
+        let causes = causes.join("; ");
+        let nobody_took = self.taken(|taken| taken.by(&notification.id).is_empty());
+        if nobody_took || refusals.iter().any(|refusal| !refusal.lasting) {
+            // Also a lasting refusal is tried again while nobody took it: accounts are mended.
+            return Err(SendError::passing(causes));
+        }
+        if !refusals.is_empty() {
+            tracing::warn!(
+                reaction = &*notification.reaction,
+                notification = &*notification.id,
+                trace_id = notification.trace_id(),
+                "not all receivers are told: {causes}"
+            );
+        }
+        let count = self.to.len() - refusals.len();
+        Ok(format!("{server} took the e-mail for {count} of {} receivers", self.to.len()))
+    }
+
+    fn taken<T>(&self, look: impl FnOnce(&mut Taken) -> T) -> T {
+        look(&mut self.taken.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Hands an e-mail over for one receiver, whom the server may refuse without harm to others.
+    async fn hand_over(&self, receiver: &Mailbox, message: &[u8]) -> Result<(), Refusal> {
+        let (server, address) = (&self.server, &receiver.email);
+        let passing = |cause| Refusal { cause, of_receiver: false, lasting: false };
+        let envelope = Envelope::new(Some(self.from.email.clone()), vec![address.clone()])
+            .map_err(|error| passing(error.to_string()))?;
+        match timeout(self.timeout, self.transport.send_raw(&envelope, message)).await {
+            Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => {
-                // A server that answers 5xx has understood, and does not want it.
-                let cause = format!("{place} did not take the e-mail: {}", causes(&error));
-                Err(SendError { cause, worth_another_try: !error.is_permanent() })
+                let code = error.status().map(|code| code.to_string());
+                Err(Refusal {
+                    cause: format!(
+                        "{server} did not take the e-mail for {address}: {}",
+                        causes(&error)
+                    ),
+                    of_receiver: code.is_some_and(|code| !OF_ALL.contains(&&*code)),
+                    lasting: error.is_permanent(),
+                })
             }
             Err(_) => {
                 let limit = humantime::format_duration(self.timeout);
-                Err(SendError::passing(format!("{place} did not take the e-mail within {limit}")))
+                Err(passing(format!("{server} did not take the e-mail within {limit}")))
             }
         }
     }

@@ -6,19 +6,18 @@ use std::time::Duration;
 
 use resources_core::contract::AlertState;
 
-use super::config::Mistake;
+use super::config::{Mistake, SHORTEST_TIMEOUT, limited};
 use super::file::ExecTable;
 use super::notification::Notification;
 use super::secret::Hidden;
 use super::sender::SendError;
-use crate::alerts::Time;
 use crate::program::{Printed, Program};
 
 /// How long a program may run unless a reaction says so.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Longest that a program may be allowed to run.
-const MAX_TIMEOUT_MS: u64 = 60 * 60 * 1_000;
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(60 * 60);
 
 /// How much of what a program prints is logged, in bytes of each output.
 const LOGGED_BYTES: usize = 4 * 1024;
@@ -31,6 +30,7 @@ const INHERITED: [&str; 6] = ["HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "TZ"];
 pub(super) struct Exec {
     program: Program,
     environment: BTreeMap<String, Hidden>,
+    timeout: Duration,
 }
 
 impl Exec {
@@ -53,19 +53,23 @@ impl Exec {
             let value = value.map_err(|reason| Mistake::of(&origin, reason))?;
             environment.insert(name, value);
         }
-        let limit =
-            timeout.map_or(TIMEOUT, |Time(ms)| Duration::from_millis(ms.clamp(1, MAX_TIMEOUT_MS)));
+        let timeout = limited("timeout", timeout, TIMEOUT, SHORTEST_TIMEOUT..=LONGEST_TIMEOUT)?;
         let arguments = arguments.iter().map(Into::into).collect();
-        let program = Program::new(Path::new(path), arguments, limit)
+        let program = Program::new(Path::new(path), arguments, timeout)
             .map_err(|error| Mistake::of(&command, format!("command: {error}")))?
             .in_folder(folder)
             .inheriting(&INHERITED);
-        Ok(Self { program, environment })
+        Ok(Self { program, environment, timeout })
     }
 
     /// The program, for people.
     pub(super) fn program(&self) -> String {
         self.program.path().display().to_string()
+    }
+
+    /// How long one try may take.
+    pub(super) const fn timeout(&self) -> Duration {
+        self.timeout
     }
 
     pub(super) async fn send(&self, notification: &Notification) -> Result<String, SendError> {
@@ -124,6 +128,7 @@ fn log(notification: &Notification, program: &str, printed: &Printed) {
         tracing::info!(
             reaction = &*notification.reaction,
             notification = &*notification.id,
+            trace_id = notification.trace_id(),
             stdout = shown(&printed.output),
             stderr = shown(&printed.errors),
             "{program} printed something"

@@ -7,7 +7,7 @@ use humantime::format_duration;
 use resources_core::contract::{Alert, AlertKind, AlertState, HostName, Level};
 
 use super::outbox::{Limits, Rate};
-use super::route::{Route, targets};
+use super::route::{Route, Target, listeners, targets};
 use super::{Config, Reaction, Reactions};
 
 impl Reactions {
@@ -49,8 +49,7 @@ impl Reactions {
     /// Which reactions hear of what may be raised for `host`.
     #[must_use]
     pub fn explain_host(&self, host: &HostName) -> String {
-        let Config { reactions, routes, .. } = &*self.0;
-        if reactions.is_empty() {
+        if self.0.reactions.is_empty() {
             return String::new();
         }
         let mut text = format!("\nWho is told of {host}:\n");
@@ -66,18 +65,46 @@ impl Reactions {
             ("clock", AlertKind::Clock, None),
         ];
         for (name, kind, resource) in samples {
-            let alert = sample(host, kind, resource);
-            let told: Vec<String> = targets(routes, &alert, None)
-                .iter()
-                .map(|target| {
-                    let name = &reactions[target.reaction].name;
-                    format!("{name}, {}", group_words(target.group_ms))
-                })
-                .collect();
-            let told = if told.is_empty() { "nobody".to_owned() } else { told.join("; ") };
-            writeln!(text, "  {name:<10} {told}").ok();
+            self.explain_sample(&mut text, name, &sample(host, kind, resource));
+        }
+        let fleet = HostName::new(Alert::PIPELINE);
+        if let Ok(fleet) = fleet {
+            writeln!(text, "\nWho is told when nothing arrives from any host:").ok();
+            let alert = sample(&fleet, AlertKind::Pipeline, None);
+            self.explain_sample(&mut text, "pipeline", &alert);
         }
         text
+    }
+
+    /// Who is told when `alert` is raised, and where it differs, of reminders and of its end.
+    fn explain_sample(&self, text: &mut String, name: &str, alert: &Alert) {
+        let routes = &self.0.routes;
+        let raised = targets(routes, alert, None);
+        let reminder = Alert { repeat: Some(1), ..alert.clone() };
+        let reminded = targets(routes, &reminder, None);
+        let end = Alert { state: AlertState::Cleared, ..alert.clone() };
+        let mut ended = targets(routes, &end, Some(alert));
+        for target in listeners(routes, &reminder, &reminded) {
+            if !ended.iter().any(|known| known.reaction == target.reaction) {
+                ended.push(target);
+            }
+        }
+        // Writing to a string cannot fail.
+        writeln!(text, "  {name:<10} {}", self.told_words(&raised)).ok();
+        for (what, told) in [("reminded of", reminded), ("over", ended)] {
+            if told != raised {
+                writeln!(text, "  {:<10}   {what}: {}", "", self.told_words(&told)).ok();
+            }
+        }
+    }
+
+    fn told_words(&self, targets: &[Target]) -> String {
+        let words = |target: &Target| {
+            let name = &self.0.reactions[target.reaction].name;
+            format!("{name}, {}", group_words(target.group_ms))
+        };
+        let told: Vec<String> = targets.iter().map(words).collect();
+        if told.is_empty() { "nobody".to_owned() } else { told.join("; ") }
     }
 }
 

@@ -19,7 +19,7 @@ pub(super) struct RouteTable {
     #[serde(rename = "where", default)]
     pub(super) filter: Option<Spanned<Filter>>,
     pub(super) to: Vec<Spanned<String>>,
-    pub(super) group: Option<Time>,
+    pub(super) group: Option<Spanned<Time>>,
     #[serde(default)]
     pub(super) stop: bool,
 }
@@ -29,9 +29,9 @@ pub(super) struct RouteTable {
 #[serde(default, deny_unknown_fields)]
 pub(super) struct CommonTable {
     pub(super) rate: Option<RateText>,
-    pub(super) retry_for: Option<Time>,
+    pub(super) retry_for: Option<Spanned<Time>>,
     pub(super) parallel: Option<Parallel>,
-    pub(super) list: Option<Listed>,
+    pub(super) list: Option<Spanned<Listed>>,
 }
 
 /// The keys of [`CommonTable`].
@@ -105,7 +105,7 @@ pub(super) struct WebhookTable {
     pub(super) template: Option<Spanned<String>>,
     pub(super) content_type: Option<Spanned<String>>,
     pub(super) secret: Option<Spanned<Origin>>,
-    pub(super) timeout: Option<Time>,
+    pub(super) timeout: Option<Spanned<Time>>,
     pub(super) proxy: Option<Spanned<Origin>>,
 }
 
@@ -117,7 +117,7 @@ pub(super) struct ExecTable {
     #[serde(default)]
     pub(super) env: BTreeMap<String, Spanned<Origin>>,
     pub(super) folder: Option<PathBuf>,
-    pub(super) timeout: Option<Time>,
+    pub(super) timeout: Option<Spanned<Time>>,
 }
 
 /// `type = "email"`.
@@ -134,7 +134,7 @@ pub(super) struct EmailTable {
     pub(super) to: Vec<Spanned<String>>,
     pub(super) subject: Option<Spanned<String>>,
     pub(super) body: Option<Spanned<String>>,
-    pub(super) timeout: Option<Time>,
+    pub(super) timeout: Option<Spanned<Time>>,
 }
 
 /// How e-mail is kept private.

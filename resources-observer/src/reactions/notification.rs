@@ -64,7 +64,7 @@ impl Notification {
         let left_out = group.count.saturating_sub(alerts.len() as u64);
         Self {
             version: VERSION,
-            id: id_of(reaction, alerts.first()),
+            id: id_of(reaction, group, &alerts),
             reaction: reaction.into(),
             group,
             truncated: (left_out > 0).then_some(left_out),
@@ -77,6 +77,11 @@ impl Notification {
     /// The trace that the first alert belongs to.
     pub(super) fn trace(&self) -> Option<TraceParent> {
         self.traceparent.as_deref().and_then(|trace| trace.parse().ok())
+    }
+
+    /// The trace, for logs; empty when there is none.
+    pub(super) fn trace_id(&self) -> String {
+        self.trace().map(|trace| trace.trace_id_text().to_string()).unwrap_or_default()
     }
 
     /// The same, told by the step `trace`.
@@ -147,11 +152,15 @@ impl Notification {
     }
 }
 
-/// The same for the same first alert of the same reaction: an alert is told to a reaction once.
-fn id_of(reaction: &str, first: Option<&Alert>) -> Box<str> {
+/// The same for the same alerts of the same reaction. What is put together otherwise after a power
+/// cut is something else, which nobody may leave out.
+fn id_of(reaction: &str, group: Counts, alerts: &[Alert]) -> Box<str> {
     let mut digest = ring::digest::Context::new(&ring::digest::SHA256);
     digest.update(reaction.as_bytes());
-    if let Some(alert) = first {
+    for count in [group.raised, group.cleared] {
+        digest.update(&count.to_be_bytes());
+    }
+    for alert in alerts {
         let state = match alert.state {
             AlertState::Raised => "raised",
             AlertState::Cleared => "cleared",
@@ -249,11 +258,18 @@ mod tests {
     }
 
     #[test]
-    fn the_id_is_of_the_first_alert_and_the_reaction() {
+    fn the_id_is_of_all_alerts_and_the_reaction() {
         let one = Notification::made_up("chat", 5, None, false);
         assert_eq!(one.id.len(), 32);
-        assert_eq!(one.id, Notification::made_up("chat", 5, None, true).id);
+        assert_eq!(one.id, Notification::made_up("chat", 5, None, false).id);
+        let more = Notification::made_up("chat", 5, None, true);
+        assert_ne!(one.id, more.id);
         assert_ne!(one.id, Notification::made_up("mail", 5, None, false).id);
         assert_ne!(one.id, Notification::made_up("chat", 6, None, false).id);
+        let cut = |count| {
+            let group = Counts { count, raised: count, cleared: 0 };
+            Notification::new("chat", group, one.alerts.clone(), None, None).id
+        };
+        assert_ne!(cut(2), cut(3), "also of those that are counted only");
     }
 }

@@ -52,6 +52,15 @@ pub(super) fn targets(routes: &[Route], alert: &Alert, raised: Option<&Alert>) -
     targets
 }
 
+/// Which of those who are `told` that `alert` is raised hear its end: all that a route leads to
+/// for the same alert once it is cleared, so that `state=raised` leaves ends out.
+pub(super) fn listeners(routes: &[Route], alert: &Alert, told: &[Target]) -> Vec<Target> {
+    let end = Alert { state: AlertState::Cleared, ..alert.clone() };
+    let mut ends = targets(routes, &end, None);
+    ends.retain(|end| told.iter().any(|told| told.reaction == end.reaction));
+    ends
+}
+
 /// What filters see.
 fn seen(alert: &Alert, raised: Option<&Alert>) -> Value {
     let seen = match (alert.state, raised) {

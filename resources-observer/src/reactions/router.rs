@@ -1,10 +1,14 @@
 //! What is known of alerts, silences and acknowledgements, and so what is to be told: purely,
 //! events and the time in, alerts to tell out.
 
+mod slot;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use resources_core::contract::{Acknowledgement, Alert, AlertState, Silence, TraceParent};
 use serde::{Deserialize, Serialize};
+
+use self::slot::Slot;
 
 /// Most episodes that are remembered. Of what is raised beyond, each message is told as it comes.
 const MAX_EPISODES: usize = 200_000;
@@ -16,12 +20,21 @@ const MAX_CLEARED: usize = 4_096;
 /// Most silences that are remembered.
 const MAX_SILENCES: usize = 10_000;
 
+/// Longest that an alert is under way to here. When the clock was set back, what was made this
+/// long before that is noticed is told, too.
+const CLOCK_SLACK_MS: u64 = 60_000;
+
+/// Who was told of an episode and hears its end, with how long that may wait for others.
+pub(super) type Listeners = BTreeMap<Box<str>, u64>;
+
 /// What is to be told.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Told {
     pub(super) alert: Alert,
     /// How its episode began, when that is known.
     pub(super) raised: Option<Alert>,
+    /// Of an end: who was told of the episode.
+    pub(super) listeners: Listeners,
     pub(super) trace: Option<TraceParent>,
 }
 
@@ -32,6 +45,8 @@ pub(super) struct Episode {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     trace: Option<Box<str>>,
     told: Telling,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    listeners: Listeners,
     #[serde(default)]
     acknowledged: bool,
     /// How often it was reminded of.
@@ -69,6 +84,8 @@ pub(super) struct Router {
     /// What was made before is only remembered.
     since_ms: u64,
     episodes: HashMap<Box<str>, Episode>,
+    /// The episode that is raised in each slot.
+    slots: HashMap<Slot, Box<str>>,
     cleared: VecDeque<Box<str>>,
     cleared_known: HashSet<Box<str>>,
     silences: BTreeMap<Box<str>, KnownSilence>,
@@ -93,6 +110,16 @@ impl Router {
         self.since_ms
     }
 
+    /// A clock that was set back must not make everything look older than the first start;
+    /// whether it did.
+    pub(super) fn follow_clock(&mut self, now_ms: u64) -> bool {
+        let was_set_back = now_ms < self.since_ms;
+        if was_set_back {
+            self.since_ms = now_ms.saturating_sub(CLOCK_SLACK_MS);
+        }
+        was_set_back
+    }
+
     /// Takes an alert, and adds what is to be told of it to `told`.
     pub(super) fn alert(
         &mut self,
@@ -101,6 +128,7 @@ impl Router {
         now_ms: u64,
         told: &mut Vec<Told>,
     ) {
+        self.follow_clock(now_ms);
         match (alert.state, alert.repeat) {
             (AlertState::Cleared, _) => self.end(alert, trace, now_ms, told),
             (AlertState::Raised, repeat) => {
@@ -123,12 +151,14 @@ impl Router {
         now_ms: u64,
         told: &mut Vec<Told>,
     ) {
+        self.supersede(&alert, trace, now_ms, told);
         let telling = if alert.timestamp_ms < self.since_ms {
             Telling::Before
         } else if self.is_silenced(&alert, now_ms) {
             Telling::Held
         } else {
-            told.push(Told { alert: alert.clone(), raised: None, trace });
+            let listeners = Listeners::new();
+            told.push(Told { alert: alert.clone(), raised: None, listeners, trace });
             Telling::Told
         };
         if self.episodes.len() >= MAX_EPISODES {
@@ -137,12 +167,35 @@ impl Router {
         let episode = Episode {
             trace: trace.map(|trace| trace.to_string().into()),
             told: telling,
+            listeners: Listeners::new(),
             acknowledged: false,
             repeat: alert.repeat.unwrap_or(0),
             cleared: None,
             raised: alert,
         };
         self.put(episode);
+    }
+
+    /// Ends what `alert` takes the place of. The observer never raises twice in a slot, so the
+    /// older episode is of a state that was lost, and nobody else will ever end it.
+    fn supersede(
+        &mut self,
+        alert: &Alert,
+        trace: Option<TraceParent>,
+        now_ms: u64,
+        told: &mut Vec<Told>,
+    ) {
+        let Some(older) = self.slots.get(&Slot::of(alert)).and_then(|id| self.episodes.get(id))
+        else {
+            return;
+        };
+        let end = Alert {
+            state: AlertState::Cleared,
+            repeat: None,
+            timestamp_ms: alert.timestamp_ms,
+            ..older.raised.clone()
+        };
+        self.end(end, trace, now_ms, told);
     }
 
     fn remind(
@@ -162,7 +215,12 @@ impl Router {
         let is_old = alert.timestamp_ms < self.since_ms;
         if !(silenced || is_old || episode.acknowledged) {
             episode.told = Telling::Told;
-            told.push(Told { raised: Some(episode.raised.clone()), trace, alert: alert.clone() });
+            told.push(Told {
+                raised: Some(episode.raised.clone()),
+                listeners: Listeners::new(),
+                trace,
+                alert: alert.clone(),
+            });
         }
         self.changes.episodes.insert(alert.id);
     }
@@ -172,6 +230,7 @@ impl Router {
             return;
         }
         self.note_cleared(alert.id.clone());
+        self.leave_slot(&alert.id);
         let silenced = self.is_silenced(&alert, now_ms);
         match self.episodes.get_mut(&alert.id) {
             Some(episode) if episode.told == Telling::Told && silenced => {
@@ -181,15 +240,28 @@ impl Router {
             Some(episode) => {
                 if episode.told == Telling::Told {
                     let raised = Some(episode.raised.clone());
-                    told.push(Told { raised, trace, alert: alert.clone() });
+                    let listeners = std::mem::take(&mut episode.listeners);
+                    told.push(Told { raised, listeners, trace, alert: alert.clone() });
                 }
                 self.remove(&alert.id);
             }
             // What began while there was no room for it was told.
             None if alert.since_ms >= self.since_ms && !silenced => {
-                told.push(Told { raised: None, trace, alert });
+                let listeners = Listeners::new();
+                told.push(Told { raised: None, listeners, trace, alert });
             }
             None => {}
+        }
+    }
+
+    /// These reactions were told of an episode, and hear its end.
+    pub(super) fn note_told(&mut self, id: &str, listeners: Listeners) {
+        if let Some(episode) = self.episodes.get_mut(id) {
+            let known = episode.listeners.len();
+            episode.listeners.extend(listeners);
+            if episode.listeners.len() > known {
+                self.changes.episodes.insert(id.into());
+            }
         }
     }
 
@@ -222,6 +294,7 @@ impl Router {
 
     /// Does what time alone brings about: tells what silences held back.
     pub(super) fn tick(&mut self, now_ms: u64, told: &mut Vec<Told>) {
+        self.follow_clock(now_ms);
         let mut ended = Vec::new();
         for (id, known) in &mut self.silences {
             if known.silence.until_ms <= now_ms && !known.over {
@@ -266,9 +339,11 @@ impl Router {
             let trace = episode.trace.as_deref().and_then(|trace| trace.parse().ok());
             if let Some(cleared) = episode.cleared.take() {
                 self.remove(&cleared.id);
-                told.push(Told { alert: cleared, raised: Some(episode.raised), trace });
+                let (raised, listeners) = (Some(episode.raised), episode.listeners);
+                told.push(Told { alert: cleared, raised, listeners, trace });
             } else {
-                told.push(Told { alert: episode.raised.clone(), raised: None, trace });
+                let (alert, listeners) = (episode.raised.clone(), Listeners::new());
+                told.push(Told { alert, raised: None, listeners, trace });
                 episode.told = Telling::Told;
                 self.put(episode);
             }
@@ -286,18 +361,29 @@ impl Router {
     fn is_silenced(&self, alert: &Alert, now_ms: u64) -> bool {
         let (resource, kind) = (alert.resource.as_deref(), alert.kind);
         self.silences.values().any(|known| {
-            known.silence.runs_at(now_ms) && known.silence.covers(&alert.host, resource, kind)
+            // What is over stays over, also when the clock is set back.
+            !known.over
+                && known.silence.runs_at(now_ms)
+                && known.silence.covers(&alert.host, resource, kind)
         })
     }
 
     fn put(&mut self, episode: Episode) {
         self.changes.episodes.insert(episode.raised.id.clone());
-        self.episodes.insert(episode.raised.id.clone(), episode);
+        self.restore_episode(episode);
     }
 
     fn remove(&mut self, id: &str) {
         self.changes.episodes.insert(id.into());
         self.episodes.remove(id);
+    }
+
+    fn leave_slot(&mut self, id: &str) {
+        let Some(episode) = self.episodes.get(id) else { return };
+        let slot = Slot::of(&episode.raised);
+        if self.slots.get(&slot).is_some_and(|holder| **holder == *id) {
+            self.slots.remove(&slot);
+        }
     }
 
     fn note_cleared(&mut self, id: Box<str>) {
@@ -340,6 +426,9 @@ impl Router {
 
     /// Takes back what was stored.
     pub(super) fn restore_episode(&mut self, episode: Episode) {
+        if episode.cleared.is_none() {
+            self.slots.insert(Slot::of(&episode.raised), episode.raised.id.clone());
+        }
         self.episodes.insert(episode.raised.id.clone(), episode);
     }
 

@@ -72,6 +72,33 @@ impl Origin {
     }
 }
 
+/// Shortest part of a secret that is looked for, in letters and digits.
+const SHORTEST_PART: usize = 4;
+
+/// Secrets that somebody was sent, to be found in what comes back.
+#[derive(Clone, Default)]
+pub(super) struct Secrets(Vec<Box<str>>);
+
+impl Secrets {
+    /// Adds a secret: each part of it that stands between spaces or marks of a URL.
+    pub(super) fn add(&mut self, secret: &str) {
+        let parts = secret.split(|c: char| c.is_whitespace() || "/?&=#:@;,".contains(c));
+        let parts = parts.map(plain).filter(|part| part.len() >= SHORTEST_PART);
+        self.0.extend(parts.map(String::into_boxed_str));
+    }
+
+    /// Whether a part of one is in `text`, whatever marks were put into it or left out.
+    pub(super) fn are_in(&self, text: &str) -> bool {
+        let text = plain(text);
+        self.0.iter().any(|part| text.contains(&**part))
+    }
+}
+
+/// The letters and digits of a text, as other marks may be escaped.
+fn plain(text: &str) -> String {
+    text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,6 +109,22 @@ mod tests {
             value: Origin,
         }
         toml::from_str::<Table>(text).map_err(|error| error.message().to_owned())?.value.fetch()
+    }
+
+    #[test]
+    fn a_secret_is_found_in_an_answer_however_it_is_written() {
+        let mut secrets = Secrets::default();
+        assert!(!secrets.are_in("anything"));
+        secrets.add("/services/T0ken-1/x?key=a+b-c-d");
+        secrets.add("Bearer s3cret");
+        for text in
+            ["no T0KEN-1 here", "\\/services\\/y", "t0ken%2D1? T0ken\\-1", "(s3cret)", "A+B-C-D"]
+        {
+            assert!(secrets.are_in(text), "{text}");
+        }
+        for text in ["", "invalid_payload", "no room at all: x"] {
+            assert!(!secrets.are_in(text), "{text}");
+        }
     }
 
     #[test]

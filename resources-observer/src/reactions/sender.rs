@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use resources_core::bus::Publisher;
 use resources_core::telemetry::{Span, metrics};
@@ -105,6 +105,7 @@ impl Sender {
                 tracing::info!(
                     reaction = &*notification.reaction,
                     notification = &*notification.id,
+                    trace_id = notification.trace_id(),
                     count = notification.group.count,
                     "{}",
                     notification.text()
@@ -116,6 +117,17 @@ impl Sender {
 }
 
 impl Sender {
+    /// How long one try takes at most; `None` when that is for the broker to say.
+    pub(super) fn longest_try(&self) -> Option<Duration> {
+        match self {
+            Self::Webhook(webhook) => Some(webhook.timeout()),
+            Self::Exec(exec) => Some(exec.timeout()),
+            Self::Email(email) => Some(email.longest_try()),
+            Self::Publish(_) => None,
+            Self::Log => Some(Duration::ZERO),
+        }
+    }
+
     /// What it does, to whom, for people.
     pub(super) fn place(&self) -> String {
         match self {

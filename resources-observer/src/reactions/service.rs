@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::courier::{Courier, Settled};
 use super::desk::Desk;
+use super::figures::Figures;
 use super::outbox::{Formed, MAX_PARALLEL};
 use super::sender::FAILED;
 use super::{Mode, Reactions};
@@ -28,6 +29,9 @@ const MAX_CHUNK_MESSAGES: usize = 256;
 /// Chunks that wait for the thread. When they are full the stream is not read, and the broker
 /// keeps what comes.
 const MAX_CHUNKS: usize = 4;
+
+/// Most events taken before what follows from them is stored.
+const MAX_EVENTS: usize = 16;
 
 /// Longest sleep: the clock of the machine may be set meanwhile.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
@@ -65,7 +69,7 @@ pub(super) async fn run(
     let (events, told) = mpsc::channel(MAX_CHUNKS);
     let mut couriers = JoinSet::new();
     let mut hands = Vec::new();
-    for place in 0..config.reactions.len() {
+    for (place, name) in names.iter().enumerate() {
         // Room for all that may be under way, also from before the file was changed, so that
         // handing over never waits.
         let (hand, to_tell) = mpsc::channel(MAX_PARALLEL);
@@ -76,6 +80,7 @@ pub(super) async fn run(
             mode,
             publisher: bus.publisher(),
             settled: events.clone(),
+            figures: Figures::of(name),
             stop: stop.clone(),
         };
         couriers.spawn(courier.run(to_tell));
@@ -85,6 +90,7 @@ pub(super) async fn run(
     let (fed, ended_early) = tokio::select! {
         fed = feed(bus, start, events, stop.clone()) => (fed, false),
         _ = &mut decided => (Ok(()), true),
+        failure = lost(&mut couriers, &stop) => (Err(failure), false),
     };
     stop.cancel();
     // The couriers finish what they are at, a while at most, and let go of the channel; then the
@@ -94,6 +100,20 @@ pub(super) async fn run(
         return Err(Failure::failed("the thread that reacts to alerts ended by itself"));
     }
     fed
+}
+
+/// Resolves when a courier ends though nobody stops it: what its reaction is to tell would wait for
+/// ever. A new process tells it.
+async fn lost(couriers: &mut JoinSet<()>, stop: &CancellationToken) -> Failure {
+    let ended = couriers.join_next().await;
+    match ended.filter(|_| !stop.is_cancelled()) {
+        Some(Err(error)) => {
+            Failure::failed(format_args!("what tells a reaction ended by itself: {error}"))
+        }
+        Some(Ok(())) => Failure::failed("what tells a reaction ended by itself"),
+        // There is no reaction, or they all stop.
+        None => std::future::pending().await,
+    }
 }
 
 /// The file beside the engine's.
@@ -190,7 +210,9 @@ impl Keeper {
         // What was under way when the last run ended goes first.
         self.hand_over();
         loop {
-            let wait_ms = self.desk.due_ms().map(|due_ms| due_ms.saturating_sub(now_ms()));
+            // Nothing is done any more because it is time to when the service stops.
+            let due_ms = self.desk.due_ms().filter(|_| !self.stop.is_cancelled());
+            let wait_ms = due_ms.map(|due_ms| due_ms.saturating_sub(now_ms()));
             let wait = wait_ms.map_or(LONGEST_SLEEP, Duration::from_millis).min(LONGEST_SLEEP);
             tokio::select! {
                 event = events.recv() => match event {
@@ -199,7 +221,8 @@ impl Keeper {
                 },
                 () = sleep(wait) => {}
             }
-            while let Ok(event) = events.try_recv() {
+            for _ in 0..MAX_EVENTS {
+                let Ok(event) = events.try_recv() else { break };
                 self.take(event);
             }
             if !self.stop.is_cancelled() {
@@ -258,5 +281,38 @@ impl Keeper {
                 () = sleep(backoff.next_wait()) => {}
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use resources_core::test_support::in_time;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_courier_that_is_lost_is_a_failure() {
+        let mut couriers = JoinSet::new();
+        let (runs, stops) = (CancellationToken::new(), CancellationToken::new());
+        stops.cancel();
+        let none = async |couriers: &mut JoinSet<()>, stop| {
+            let all_had_their_turn = async {
+                for _ in 0..16 {
+                    tokio::task::yield_now().await;
+                }
+            };
+            tokio::select! {
+                _ = lost(couriers, stop) => panic!("there is none to be lost"),
+                () = all_had_their_turn => {}
+            }
+        };
+        none(&mut couriers, &runs).await;
+        couriers.spawn(std::future::ready(()));
+        none(&mut couriers, &stops).await;
+        couriers.spawn(std::future::pending());
+        couriers.spawn(async { panic!("as a library may") });
+        let failure = in_time("it is noticed", lost(&mut couriers, &runs)).await;
+        assert!(failure.to_string().contains("ended by itself"), "{failure}");
+        couriers.shutdown().await;
     }
 }

@@ -35,6 +35,9 @@ impl Store {
     pub(super) fn open(location: &Location, now_ms: u64) -> Result<(Self, Kept), OpenError> {
         let store = Self { database: Database::open(location, FORMAT)?, position: None };
         let connection = &store.database.connection;
+        // It changes only with alerts, and those who were told must not be told otherwise.
+        let durable = store.database.survive_power_cuts(true);
+        durable.map_err(|source| sqlite_error(location, source))?;
         let refused = |error| match error {
             ReadError::Sqlite(source) => sqlite_error(location, source),
             ReadError::Json(error) => damaged(location, error.to_string()),
@@ -197,4 +200,20 @@ fn put<T: Serialize>(
         None => drop(connection.prepare_cached(delete)?.execute([key])?),
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_stored_survives_a_power_cut() {
+        let folder = tempfile::tempdir().unwrap();
+        let location = Location::File(folder.path().join("reactions.sqlite"));
+        let (store, _) = Store::open(&location, 0).unwrap();
+        let connection = &store.database.connection;
+        let full: i64 =
+            connection.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap();
+        assert_eq!(full, 2);
+    }
 }

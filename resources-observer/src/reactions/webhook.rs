@@ -10,20 +10,19 @@ use ring::hmac;
 use toml::Spanned;
 use url::Url;
 
-use super::config::{Mistake, http_url};
+use super::config::{Mistake, SHORTEST_TIMEOUT, http_url, limited};
 use super::file::WebhookTable;
 use super::notification::{Notification, hex};
-use super::secret::Hidden;
+use super::secret::{Hidden, Secrets};
 use super::sender::SendError;
 use super::template::{Form, Template};
 use super::tls;
-use crate::alerts::Time;
 
 /// How long a call may take unless a reaction says so.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Longest that a call may be allowed to take.
-const MAX_TIMEOUT_MS: u64 = 5 * 60 * 1_000;
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 
 /// Most that is read of an answer, in bytes, so that its connection can be used again.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
@@ -58,6 +57,8 @@ pub(super) struct Webhook {
     content_type: HeaderValue,
     template: Option<Template>,
     key: Option<Arc<hmac::Key>>,
+    /// What nobody may see in a log, though the server say it.
+    secrets: Secrets,
     timeout: Duration,
 }
 
@@ -73,6 +74,12 @@ impl Webhook {
         let url = fetch(&url).and_then(|text| {
             http_url(text.reveal()).map_err(|reason| Mistake::of(&url, format!("url: {reason}")))
         })?;
+        let mut secrets = Secrets::default();
+        for part in [url.username(), url.password().unwrap_or_default(), url.path()] {
+            secrets.add(part);
+        }
+        url.query().into_iter().for_each(|query| secrets.add(query));
+        url.query_pairs().for_each(|(_, value)| secrets.add(&value));
         let mut header_map = HeaderMap::new();
         for (name, value) in headers {
             let refused = |reason: &str| Mistake::of(&value, format!("header {name:?}: {reason}"));
@@ -80,7 +87,9 @@ impl Webhook {
             if OWN_HEADERS.contains(&header.as_str()) {
                 return Err(refused("it is set by the reaction itself"));
             }
-            let mut text = HeaderValue::try_from(fetch(&value)?.reveal())
+            let hidden = fetch(&value)?;
+            secrets.add(hidden.reveal());
+            let mut text = HeaderValue::try_from(hidden.reveal())
                 .map_err(|_| refused("its value holds a line end or another control character"))?;
             text.set_sensitive(true);
             header_map.insert(header, text);
@@ -95,9 +104,9 @@ impl Webhook {
         let key = secret
             .map(|secret| fetch(&secret))
             .transpose()?
+            .inspect(|secret| secrets.add(secret.reveal()))
             .map(|secret| Arc::new(hmac::Key::new(hmac::HMAC_SHA256, secret.reveal().as_bytes())));
-        let timeout =
-            timeout.map_or(TIMEOUT, |Time(ms)| Duration::from_millis(ms.clamp(1, MAX_TIMEOUT_MS)));
+        let timeout = limited("timeout", timeout, TIMEOUT, SHORTEST_TIMEOUT..=LONGEST_TIMEOUT)?;
         let client = Client::builder()
             .tls_backend_preconfigured(tls::client())
             .redirect(redirect::Policy::none())
@@ -107,6 +116,7 @@ impl Webhook {
             None => client.no_proxy(),
             Some(proxy) => {
                 let address = fetch(&proxy)?;
+                secrets.add(address.reveal());
                 let refused = |reason: String| Mistake::of(&proxy, format!("proxy: {reason}"));
                 let address = http_url(address.reveal()).map_err(refused)?;
                 client.proxy(Proxy::all(address).map_err(|_| refused("it is no proxy".to_owned()))?)
@@ -115,12 +125,18 @@ impl Webhook {
         let client = client
             .build()
             .map_err(|error| Mistake::of(&Spanned::new(0..0, ()), error.without_url()))?;
-        Ok(Self { client, url, headers: header_map, content_type, template, key, timeout })
+        let headers = header_map;
+        Ok(Self { client, url, headers, content_type, template, key, secrets, timeout })
     }
 
     /// The server, without what may be a secret.
     pub(super) fn place(&self) -> String {
         self.url.origin().ascii_serialization()
+    }
+
+    /// How long one try may take.
+    pub(super) const fn timeout(&self) -> Duration {
+        self.timeout
     }
 
     pub(super) async fn send(&self, notification: &Notification) -> Result<String, SendError> {
@@ -143,7 +159,7 @@ impl Webhook {
         let call = self.client.post(self.url.clone()).headers(headers).body(body).send();
         let mut answer = call.await.map_err(|error| self.failed(error))?;
         let status = answer.status();
-        let text = read_some(&mut answer).await;
+        let text = self.read_some(&mut answer).await;
         if status.is_success() {
             return Ok(format!("{} answered {status}", self.place()));
         }
@@ -155,6 +171,25 @@ impl Webhook {
             cause.push_str(&text);
         }
         Err(SendError { cause, worth_another_try: !is_lasting(status) })
+    }
+
+    /// The beginning of an answer, in a line, unless it repeats a secret. What is more than a
+    /// little ends the connection.
+    async fn read_some(&self, answer: &mut reqwest::Response) -> String {
+        let mut read = Vec::new();
+        while read.len() < MAX_ANSWER_BYTES
+            && let Ok(Some(chunk)) = answer.chunk().await
+        {
+            let room = MAX_ANSWER_BYTES - read.len();
+            read.extend_from_slice(&chunk[..chunk.len().min(room)]);
+        }
+        let text = String::from_utf8_lossy(&read);
+        if self.secrets.are_in(&text) {
+            return "(what it says holds a part of the URL or a secret, and is not shown)"
+                .to_owned();
+        }
+        let shown = |c: char| if c.is_control() { ' ' } else { c };
+        text.trim().chars().map(shown).take(TOLD_CHARACTERS).collect()
     }
 
     fn failed(&self, error: reqwest::Error) -> SendError {
@@ -216,20 +251,6 @@ fn content_type_of(
 /// Whether the server says of the notification itself that it does not take it.
 const fn is_lasting(status: StatusCode) -> bool {
     matches!(status.as_u16(), 400 | 405 | 410 | 411 | 413..=415 | 422)
-}
-
-/// The beginning of an answer, in a line. What is more than a little ends the connection.
-async fn read_some(answer: &mut reqwest::Response) -> String {
-    let mut read = Vec::new();
-    while read.len() < MAX_ANSWER_BYTES
-        && let Ok(Some(chunk)) = answer.chunk().await
-    {
-        let room = MAX_ANSWER_BYTES - read.len();
-        read.extend_from_slice(&chunk[..chunk.len().min(room)]);
-    }
-    let text = String::from_utf8_lossy(&read);
-    let shown = |c: char| if c.is_control() { ' ' } else { c };
-    text.trim().chars().map(shown).take(TOLD_CHARACTERS).collect()
 }
 
 #[cfg(test)]

@@ -35,7 +35,8 @@ impl Call {
     }
 }
 
-/// A web server: what is said under `/error`, `/redirect`, `/endless` and `/hang` goes wrong.
+/// A web server: what is said under `/error`, `/redirect`, `/endless` and `/hang` goes wrong, and
+/// under `/echo/` it says back all that it was given.
 #[derive(Debug)]
 pub(crate) struct Web {
     pub(crate) address: SocketAddr,
@@ -71,7 +72,8 @@ async fn answer(
 ) -> Response {
     let text = String::from_utf8(body.to_vec()).expect("UTF-8");
     let path = uri.path().to_owned();
-    told.try_send(Call { path: path.clone(), headers, text }).ok();
+    let call = Call { path: path.clone(), headers, text };
+    told.try_send(call.clone()).ok();
     match path.as_str() {
         "/error" => (StatusCode::INTERNAL_SERVER_ERROR, "no room\nat all").into_response(),
         "/unwanted" => (StatusCode::UNPROCESSABLE_ENTITY, "not like this").into_response(),
@@ -81,12 +83,18 @@ async fn answer(
                 stream::repeat_with(|| Ok::<_, std::io::Error>(Bytes::from(vec![b'x'; 65_536])));
             (StatusCode::INTERNAL_SERVER_ERROR, Body::from_stream(more)).into_response()
         }
+        path if path.starts_with("/echo/") => {
+            let authorization = call.header("authorization");
+            let text = format!("there is nothing at {uri} for {authorization}");
+            (StatusCode::NOT_FOUND, text).into_response()
+        }
         "/hang" => std::future::pending().await,
         _ => StatusCode::NO_CONTENT.into_response(),
     }
 }
 
-/// A mail server without TLS, which keeps what it is given.
+/// A mail server without TLS, which keeps what it is given, and knows nobody whose address begins
+/// with `unknown`.
 #[derive(Debug)]
 pub(crate) struct Mail {
     pub(crate) address: SocketAddr,
@@ -147,6 +155,7 @@ async fn take_mail(socket: TcpStream) -> Option<String> {
                 b"354 go on\r\n"
             }
             Some("QUIT") => return None,
+            _ if line.starts_with("RCPT TO:<unknown") => b"550 nobody of that name\r\n",
             _ => b"250 fine\r\n",
         };
         stream.write_all(answer).await.ok()?;

@@ -1,4 +1,5 @@
 use super::*;
+use crate::reactions::notification::Notification;
 
 const EXAMPLE: &str = include_str!("../../../rules.example.toml");
 
@@ -95,13 +96,55 @@ fn every_mistake_names_the_file_and_its_line_and_what_is_allowed() {
         ("[[route]]\nto = [\"x\"]".to_owned(), 2, "[reaction.NAME]"),
         (format!("{log}[[route]]\nwhere = \"level\"\nto = [\"log\"]"), 4, "level"),
         (format!("{log}[[route]]\nwho = \"x\"\nto = [\"log\"]"), 4, "`where`"),
-        (format!("{log}[[route]]\nto = [\"log\"]\ngroup = \"5d\""), 3, "at most a day"),
+        (
+            format!("{log}[[route]]\nto = [\"log\"]\ngroup = \"5d\""),
+            5,
+            "group is 0s to 1day, not 5d",
+        ),
+        (
+            format!("{log}[[route]]\nto = [\"log\"]\nwhere = \"levl=HIGH\""),
+            5,
+            "an alert has no field levl; it has id, host",
+        ),
+        (
+            format!("{log}[[route]]\nwhere = \"kind=quiet\"\nto = [\"log\"]"),
+            4,
+            "kind is one of level, silent",
+        ),
+        (format!("{log}retry_for = \"8d\""), 3, "retry_for is 0s to 7days, not 8days"),
+        (format!("{hook}timeout = \"0s\""), 4, "timeout is 100ms to 5m, not 0s"),
+        (format!("{hook}timeout = \"1h\""), 4, "timeout is 100ms to 5m, not 1h"),
+        (format!("{mail}timeout = \"1h\""), 6, "timeout is 100ms to 10m, not 1h"),
+        (format!("{run}command = [\"true\"]\ntimeout = \"2h\""), 4, "timeout is 100ms to 1h"),
+        (format!("{log}list = 1000\nparallel = 64"), 3, "list is at most 31"),
+        (format!("{log}parallel = 64"), 1, "at most 2000, not 64 times 100"),
         ("page_url = \"x\"".to_owned(), 1, "https://"),
     ] {
         let error = Reactions::parse("r.toml", &text).expect_err(&text).to_string();
         assert!(error.starts_with(&format!("r.toml, line {line}: ")), "{text}\n{error}");
         assert!(error.contains(wanted), "{text}\n{error}");
         assert_eq!(error.lines().count(), 1, "{error}");
+    }
+}
+
+#[test]
+fn every_field_of_an_alert_and_only_its_words_can_be_asked_for() {
+    use resources_core::contract::{Alert, AlertKind};
+
+    let made_up = Notification::made_up("x", 0, None, false).alerts.remove(0);
+    let alert = serde_json::to_value(Alert { repeat: Some(1), ..made_up }).unwrap();
+    let mut known: Vec<&str> = FIELDS.iter().map(|(name, _)| *name).collect();
+    known.retain(|name| *name != "key");
+    known.sort_unstable();
+    let mut fields: Vec<&str> = alert.as_object().unwrap().keys().map(String::as_str).collect();
+    fields.sort_unstable();
+    assert_eq!(known, fields);
+    for (_, values) in FIELDS {
+        if let Values::Words(words @ [_, _, _, ..]) = values {
+            for word in words {
+                serde_json::from_value::<AlertKind>((*word).into()).unwrap();
+            }
+        }
     }
 }
 
@@ -123,4 +166,27 @@ fn a_route_waits_for_others_unless_it_says_otherwise() {
         "{explained}"
     );
     assert!(explained.contains("every alert goes to b, in one message for 30s"), "{explained}");
+}
+
+#[test]
+fn who_is_told_is_said_of_reminders_and_ends_and_of_the_pipeline_too() {
+    let route = |filter: &str, name: &str| {
+        format!("[[route]]\nwhere = \"{filter}\"\nto = [\"{name}\"]\ngroup = \"0s\"\n")
+    };
+    let names = ["chat", "boss", "ends", "fleet"];
+    let reactions: String =
+        names.iter().map(|name| format!("[reaction.{name}]\ntype = \"log\"\n")).collect();
+    let text = [
+        reactions,
+        route("kind=level state=raised", "chat"),
+        route("kind=level repeat>=1", "boss"),
+        route("resource=cpu state=cleared", "ends"),
+        route("kind=pipeline", "fleet"),
+    ];
+    let told = parse(&text.concat()).explain_host(&"db-1".parse().unwrap());
+    let expected = "  cpu        chat, at once\n               reminded of: chat, at once; boss, at \
+                    once\n               over: ends, at once; boss, at once\n";
+    assert!(told.contains(expected), "{told}");
+    assert!(told.contains("  silent     nobody\n  stopped"), "{told}");
+    assert!(told.contains("  pipeline   fleet, at once\n"), "{told}");
 }

@@ -185,3 +185,84 @@ async fn forty_thousand_hosts_that_fall_silent_and_come_back_are_a_few_small_mes
         assert!(message.alerts.len() <= 100 && bytes < 40_000, "{bytes} bytes");
     }
 }
+
+/// Hands `alert` over and says what each reaction is told of it, by name, id and state.
+fn handed(desk: &mut Desk, delivery: &Delivery, alert: &Alert) -> Vec<(String, AlertState)> {
+    let delivery = Delivery {
+        topic: format!("{}.alert", alert.host).into(),
+        body: serde_json::to_vec(alert).unwrap().into(),
+        ..delivery.clone()
+    };
+    desk.take(&delivery, alert.timestamp_ms);
+    desk.tick(alert.timestamp_ms);
+    desk.commit().unwrap();
+    let mut told = Vec::new();
+    for (place, formed) in desk.take_formed() {
+        let notification = formed.notification;
+        desk.settled(place, &notification.id);
+        let name = notification.reaction.to_string();
+        told.extend(notification.alerts.iter().map(|alert| (name.clone(), alert.state)));
+    }
+    desk.commit().unwrap();
+    told
+}
+
+#[tokio::test]
+async fn whoever_was_told_hears_the_end_also_after_a_restart() {
+    let rules = "[reaction.chat]\ntype = \"log\"\n[reaction.boss]\ntype = \"log\"\n\
+        [reaction.once]\ntype = \"log\"\n\
+        [[route]]\nwhere = \"level=LOW\"\nto = [\"chat\"]\ngroup = \"0s\"\n\
+        [[route]]\nwhere = \"repeat>=1 level=HIGH\"\nto = [\"boss\"]\ngroup = \"0s\"\n\
+        [[route]]\nwhere = \"repeat>=1 state=raised\"\nto = [\"once\"]\ngroup = \"0s\"";
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("reactions.sqlite");
+    let mut desk = open(&path, rules);
+    let delivery = stream(1).await.remove(0);
+    let raised = Alert::decode(&delivery.topic, &delivery.body).unwrap();
+    let raised =
+        Alert { level: Some(resources_core::contract::Level::Low), timestamp_ms: 10, ..raised };
+    let reminder = Alert {
+        level: Some(resources_core::contract::Level::High),
+        repeat: Some(1),
+        timestamp_ms: 20,
+        ..raised.clone()
+    };
+    let cleared =
+        Alert { level: None, state: AlertState::Cleared, timestamp_ms: 30, ..raised.clone() };
+    let of = |name: &str, state| (name.to_owned(), state);
+    assert_eq!(handed(&mut desk, &delivery, &raised), [of("chat", AlertState::Raised)]);
+    let mut told = handed(&mut desk, &delivery, &reminder);
+    told.sort_by(|one, other| one.0.cmp(&other.0));
+    assert_eq!(told, [of("boss", AlertState::Raised), of("once", AlertState::Raised)]);
+    drop(desk);
+    let mut told = handed(&mut open(&path, rules), &delivery, &cleared);
+    told.sort_by(|one, other| one.0.cmp(&other.0));
+    assert_eq!(told, [of("boss", AlertState::Cleared), of("chat", AlertState::Cleared)]);
+}
+
+#[tokio::test]
+async fn killed_right_after_its_first_start_it_tells_what_came_while_it_was_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let location = Location::File(folder.path().join("reactions.sqlite"));
+    drop(Desk::open(config(RULES), &location, 100).unwrap());
+    let mut desk = Desk::open(config(RULES), &location, 500).unwrap();
+    let delivery = stream(1).await.remove(0);
+    let alert = Alert::decode(&delivery.topic, &delivery.body).unwrap();
+    let meanwhile = Alert { timestamp_ms: 200, ..alert };
+    assert_eq!(handed(&mut desk, &delivery, &meanwhile).len(), 2);
+}
+
+#[tokio::test]
+async fn a_clock_that_was_set_back_is_kept_in_mind() {
+    let folder = tempfile::tempdir().unwrap();
+    let location = Location::File(folder.path().join("reactions.sqlite"));
+    let mut desk = Desk::open(config(RULES), &location, 900_000_000).unwrap();
+    desk.tick(500_000_000);
+    desk.commit().unwrap();
+    drop(desk);
+    let mut desk = Desk::open(config(RULES), &location, 910_000_000).unwrap();
+    let delivery = stream(1).await.remove(0);
+    let alert = Alert::decode(&delivery.topic, &delivery.body).unwrap();
+    let later = Alert { timestamp_ms: 500_000_500, ..alert };
+    assert_eq!(handed(&mut desk, &delivery, &later).len(), 2);
+}

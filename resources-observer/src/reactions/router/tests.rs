@@ -8,7 +8,9 @@ use crate::reactions::notification::Notification;
 fn alert(id: &str, host: &str, state: AlertState, at_ms: u64) -> Alert {
     let alert = Notification::made_up("x", 0, None, false).alerts.remove(0);
     let host = HostName::new(host).unwrap();
-    Alert { id: id.into(), host, state, since_ms: at_ms, timestamp_ms: at_ms, ..alert }
+    // Episodes of one resource take each other's place.
+    let resource = Some(id.into());
+    Alert { id: id.into(), host, resource, state, since_ms: at_ms, timestamp_ms: at_ms, ..alert }
 }
 
 fn raised(id: &str, at_ms: u64) -> Alert {
@@ -49,8 +51,16 @@ fn acknowledge(id: &str) -> Acknowledgement {
 
 /// What is told of one alert, as id and state, repeats counted.
 fn told(router: &mut Router, alert: Alert) -> Vec<(String, AlertState, Option<u64>)> {
-    let mut told = Vec::new();
     let now_ms = alert.timestamp_ms;
+    told_at(router, alert, now_ms)
+}
+
+fn told_at(
+    router: &mut Router,
+    alert: Alert,
+    now_ms: u64,
+) -> Vec<(String, AlertState, Option<u64>)> {
+    let mut told = Vec::new();
     router.alert(alert, None, now_ms, &mut told);
     shown(told)
 }
@@ -83,9 +93,9 @@ fn what_comes_twice_is_told_once() {
 #[test]
 fn what_began_before_anyone_was_to_be_told_is_not_told() {
     let mut router = Router::new(100);
-    assert_eq!(told(&mut router, raised("a", 50)), []);
+    assert_eq!(told_at(&mut router, raised("a", 50), 100), []);
     assert_eq!(told(&mut router, cleared("a", 150)), []);
-    assert_eq!(told(&mut router, raised("b", 50)), []);
+    assert_eq!(told_at(&mut router, raised("b", 50), 150), []);
     assert_eq!(told(&mut router, reminder("b", 1, 150)).len(), 1, "it is news that it still is");
     assert_eq!(told(&mut router, cleared("b", 160)).len(), 1);
     let unknown = Alert { since_ms: 50, ..cleared("c", 150) };
@@ -160,6 +170,61 @@ fn two_silences_hold_back_until_both_are_over() {
     assert_eq!(told(&mut router, raised("a", 1)), []);
     assert_eq!(ticked(&mut router, 100), []);
     assert_eq!(ticked(&mut router, 200).len(), 1);
+}
+
+#[test]
+fn a_clock_that_was_set_back_mutes_nobody() {
+    let mut router = Router::new(1_000_000_000);
+    // Noticed with an alert that was already under way.
+    assert_eq!(told_at(&mut router, raised("a", 500_000_000), 500_000_100).len(), 1);
+    assert_eq!(told(&mut router, raised("b", 500_000_200)).len(), 1);
+    let mut router = Router::new(1_000_000_000);
+    ticked(&mut router, 500_000_000);
+    assert_eq!(told(&mut router, raised("a", 500_000_100)).len(), 1);
+    assert_eq!(
+        told_at(&mut router, raised("old", 400_000_000), 500_000_200),
+        [],
+        "that is from before"
+    );
+}
+
+#[test]
+fn a_silence_that_is_over_stays_over_when_the_clock_is_set_back() {
+    let mut router = Router::new(0);
+    router.silence(silence("s", 10, 1_000), 10);
+    // Its first end is yet to come late, so it is remembered.
+    router.silence(Silence { until_ms: 500, ..silence("s", 10, 1_000) }, 20);
+    ticked(&mut router, 600);
+    assert_eq!(told(&mut router, raised("a", 400)).len(), 1);
+}
+
+#[test]
+fn what_is_raised_anew_takes_the_place_of_what_nobody_will_end() {
+    let at = |id: &str, resource: &str, kind, at_ms| Alert {
+        resource: Some(resource.into()),
+        kind,
+        ..raised(id, at_ms)
+    };
+    let mut router = Router::new(0);
+    told(&mut router, at("x", "cpu", AlertKind::Level, 1));
+    told(&mut router, at("other", "memory", AlertKind::Level, 2));
+    // The state of the engine was lost.
+    assert_eq!(
+        told(&mut router, at("y", "cpu", AlertKind::Flapping, 5)),
+        [("x".to_owned(), Cleared, None), ("y".to_owned(), Raised, None)]
+    );
+    assert!(router.episode("x").is_none() && router.episode("other").is_some());
+    assert_eq!(told(&mut router, at("x", "cpu", AlertKind::Level, 1)), [], "it comes late");
+    assert_eq!(told(&mut router, cleared("y", 9)), [("y".to_owned(), Cleared, None)]);
+    let away = |id: &str, kind, at_ms| Alert { resource: None, kind, ..raised(id, at_ms) };
+    told(&mut router, away("silent", AlertKind::Silent, 10));
+    assert_eq!(told(&mut router, away("restarted", AlertKind::Restarted, 11)).len(), 1);
+    assert_eq!(told(&mut router, away("stopped", AlertKind::Stopped, 12)).len(), 2);
+    // What is taken back from the file is known by its place, too.
+    let mut next = Router::new(0);
+    next.restore_episode(router.episode("stopped").unwrap().clone());
+    assert_eq!(told(&mut next, away("again", AlertKind::Stopped, 13)).len(), 2);
+    assert_eq!(told(&mut next, away("later", AlertKind::Silent, 14)).len(), 2);
 }
 
 proptest! {
