@@ -36,6 +36,9 @@ pub(super) struct Courier {
     pub(super) config: Arc<Config>,
     pub(super) place: usize,
     pub(super) mode: Mode,
+    /// What is told, when it is told over the broker.
+    pub(super) told_over: Publisher,
+    /// What is given up.
     pub(super) publisher: Publisher,
     pub(super) settled: mpsc::Sender<Event>,
     pub(super) stop: CancellationToken,
@@ -107,7 +110,7 @@ impl Courier {
         loop {
             tries += 1;
             let SendError { cause, worth_another_try } =
-                match sender.send(notification, &self.publisher).await {
+                match sender.send(notification, &self.told_over).await {
                     Ok(how) => {
                         tracing::info!(
                             reaction = &**name,

@@ -65,7 +65,7 @@ pub(super) async fn run(
     let (events, told) = mpsc::channel(MAX_CHUNKS);
     let mut couriers = JoinSet::new();
     let mut hands = Vec::new();
-    for place in 0..config.reactions.len() {
+    for (place, reaction) in config.reactions.iter().enumerate() {
         // Room for all that may be under way, also from before the file was changed, so that
         // handing over never waits.
         let (hand, to_tell) = mpsc::channel(MAX_PARALLEL);
@@ -74,6 +74,7 @@ pub(super) async fn run(
             config: Arc::clone(&config),
             place,
             mode,
+            told_over: reaction.sender.publisher(&bus),
             publisher: bus.publisher(),
             settled: events.clone(),
             stop: stop.clone(),
