@@ -32,7 +32,8 @@
 //!   the body is not what it takes, the event is set aside in the rejected queue with the cause, where
 //!   `resources rejected` shows it and puts it back.
 //! - **Bounds.** Of events that are not dealt with it holds no more than the broker may send ahead:
-//!   twice what its handlers work on at the same time, and a few.
+//!   what its handlers work on at the same time, and one. RabbitMQ waits half an hour for an event
+//!   to be dealt with; settings by which one might take longer are refused.
 
 mod counts;
 mod dispatch;
@@ -60,8 +61,9 @@ pub use handler::{Outcome, Reject, TypedHandler};
 use dispatch::Dispatcher;
 use handler::{Registered, Run, typed, untyped};
 
-/// Sent ahead by the broker beyond what handlers work on.
-const AHEAD: u16 = 16;
+/// RabbitMQ takes a consumer for broken that has not acknowledged an event this long after it was
+/// sent, and gives all it holds to another, or nobody.
+const PATIENCE: Duration = Duration::from_secs(30 * 60);
 
 /// Calls functions with the events they are for; see the [module](self) for what it promises.
 #[must_use = "an observer does nothing until it is run"]
@@ -232,10 +234,7 @@ impl Observer {
         if self.handlers.is_empty() {
             return Err(ObserverError::Settings("an observer needs a handler: `on(…)`".to_owned()));
         }
-        let at_work = self.handlers.iter().map(|handler| handler.concurrency);
-        let at_work = at_work.fold(0, u16::saturating_add);
-        let prefetch =
-            NonZeroU16::MIN.saturating_add(at_work.saturating_mul(2)).saturating_add(AHEAD);
+        let prefetch = ahead(&self.handlers)?;
         let patterns = self.handlers.iter().map(|handler| handler.pattern.clone()).collect();
         let source = match &self.name {
             Some(name) => Source::Named { name: name.clone(), patterns },
@@ -290,6 +289,26 @@ impl Observer {
     fn refuse(&mut self, problem: &dyn std::fmt::Display) {
         self.problem.get_or_insert_with(|| problem.to_string());
     }
+}
+
+/// How many events the broker may send ahead to `handlers` together: what they work on and one, so
+/// that the next is here when one is done.
+fn ahead(handlers: &[Registered]) -> Result<NonZeroU16, ObserverError> {
+    let at_work = handlers.iter().map(|handler| handler.concurrency);
+    let prefetch = NonZeroU16::MIN.saturating_add(at_work.fold(0, u16::saturating_add));
+    for Registered { pattern, concurrency, longest, .. } in handlers {
+        // All of them may be for this one, and each may take its longest.
+        let rounds = u32::from(prefetch.get().div_ceil(*concurrency));
+        let held = longest.saturating_mul(rounds);
+        if held >= PATIENCE {
+            return Err(ObserverError::Settings(format!(
+                "events of \"{pattern}\": one may take {longest:?}, and the last of the {prefetch} \
+                 that are sent ahead {held:?}; RabbitMQ waits {PATIENCE:?}: lower `time_limit`, \
+                 `attempts` or `pause`, or raise `concurrency`"
+            )));
+        }
+    }
+    Ok(prefetch)
 }
 
 impl std::fmt::Debug for Observer {

@@ -6,6 +6,7 @@ use std::fmt;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -117,13 +118,17 @@ pub(super) struct Registered {
     pub(super) pattern: Pattern,
     pub(super) filter: Filter,
     pub(super) concurrency: u16,
+    /// Longest that it may be at one event.
+    pub(super) longest: Duration,
     pub(super) way: Way,
 }
 
 impl Registered {
     pub(super) fn new(events: Checked, run: Run) -> Self {
-        let Checked { pattern, filter, concurrency, attempts, backoff, time_limit } = events;
-        Self { pattern, filter, concurrency, way: Way { run, attempts, backoff, time_limit } }
+        let Checked { pattern, filter, concurrency, attempts, backoff, time_limit, longest } =
+            events;
+        let way = Way { run, attempts, backoff, time_limit };
+        Self { pattern, filter, concurrency, longest, way }
     }
 }
 
@@ -142,7 +147,7 @@ pub(super) struct Way {
     run: Run,
     attempts: u32,
     backoff: Backoff,
-    time_limit: std::time::Duration,
+    time_limit: Duration,
 }
 
 /// What became of one event in one handler.
