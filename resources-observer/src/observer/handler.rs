@@ -4,7 +4,7 @@ use std::any::Any;
 use std::error::Error;
 use std::fmt;
 use std::future::Future;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -201,19 +201,26 @@ impl Way {
     async fn attempt(&self, event: &Event, counts: &Counts) -> Result<(), Cause> {
         let (run, event) = (Arc::clone(&self.run), event.clone());
         // Called inside of the future, as a function may panic before it gives one.
-        let call = AssertUnwindSafe(async move { run(event).await }).catch_unwind();
-        match timeout(self.time_limit, call).await {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(panic)) => {
-                counts.panics.add_one();
-                Err(Cause::Failed(format!("the handler panicked: {}", words(&*panic))))
-            }
-            Err(_) => {
+        let mut call = Box::pin(AssertUnwindSafe(async move { run(event).await }).catch_unwind());
+        let ended = timeout(self.time_limit, &mut call).await;
+        // What it holds may panic when it goes, above all in the middle of its work.
+        let let_go = catch_unwind(AssertUnwindSafe(move || drop(call)));
+        let panic = match (ended, let_go) {
+            (Ok(Err(panic)), _) | (_, Err(panic)) => panic,
+            (Ok(Ok(outcome)), Ok(())) => return outcome,
+            (Err(_), Ok(())) => {
                 let limit = self.time_limit;
-                Err(Cause::Failed(format!("the handler took longer than {limit:?}")))
+                return Err(Cause::Failed(format!("the handler took longer than {limit:?}")));
             }
-        }
+        };
+        counts.panics.add_one();
+        Err(Cause::Failed(panicked(&*panic)))
     }
+}
+
+/// The cause of a try that ended in a panic.
+pub(super) fn panicked(panic: &(dyn Any + Send)) -> String {
+    shortened(&format!("the handler panicked: {}", words(panic)))
 }
 
 fn words(panic: &(dyn Any + Send)) -> &str {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use resources_core::bus::{Bus, BusConfig, Delivery, Message, Source};
 use resources_core::contract::{Alert, Topic, TraceParent};
 use resources_core::test_support::{
-    bus_config, eventually, in_time, open_bus, shared_broker, unique_exchange,
+    RabbitMq, bus_config, eventually, in_time, open_bus, shared_broker, unique_exchange,
 };
 use resources_observer::{Event, Events, Observer, ObserverError, Reject, SendError};
 use serde_json::json;
@@ -186,6 +186,29 @@ async fn what_fails_is_tried_again_and_then_set_aside_with_its_cause(bus: Bus) {
     bus.close().await;
 }
 
+async fn a_handler_that_panics_when_it_is_dropped_has_failed_like_any_other(bus: Bus) {
+    struct Fragile;
+    impl Drop for Fragile {
+        fn drop(&mut self) {
+            panic!("not while I hold this");
+        }
+    }
+    let fails = Events::of("job").time_limit(SHORT).attempts(2).pause(SHORT, SHORT);
+    let observer = Observer::over(bus.clone()).named("pager").on(fails, |_| async {
+        let _held = Fragile;
+        std::future::pending::<()>().await;
+    });
+    let counts = observer.counts();
+    let running = Running::start(observer).await;
+    publish(&bus, "job", "1").await;
+    let cause = "tried 2 times: the handler panicked: not while I hold this";
+    assert_eq!(rejected(&bus).await.rejection.as_deref(), Some(cause));
+    eventually("it is counted", async || counts.figures().rejected == 1).await;
+    assert_eq!((counts.figures().failed_attempts, counts.figures().panics), (2, 2));
+    running.stop().await;
+    bus.close().await;
+}
+
 async fn what_no_call_can_mend_is_set_aside_at_once(bus: Bus) {
     let observer = Observer::over(bus.clone())
         .named("pager")
@@ -316,10 +339,35 @@ macro_rules! over_both_transports {
 over_both_transports! {
     each_handler_gets_what_matches_and_what_it_sends_stays_in_the_trace
     what_fails_is_tried_again_and_then_set_aside_with_its_cause
+    a_handler_that_panics_when_it_is_dropped_has_failed_like_any_other
     what_no_call_can_mend_is_set_aside_at_once
     as_many_events_as_allowed_are_worked_on_at_the_same_time
     a_stop_lets_handlers_end_and_gives_back_what_none_has_begun
     a_handler_that_never_ends_does_not_keep_the_observer_from_stopping
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_set_aside_is_tried_until_the_rejected_queue_is_back() {
+    let broker = RabbitMq::start();
+    let bus = open_bus(&broker.url(), "resources");
+    let observer = Observer::over(bus.clone())
+        .named("pager")
+        .on("job", async |_| Err::<(), _>(Reject("no such job".to_owned())));
+    let counts = observer.counts();
+    let running = Running::start(observer).await;
+    // The link to publish over is up, and so makes no queue any more.
+    publish(&bus, "job", "1").await;
+    assert_eq!(&*rejected(&bus).await.body, b"1");
+    broker.ctl(&["delete_queue", "resources.rejected"]);
+    publish(&bus, "job", "2").await;
+    eventually("it was handled", async || counts.figures().failed_attempts == 2).await;
+    // Somebody comes who makes it.
+    let other = open_bus(&broker.url(), "resources");
+    assert_eq!(&*rejected(&other).await.body, b"2");
+    eventually("both are counted", async || counts.figures().rejected == 2).await;
+    running.stop().await;
+    bus.close().await;
+    other.close().await;
 }
 
 #[tokio::test]
