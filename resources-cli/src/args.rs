@@ -76,7 +76,9 @@ pub(crate) struct LocalBusArgs(pub(crate) BusArgs);
 #[derive(Debug, Clone)]
 pub(crate) struct LocalWebArgs(pub(crate) WebArgs);
 
-/// The settings of the observer, but its state in memory unless a file is named, as history.
+/// The settings of the observer, but its state in memory unless a file is named, as history; and
+/// neither that file nor rules but those named on the command line: the environment may be that of
+/// a fleet's observer, whose people must not be told of this machine.
 #[derive(Debug, Clone)]
 pub(crate) struct LocalObserverArgs(pub(crate) ObserverArgs);
 
@@ -112,12 +114,15 @@ changed_group!(LocalWebArgs, WebArgs, "history": |history: Arg| {
          file, which is made when it is not there",
     )
 });
-changed_group!(LocalObserverArgs, ObserverArgs, "state": |state: Arg| {
-    state.default_value("memory").help(
-        "Where to keep what alerts are raised between starts: `memory` (forgotten when the program \
-         ends), or a file, which is made when it is not there",
-    )
-});
+changed_group!(LocalObserverArgs, ObserverArgs,
+    "state": |state: Arg| {
+        state.env(None::<&str>).default_value("memory").help(
+            "Where to keep what alerts are raised between starts: `memory` (forgotten when the \
+             program ends), or a file, which is made when it is not there",
+        )
+    },
+    "rules": |rules: Arg| rules.env(None::<&str>)
+);
 changed_group!(LocalBusArgs, BusArgs,
     "broker_url": |url: Arg| url.env(None::<&str>).default_value("memory:").visible_alias("broker"),
     "broker_url_file": |file: Arg| file.env(None::<&str>)
@@ -177,6 +182,12 @@ mod tests {
         assert_eq!(state(&["resources", "up"]).to_str(), Some("memory"));
         let named = state(&["resources", "up", "--state", "alerts.sqlite"]);
         assert_eq!(named.to_str(), Some("alerts.sqlite"));
+        let command = Arguments::command();
+        let up = command.find_subcommand("up").unwrap();
+        for id in ["rules", "state"] {
+            let argument = up.get_arguments().find(|argument| argument.get_id() == id).unwrap();
+            assert_eq!(argument.get_env(), None, "{argument}");
+        }
     }
 
     #[test]
