@@ -56,9 +56,8 @@ impl Exec {
         let limit =
             timeout.map_or(TIMEOUT, |Time(ms)| Duration::from_millis(ms.clamp(1, MAX_TIMEOUT_MS)));
         let arguments = arguments.iter().map(Into::into).collect();
-        let program = Program::new(Path::new(path), arguments, limit)
+        let program = Program::new(Path::new(path), arguments, limit, folder)
             .map_err(|error| Mistake::of(&command, format!("command: {error}")))?
-            .in_folder(folder)
             .inheriting(&INHERITED);
         Ok(Self { program, environment })
     }

@@ -46,7 +46,7 @@ impl Reaction {
         arguments: Vec<OsString>,
         time_limit: Duration,
     ) -> Result<Self, ProgramError> {
-        let program = Program::new(path, arguments, time_limit)?;
+        let program = Program::new(path, arguments, time_limit, None)?;
         Ok(Self::Run(Box::new(Runs { program, path: path.to_owned(), begun: 0, failed: 0 })))
     }
 
