@@ -49,7 +49,7 @@ pub(crate) struct ListenArgs {
     /// Run this program for each message, one after another, instead of printing it: without a
     /// shell, with the arguments that stand behind `--`. It gets the message as a line of JSON on
     /// standard input, and as RESOURCES_KEY, RESOURCES_HOST, RESOURCES_TIMESTAMP_MS and
-    /// RESOURCES_TRACEPARENT. Exit code 1 in the end when it failed once.
+    /// TRACEPARENT. Exit code 1 in the end when it failed once.
     #[arg(long, value_name = "PROGRAM", conflicts_with = "format")]
     exec: Option<PathBuf>,
 

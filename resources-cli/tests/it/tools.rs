@@ -100,7 +100,7 @@ async fn a_listener_runs_a_program_for_each_message_and_tells_its_failures() {
     let script = r#"
         read -r event
         echo "$1 $RESOURCES_KEY host=$RESOURCES_HOST at $RESOURCES_TIMESTAMP_MS $event"
-        [ ${#RESOURCES_TRACEPARENT} = 55 ] && [ "$RESOURCES_KEY" != db.alert ]"#;
+        [ ${#TRACEPARENT} = 55 ] && [ "$RESOURCES_KEY" != db.alert ]"#;
     let arguments =
         ["#.alert", "terminator_detected", "--where", "level!=LOW", "--exec", "sh", "--count", "3"];
     let broker_arguments = broker.with(&[]);

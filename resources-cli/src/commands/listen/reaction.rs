@@ -97,10 +97,7 @@ fn variables(delivery: &Delivery) -> [(&'static str, String); 4] {
             "RESOURCES_TIMESTAMP_MS",
             delivery.timestamp_ms.map(|ms| ms.to_string()).unwrap_or_default(),
         ),
-        (
-            "RESOURCES_TRACEPARENT",
-            delivery.trace.map(|trace| trace.to_string()).unwrap_or_default(),
-        ),
+        ("TRACEPARENT", delivery.trace.map(|trace| trace.to_string()).unwrap_or_default()),
     ]
 }
 
