@@ -23,6 +23,8 @@
 //!   broker has it among the rejected ones. So whatever ends the observer or the broker, the event
 //!   comes again, and a handler may see it twice. Without a name an observer gets what is published
 //!   while it runs, and what it has not dealt with when it ends or loses its link is gone.
+//! - **One slow handler.** With a name all handlers share a queue, and one that is slow holds up the
+//!   others once all events sent ahead wait for it. Without a name each has a queue of its own.
 //! - **Order.** A handler gets events one at a time, in the order of the queue; one that fails holds
 //!   up those behind it until it succeeds or is rejected. With [`Events::concurrency`] they are begun
 //!   in that order and end in any. Events that come again, and several observers of one name, keep
@@ -47,7 +49,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args as _, FromArgMatches as _};
-use resources_core::bus::{Bus, BusArgs, BusConfig, ListenerName, Source};
+use futures_util::future::try_join_all;
+use resources_core::bus::{Bus, BusArgs, BusConfig, ListenerName, Source, Subscription};
 use resources_core::service::{self, GRACE};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -147,6 +150,10 @@ impl Observer {
 
     /// Calls `handler` with the events that match: a pattern such as `"#.alert"`, or [`Events`] for
     /// more than that. Several handlers may be for one event.
+    ///
+    /// Handlers of one name share its queue: events that wait for a slow one fill the room of those
+    /// sent ahead, and others wait behind them. Give each a name, or an observer without one, where
+    /// that matters.
     pub fn on<H, F>(self, events: impl Into<Events>, handler: H) -> Self
     where
         H: Fn(Event) -> F + Send + Sync + 'static,
@@ -234,31 +241,47 @@ impl Observer {
         if self.handlers.is_empty() {
             return Err(ObserverError::Settings("an observer needs a handler: `on(…)`".to_owned()));
         }
-        let prefetch = ahead(&self.handlers)?;
-        let patterns = self.handlers.iter().map(|handler| handler.pattern.clone()).collect();
-        let source = match &self.name {
-            Some(name) => Source::Named { name: name.clone(), patterns },
-            None => Source::Patterns(patterns),
+        // The handlers of a name share its queue. Without one each has its own, so that one that is
+        // slow holds up no other.
+        let shares: Vec<Vec<Registered>> = match self.name {
+            Some(_) => vec![self.handlers],
+            None => self.handlers.into_iter().map(|handler| vec![handler]).collect(),
         };
-        let mut subscription = self.bus.subscribe(source, prefetch);
-        let dispatcher = Dispatcher::new(
-            self.handlers,
-            self.bus.publisher(),
-            self.counts,
-            self.name,
-            usize::from(prefetch.get()),
-        );
+        let prefetches: Vec<_> =
+            shares.iter().map(|handlers| ahead(handlers)).collect::<Result<_, _>>()?;
+        let mut queues = Vec::new();
+        for (handlers, prefetch) in shares.into_iter().zip(prefetches) {
+            let patterns = handlers.iter().map(|handler| handler.pattern.clone()).collect();
+            let source = match &self.name {
+                Some(name) => Source::Named { name: name.clone(), patterns },
+                None => Source::Patterns(patterns),
+            };
+            let dispatcher = Dispatcher::new(
+                handlers,
+                self.bus.publisher(),
+                Arc::clone(&self.counts),
+                self.name.clone(),
+                usize::from(prefetch.get()),
+            );
+            queues.push((dispatcher, self.bus.subscribe(source, prefetch)));
+        }
         let stopping = CancellationToken::new();
         let outcome = {
             let work = async {
-                let ready = tokio::select! {
-                    ready = subscription.ready() => ready,
-                    () = stopping.cancelled() => return Ok(()),
-                };
+                let mut ready = true;
+                for (_, subscription) in &mut queues {
+                    ready &= tokio::select! {
+                        ready = subscription.ready() => ready,
+                        () = stopping.cancelled() => return Ok(()),
+                    };
+                }
                 if let (true, Some(told)) = (ready, self.when_ready) {
                     told();
                 }
-                dispatcher.run(subscription, &stopping, self.grace).await
+                let run = |(dispatcher, subscription): (Dispatcher, Subscription)| {
+                    dispatcher.run(subscription, &stopping, self.grace)
+                };
+                try_join_all(queues.into_iter().map(run)).await.map(|_| ())
             };
             let mut work = std::pin::pin!(work);
             tokio::select! {

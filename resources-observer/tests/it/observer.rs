@@ -267,6 +267,23 @@ async fn as_many_events_as_allowed_are_worked_on_at_the_same_time(bus: Bus) {
     bus.close().await;
 }
 
+async fn without_a_name_a_handler_that_hangs_holds_up_no_other(bus: Bus) {
+    let (handler, mut seen) = collect();
+    let observer = Observer::over(bus.clone())
+        .grace(SHORT)
+        .on("job", |_| std::future::pending::<()>())
+        .on("job", handler);
+    let running = Running::start(observer).await;
+    for number in 0..20 {
+        publish(&bus, "job", &number.to_string()).await;
+    }
+    for number in 0..20 {
+        assert_eq!(next(&mut seen).await.body(), number);
+    }
+    running.stop().await;
+    bus.close().await;
+}
+
 async fn a_stop_lets_handlers_end_and_gives_back_what_none_has_begun(bus: Bus) {
     let (begun, mut begins) = mpsc::channel(10);
     let gate = Arc::new(Semaphore::new(0));
@@ -342,6 +359,7 @@ over_both_transports! {
     a_handler_that_panics_when_it_is_dropped_has_failed_like_any_other
     what_no_call_can_mend_is_set_aside_at_once
     as_many_events_as_allowed_are_worked_on_at_the_same_time
+    without_a_name_a_handler_that_hangs_holds_up_no_other
     a_stop_lets_handlers_end_and_gives_back_what_none_has_begun
     a_handler_that_never_ends_does_not_keep_the_observer_from_stopping
 }
