@@ -32,7 +32,8 @@
 //! - **Failing.** A handler that returns an error, panics or takes too long is called again after a
 //!   pause; see [`Events::attempts`]. After the last attempt, or at once when it returns [`Reject`] or
 //!   the body is not what it takes, the event is set aside in the rejected queue with the cause, where
-//!   `resources rejected` shows it and puts it back.
+//!   `resources rejected` shows it and puts it back. Without a name it is dropped with a line in the
+//!   log, as every listener had it.
 //! - **Bounds.** Of events that are not dealt with it holds no more than the broker may send ahead:
 //!   what its handlers work on at the same time, and one. RabbitMQ waits half an hour for an event
 //!   to be dealt with; settings by which one might take longer are refused.

@@ -27,7 +27,7 @@ pub struct Figures {
     pub failed_attempts: u64,
     /// Times a handler panicked.
     pub panics: u64,
-    /// Events that were set aside.
+    /// Events that were set aside; without a name, dropped.
     pub rejected: u64,
 }
 

@@ -83,6 +83,8 @@ impl Dispatcher {
         name: Option<ListenerName>,
         room: usize,
     ) -> Self {
+        let rejections =
+            if name.is_some() { RejectionLog::default() } else { RejectionLog::of_dropped() };
         let lane = |handler| Lane { handler, waiting: VecDeque::new(), at_work: 0 };
         Self {
             lanes: handlers.into_iter().map(lane).collect(),
@@ -94,7 +96,7 @@ impl Dispatcher {
             publisher,
             counts,
             name,
-            rejections: RejectionLog::default(),
+            rejections,
         }
     }
 
@@ -263,7 +265,8 @@ impl Dispatcher {
         }
     }
 
-    /// Acknowledges an event that every handler has ended with, or sets it aside before.
+    /// Acknowledges an event that every handler has ended with, or sets it aside before; without a
+    /// name it is only said that it failed.
     async fn settle(&mut self, ticket: Ticket, subscription: &mut Subscription) {
         let Some(taken) = self.taken.get_mut(&ticket).filter(|taken| taken.open == 0) else {
             return;
@@ -280,6 +283,13 @@ impl Dispatcher {
         };
         let reason = Rejection::Unhandled(cause);
         self.rejections.note(&taken.delivery, &reason, Instant::now());
+        // Every listener without a name has a copy of the event; it is nobody's to keep.
+        if self.name.is_none() {
+            self.counts.rejected.add_one();
+            subscription.acknowledge_one(taken.delivery.receipt).await;
+            self.taken.remove(&ticket);
+            return;
+        }
         let (publisher, delivery) = (self.publisher.clone(), taken.delivery.clone());
         let dropped = dropped.clone();
         self.work.push(Box::pin(async move {

@@ -186,6 +186,23 @@ async fn what_fails_is_tried_again_and_then_set_aside_with_its_cause(bus: Bus) {
     bus.close().await;
 }
 
+async fn what_fails_without_a_name_is_counted_and_nobody_else_is_troubled(bus: Bus) {
+    let reject = async |_| Err::<(), _>(Reject("not mine".to_owned()));
+    let unnamed = Observer::over(bus.clone()).on("job", reject);
+    let counts = unnamed.counts();
+    let unnamed = Running::start(unnamed).await;
+    publish(&bus, "job", "1").await;
+    eventually("it is counted", async || counts.figures().rejected == 1).await;
+    let named = Observer::over(bus.clone()).named("pager").on("job", reject);
+    let named = Running::start(named).await;
+    publish(&bus, "job", "2").await;
+    // The one before it was not set aside.
+    assert_eq!(&*rejected(&bus).await.body, b"2");
+    named.stop().await;
+    unnamed.stop().await;
+    bus.close().await;
+}
+
 async fn a_handler_that_panics_when_it_is_dropped_has_failed_like_any_other(bus: Bus) {
     struct Fragile;
     impl Drop for Fragile {
@@ -356,6 +373,7 @@ macro_rules! over_both_transports {
 over_both_transports! {
     each_handler_gets_what_matches_and_what_it_sends_stays_in_the_trace
     what_fails_is_tried_again_and_then_set_aside_with_its_cause
+    what_fails_without_a_name_is_counted_and_nobody_else_is_troubled
     a_handler_that_panics_when_it_is_dropped_has_failed_like_any_other
     what_no_call_can_mend_is_set_aside_at_once
     as_many_events_as_allowed_are_worked_on_at_the_same_time
