@@ -216,9 +216,14 @@ impl Dispatcher {
                 lane.handler.way.clone().go(event, dropped.clone(), Arc::clone(&self.counts));
             // A task of its own, so that one that does not yield holds up no other.
             let task = AbortOnDropHandle::new(tokio::spawn(work));
+            let counts = Arc::clone(&self.counts);
             self.work.push(Box::pin(async move {
                 let verdict = task.await.unwrap_or_else(|error| match error.try_into_panic() {
-                    Ok(panic) => Verdict::Rejected(panicked(&*panic)),
+                    Ok(panic) => {
+                        counts.panics.add_one();
+                        counts.failed_attempts.add_one();
+                        Verdict::Rejected(panicked(&*panic))
+                    }
                     Err(_) => Verdict::Dropped,
                 });
                 Finished::Handler { lane: number, ticket, verdict }
