@@ -32,7 +32,7 @@ default.cpu = { raise = 90, hold = "0s" }
 type = "publish"
 key = "chat.told"
 [[route]]
-to = "chat"
+to = ["chat"]
 group = "0s"
 "#;
 
