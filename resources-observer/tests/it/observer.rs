@@ -407,6 +407,22 @@ async fn what_cannot_be_set_aside_is_tried_until_the_rejected_queue_is_back() {
 }
 
 #[tokio::test]
+async fn every_call_of_a_handler_is_timed() {
+    let bus = memory();
+    let events = Events::of("job.of.figures").attempts(3).pause(SHORT, SHORT);
+    let observer = Observer::over(bus.clone()).on(events, async |_| Err::<(), _>("no"));
+    let counts = observer.counts();
+    let running = Running::start(observer).await;
+    publish(&bus, "job.of.figures", "1").await;
+    eventually("it has failed", async || counts.figures().rejected == 1).await;
+    let text = resources_core::telemetry::metrics::render();
+    let counted = "resources_handler_seconds_count{handler=\"job.of.figures\"} 3";
+    assert!(text.contains(counted), "{text}");
+    running.stop().await;
+    bus.close().await;
+}
+
+#[tokio::test]
 async fn what_cannot_be_used_is_said_before_anything_runs() {
     let ignore = |_| std::future::ready(());
     let observer = || Observer::over(memory());
