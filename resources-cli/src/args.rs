@@ -78,7 +78,9 @@ pub(crate) struct LocalBusArgs(pub(crate) BusArgs);
 pub(crate) struct LocalWebArgs(pub(crate) WebArgs);
 
 /// The settings of the observer, but its state in memory unless a file is named, as history, or a
-/// broker is: what is raised there stays raised when the process ends.
+/// broker is: what is raised there stays raised when the process ends. Neither that file nor rules
+/// come from the environment: it may be that of a fleet's observer, whose people must not be told
+/// of this machine.
 #[derive(Debug, Clone)]
 pub(crate) struct LocalObserverArgs(pub(crate) ObserverArgs);
 
@@ -114,21 +116,25 @@ changed_group!(LocalWebArgs, WebArgs, "history": |history: Arg| {
          file, which is made when it is not there",
     )
 });
-changed_group!(LocalObserverArgs, ObserverArgs, "state": |state: Arg| {
-    state
-        .default_value("memory")
-        .default_value_ifs([
-            ("broker_url", ArgPredicate::Equals("memory:".into()), "memory"),
-            ("broker_url", ArgPredicate::IsPresent, ObserverArgs::STATE_FILE),
-            ("broker_url_file", ArgPredicate::IsPresent, ObserverArgs::STATE_FILE),
-        ])
-        .help(format!(
-            "Where to keep what alerts are raised between starts: a file, which is made when it is \
-             not there, or `memory` (forgotten when the program ends). With --broker-url {}, as \
-             the alerts of that broker outlive this program",
-            ObserverArgs::STATE_FILE
-        ))
-});
+changed_group!(LocalObserverArgs, ObserverArgs,
+    "state": |state: Arg| {
+        state
+            .env(None::<&str>)
+            .default_value("memory")
+            .default_value_ifs([
+                ("broker_url", ArgPredicate::Equals("memory:".into()), "memory"),
+                ("broker_url", ArgPredicate::IsPresent, ObserverArgs::STATE_FILE),
+                ("broker_url_file", ArgPredicate::IsPresent, ObserverArgs::STATE_FILE),
+            ])
+            .help(format!(
+                "Where to keep what alerts are raised between starts: a file, which is made when \
+                 it is not there, or `memory` (forgotten when the program ends). With \
+                 --broker-url {}, as the alerts of that broker outlive this program",
+                ObserverArgs::STATE_FILE
+            ))
+    },
+    "rules": |rules: Arg| rules.env(None::<&str>)
+);
 changed_group!(LocalBusArgs, BusArgs,
     "broker_url": |url: Arg| url.env(None::<&str>).default_value("memory:").visible_alias("broker"),
     "broker_url_file": |file: Arg| file.env(None::<&str>)
@@ -195,6 +201,12 @@ mod tests {
         ] {
             let all = [&["resources", "up"], arguments].concat();
             assert_eq!(state(&all).to_str(), Some(expected), "{arguments:?}");
+        }
+        let command = Arguments::command();
+        let up = command.find_subcommand("up").unwrap();
+        for id in ["rules", "state"] {
+            let argument = up.get_arguments().find(|argument| argument.get_id() == id).unwrap();
+            assert_eq!(argument.get_env(), None, "{argument}");
         }
     }
 

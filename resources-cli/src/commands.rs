@@ -22,9 +22,14 @@ pub(crate) async fn close(bus: &Bus) {
     service::within(CLOSING, "closing the links to the broker", bus.close()).await;
 }
 
-/// What keeps the link from being up, if anything does.
+/// What keeps the links of the bus from being up, if anything does.
 pub(crate) fn trouble(bus: &Bus) -> Option<String> {
-    match &bus.link().borrow().state {
+    trouble_of(&bus.link().borrow().state)
+}
+
+/// What keeps a link from being up, if anything does.
+pub(crate) fn trouble_of(link: &LinkState) -> Option<String> {
+    match link {
         LinkState::Up => None,
         LinkState::Connecting => Some("it does not answer".to_owned()),
         LinkState::Blocked { reason } => Some(format!("it accepts nothing for now: {reason}")),

@@ -211,6 +211,10 @@ pub enum PublishError {
     /// The broker would not take it now, because a queue is full or lacks a majority.
     #[error("the broker did not accept the message")]
     NotAccepted,
+    /// The broker refused the message, in these words: this key is not ours to publish to. Told
+    /// only by a [publisher apart](Bus::publisher_apart); another takes it for a broken link.
+    #[error("refused: {0}")]
+    Refused(String),
     /// The bus was closed; it will not come back.
     #[error("the bus is closed")]
     Closed,
@@ -265,7 +269,7 @@ impl Publisher {
     /// Like [`publish`](Self::publish), again and again until the broker has it.
     ///
     /// # Errors
-    /// `Unroutable` and `Closed`, which waiting does not mend.
+    /// `Unroutable`, `Refused` and `Closed`, which waiting does not mend.
     pub async fn publish_until_confirmed(&self, message: &Message) -> Result<(), PublishError> {
         let mut backoff = Backoff::default();
         loop {
@@ -454,6 +458,17 @@ impl Bus {
     pub fn publisher(&self) -> Publisher {
         Publisher(match &self.0 {
             Transport::Amqp(bus) => PublisherTransport::Amqp(bus.publisher()),
+            Transport::Memory(broker) => PublisherTransport::Memory(Arc::clone(broker)),
+        })
+    }
+
+    /// A publisher over a link of its own, for keys that the broker may refuse: whatever becomes of
+    /// them, nobody else waits, and the state of this link does not show on the bus. Publishes one
+    /// message at a time.
+    #[must_use]
+    pub fn publisher_apart(&self) -> Publisher {
+        Publisher(match &self.0 {
+            Transport::Amqp(bus) => PublisherTransport::Amqp(bus.publisher_apart()),
             Transport::Memory(broker) => PublisherTransport::Memory(Arc::clone(broker)),
         })
     }

@@ -23,6 +23,8 @@
 //!   broker has it among the rejected ones. So whatever ends the observer or the broker, the event
 //!   comes again, and a handler may see it twice. Without a name an observer gets what is published
 //!   while it runs, and what it has not dealt with when it ends or loses its link is gone.
+//! - **One slow handler.** With a name all handlers share a queue, and one that is slow holds up the
+//!   others once all events sent ahead wait for it. Without a name each has a queue of its own.
 //! - **Order.** A handler gets events one at a time, in the order of the queue; one that fails holds
 //!   up those behind it until it succeeds or is rejected. With [`Events::concurrency`] they are begun
 //!   in that order and end in any. Events that come again, and several observers of one name, keep
@@ -30,9 +32,11 @@
 //! - **Failing.** A handler that returns an error, panics or takes too long is called again after a
 //!   pause; see [`Events::attempts`]. After the last attempt, or at once when it returns [`Reject`] or
 //!   the body is not what it takes, the event is set aside in the rejected queue with the cause, where
-//!   `resources rejected` shows it and puts it back.
+//!   `resources rejected` shows it and puts it back. Without a name it is dropped with a line in the
+//!   log, as every listener had it.
 //! - **Bounds.** Of events that are not dealt with it holds no more than the broker may send ahead:
-//!   twice what its handlers work on at the same time, and a few.
+//!   what its handlers work on at the same time, and one. RabbitMQ waits half an hour for an event
+//!   to be dealt with; settings by which one might take longer are refused.
 
 mod counts;
 mod dispatch;
@@ -46,7 +50,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args as _, FromArgMatches as _};
-use resources_core::bus::{Bus, BusArgs, BusConfig, ListenerName, Source};
+use futures_util::future::try_join_all;
+use resources_core::bus::{Bus, BusArgs, BusConfig, ListenerName, Source, Subscription};
 use resources_core::service::{self, GRACE};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -60,8 +65,9 @@ pub use handler::{Outcome, Reject, TypedHandler};
 use dispatch::Dispatcher;
 use handler::{Registered, Run, typed, untyped};
 
-/// Sent ahead by the broker beyond what handlers work on.
-const AHEAD: u16 = 16;
+/// RabbitMQ takes a consumer for broken that has not acknowledged an event this long after it was
+/// sent, and gives all it holds to another, or nobody.
+const PATIENCE: Duration = Duration::from_secs(30 * 60);
 
 /// Calls functions with the events they are for; see the [module](self) for what it promises.
 #[must_use = "an observer does nothing until it is run"]
@@ -145,6 +151,10 @@ impl Observer {
 
     /// Calls `handler` with the events that match: a pattern such as `"#.alert"`, or [`Events`] for
     /// more than that. Several handlers may be for one event.
+    ///
+    /// Handlers of one name share its queue: events that wait for a slow one fill the room of those
+    /// sent ahead, and others wait behind them. Give each a name, or an observer without one, where
+    /// that matters.
     pub fn on<H, F>(self, events: impl Into<Events>, handler: H) -> Self
     where
         H: Fn(Event) -> F + Send + Sync + 'static,
@@ -232,34 +242,47 @@ impl Observer {
         if self.handlers.is_empty() {
             return Err(ObserverError::Settings("an observer needs a handler: `on(…)`".to_owned()));
         }
-        let at_work = self.handlers.iter().map(|handler| handler.concurrency);
-        let at_work = at_work.fold(0, u16::saturating_add);
-        let prefetch =
-            NonZeroU16::MIN.saturating_add(at_work.saturating_mul(2)).saturating_add(AHEAD);
-        let patterns = self.handlers.iter().map(|handler| handler.pattern.clone()).collect();
-        let source = match &self.name {
-            Some(name) => Source::Named { name: name.clone(), patterns },
-            None => Source::Patterns(patterns),
+        // The handlers of a name share its queue. Without one each has its own, so that one that is
+        // slow holds up no other.
+        let shares: Vec<Vec<Registered>> = match self.name {
+            Some(_) => vec![self.handlers],
+            None => self.handlers.into_iter().map(|handler| vec![handler]).collect(),
         };
-        let mut subscription = self.bus.subscribe(source, prefetch);
-        let dispatcher = Dispatcher::new(
-            self.handlers,
-            self.bus.publisher(),
-            self.counts,
-            self.name,
-            usize::from(prefetch.get()),
-        );
+        let prefetches: Vec<_> =
+            shares.iter().map(|handlers| ahead(handlers)).collect::<Result<_, _>>()?;
+        let mut queues = Vec::new();
+        for (handlers, prefetch) in shares.into_iter().zip(prefetches) {
+            let patterns = handlers.iter().map(|handler| handler.pattern.clone()).collect();
+            let source = match &self.name {
+                Some(name) => Source::Named { name: name.clone(), patterns },
+                None => Source::Patterns(patterns),
+            };
+            let dispatcher = Dispatcher::new(
+                handlers,
+                self.bus.publisher(),
+                Arc::clone(&self.counts),
+                self.name.clone(),
+                usize::from(prefetch.get()),
+            );
+            queues.push((dispatcher, self.bus.subscribe(source, prefetch)));
+        }
         let stopping = CancellationToken::new();
         let outcome = {
             let work = async {
-                let ready = tokio::select! {
-                    ready = subscription.ready() => ready,
-                    () = stopping.cancelled() => return Ok(()),
-                };
+                let mut ready = true;
+                for (_, subscription) in &mut queues {
+                    ready &= tokio::select! {
+                        ready = subscription.ready() => ready,
+                        () = stopping.cancelled() => return Ok(()),
+                    };
+                }
                 if let (true, Some(told)) = (ready, self.when_ready) {
                     told();
                 }
-                dispatcher.run(subscription, &stopping, self.grace).await
+                let run = |(dispatcher, subscription): (Dispatcher, Subscription)| {
+                    dispatcher.run(subscription, &stopping, self.grace)
+                };
+                try_join_all(queues.into_iter().map(run)).await.map(|_| ())
             };
             let mut work = std::pin::pin!(work);
             tokio::select! {
@@ -290,6 +313,26 @@ impl Observer {
     fn refuse(&mut self, problem: &dyn std::fmt::Display) {
         self.problem.get_or_insert_with(|| problem.to_string());
     }
+}
+
+/// How many events the broker may send ahead to `handlers` together: what they work on and one, so
+/// that the next is here when one is done.
+fn ahead(handlers: &[Registered]) -> Result<NonZeroU16, ObserverError> {
+    let at_work = handlers.iter().map(|handler| handler.concurrency);
+    let prefetch = NonZeroU16::MIN.saturating_add(at_work.fold(0, u16::saturating_add));
+    for Registered { pattern, concurrency, longest, .. } in handlers {
+        // All of them may be for this one, and each may take its longest.
+        let rounds = u32::from(prefetch.get().div_ceil(*concurrency));
+        let held = longest.saturating_mul(rounds);
+        if held >= PATIENCE {
+            return Err(ObserverError::Settings(format!(
+                "events of \"{pattern}\": one may take {longest:?}, and the last of the {prefetch} \
+                 that are sent ahead {held:?}; RabbitMQ waits {PATIENCE:?}: lower `time_limit`, \
+                 `attempts` or `pause`, or raise `concurrency`"
+            )));
+        }
+    }
+    Ok(prefetch)
 }
 
 impl std::fmt::Debug for Observer {

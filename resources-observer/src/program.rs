@@ -67,7 +67,8 @@ pub enum ProgramError {
 }
 
 impl Program {
-    /// A program that is to end within `time_limit`. Looked up in `PATH` when it has no slash.
+    /// A program that is to end within `time_limit`, run in `folder` or else in that of this
+    /// process. Looked up in `PATH` when it has no slash, and from that folder when it is relative.
     ///
     /// # Errors
     /// When there is no such program, or it is not one.
@@ -75,17 +76,12 @@ impl Program {
         path: &Path,
         arguments: Vec<OsString>,
         time_limit: Duration,
+        folder: Option<PathBuf>,
     ) -> Result<Self, ProgramError> {
-        match find(path) {
-            Ok(path) => Ok(Self { path, arguments, time_limit, folder: None, inherited: None }),
+        match find(path, folder.as_deref()) {
+            Ok(path) => Ok(Self { path, arguments, time_limit, folder, inherited: None }),
             Err(source) => Err(ProgramError::Start { path: path.to_owned(), source }),
         }
-    }
-
-    /// Runs it in this folder instead of the one of this process.
-    #[must_use]
-    pub fn in_folder(self, folder: Option<PathBuf>) -> Self {
-        Self { folder, ..self }
     }
 
     /// Gives it only these of the variables of this process: others may be secrets.
@@ -212,9 +208,11 @@ impl Drop for Group {
 }
 
 /// Where the program is, so that a wrong name is said before it is needed.
-fn find(path: &Path) -> std::io::Result<PathBuf> {
+fn find(path: &Path, folder: Option<&Path>) -> std::io::Result<PathBuf> {
     if path.components().count() != 1 || path.as_os_str().to_string_lossy().contains('/') {
-        return runnable(path).map(|()| path.to_owned());
+        // Absolute: the system would look from one folder or the other.
+        let path = std::path::absolute(folder.unwrap_or(Path::new("")).join(path))?;
+        return runnable(&path).map(|()| path);
     }
     let folders = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&folders)
@@ -244,7 +242,7 @@ mod tests {
 
     fn shell(script: &str, time_limit: Duration) -> Program {
         let arguments = ["-c", script].map(OsString::from).to_vec();
-        Program::new(Path::new("sh"), arguments, time_limit).expect("there is a shell")
+        Program::new(Path::new("sh"), arguments, time_limit, None).expect("there is a shell")
     }
 
     const LONG: Duration = Duration::from_secs(60);
@@ -256,7 +254,7 @@ mod tests {
         outcome.unwrap();
         assert_eq!(printed, Printed { output: b"{}\na b\n".to_vec(), errors: b"oh\n".to_vec() });
         // Arguments are never read by a shell.
-        let echo = Program::new(Path::new("echo"), vec!["$HOME;".into()], LONG).unwrap();
+        let echo = Program::new(Path::new("echo"), vec!["$HOME;".into()], LONG, None).unwrap();
         assert_eq!(echo.run(b"", []).await.0.output, b"$HOME;\n");
     }
 
@@ -270,9 +268,28 @@ mod tests {
             ("no-such-program", "PATH"),
             ("/etc/passwd", "not exec"),
         ] {
-            let error = Program::new(Path::new(path), Vec::new(), LONG).unwrap_err().to_string();
+            let error =
+                Program::new(Path::new(path), Vec::new(), LONG, None).unwrap_err().to_string();
             assert!(error.contains(words) && error.contains(path), "{error}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_relative_one_is_that_of_its_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let bin = folder.path().join("bin");
+        std::fs::create_dir(&bin).unwrap();
+        std::os::unix::fs::symlink("/bin/pwd", bin.join("page")).unwrap();
+        let relative = Path::new("bin/page");
+        let here = Program::new(relative, Vec::new(), LONG, None).unwrap_err().to_string();
+        assert!(here.contains("cannot start bin/page"), "{here}");
+        let inside = Some(folder.path().to_owned());
+        let program = Program::new(relative, vec!["-P".into()], LONG, inside).unwrap();
+        assert_eq!(program.path(), bin.join("page"));
+        let (printed, outcome) = program.run(b"", []).await;
+        outcome.unwrap();
+        let shown = String::from_utf8(printed.output).unwrap();
+        assert_eq!(Path::new(shown.trim_end()), folder.path().canonicalize().unwrap());
     }
 
     #[tokio::test]

@@ -14,7 +14,7 @@ use resources_core::service::{Failure, parse_duration};
 use resources_observer::filter::Filter;
 use tokio_util::sync::CancellationToken;
 
-use self::incoming::{Incoming, plan};
+use self::incoming::{Incoming, PREFETCH, PREFETCH_OF_RUNS, plan};
 use self::reaction::{Done, Reaction};
 use super::{close, trouble};
 use crate::args::{QuietLogArgs, remote};
@@ -49,7 +49,7 @@ pub(crate) struct ListenArgs {
     /// Run this program for each message, one after another, instead of printing it: without a
     /// shell, with the arguments that stand behind `--`. It gets the message as a line of JSON on
     /// standard input, and as RESOURCES_KEY, RESOURCES_HOST, RESOURCES_TIMESTAMP_MS and
-    /// RESOURCES_TRACEPARENT. Exit code 1 in the end when it failed once.
+    /// TRACEPARENT. Exit code 1 in the end when it failed once.
     #[arg(long, value_name = "PROGRAM", conflicts_with = "format")]
     exec: Option<PathBuf>,
 
@@ -57,8 +57,9 @@ pub(crate) struct ListenArgs {
     #[arg(last = true, value_name = "ARGUMENT", requires = "exec")]
     exec_arguments: Vec<OsString>,
 
-    /// How long the program may take for one message; then it is ended, and has failed.
-    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = parse_duration, requires = "exec")]
+    /// How long the program may take for one message; then it is ended, and has failed. At most
+    /// 14m, as the broker waits half an hour for an answer.
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = parse_exec_timeout, requires = "exec")]
     exec_timeout: Duration,
 
     /// End after this many messages that pass `--where`.
@@ -74,6 +75,17 @@ pub(crate) struct ListenArgs {
 
     #[command(flatten)]
     pub(crate) log: QuietLogArgs,
+}
+
+/// Longest that a program may take. The broker gives up on a consumer that holds a message for 30
+/// minutes; of two streams one holds its message while the program runs for that of the other.
+const MAX_EXEC_TIMEOUT: Duration = Duration::from_secs(14 * 60);
+
+fn parse_exec_timeout(text: &str) -> Result<Duration, String> {
+    match parse_duration(text)? {
+        limit if limit > MAX_EXEC_TIMEOUT => Err("at most 14m".to_owned()),
+        limit => Ok(limit),
+    }
 }
 
 /// Why listening ended.
@@ -105,7 +117,8 @@ pub(crate) async fn run(args: ListenArgs, stop: CancellationToken) -> Result<(),
     let url = config.url.clone();
     let bus = Bus::open(config);
     let filter = args.filter.unwrap_or_default();
-    let mut incoming = Incoming::new(&bus, sources, args.patterns, filter);
+    let prefetch = if args.exec.is_some() { PREFETCH_OF_RUNS } else { PREFETCH };
+    let mut incoming = Incoming::new(&bus, sources, args.patterns, filter, prefetch);
     let (mut listening, mut passed) = (false, 0);
     let work = async {
         if !incoming.ready().await {

@@ -11,7 +11,7 @@ use resources_observer::read_rules;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::{close, print, trouble};
+use super::{close, print, trouble_of};
 use crate::args::QuietLogArgs;
 
 /// Longest test of a reaction that has no time of its own.
@@ -115,10 +115,12 @@ async fn test(args: &TestArgs) -> Result<(), Failure> {
         BusConfig::in_memory(crate::NAME)
     };
     let bus = Bus::open(config);
+    let publisher = bus.publisher_apart();
     let limit = reactions.longest_try(&args.name).map_or(LONGEST, |own| own + SLACK);
-    let outcome = timeout(limit, reactions.test(&args.name, &bus.publisher())).await;
+    let outcome = timeout(limit, reactions.test(&args.name, &publisher)).await;
     let told = outcome.unwrap_or_else(|_| {
-        let trouble = trouble(&bus).unwrap_or_else(|| "it takes too long".to_owned());
+        let trouble = trouble_of(&publisher.link().borrow().state);
+        let trouble = trouble.unwrap_or_else(|| "it takes too long".to_owned());
         Err(Failure::failed(format_args!("not told within {limit:?}: {trouble}")))
     });
     close(&bus).await;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use resources_core::test_support::shared_broker;
+use resources_core::test_support::{RabbitMq, shared_broker};
 use serde_json::Value;
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::timeout;
@@ -100,7 +100,7 @@ async fn a_listener_runs_a_program_for_each_message_and_tells_its_failures() {
     let script = r#"
         read -r event
         echo "$1 $RESOURCES_KEY host=$RESOURCES_HOST at $RESOURCES_TIMESTAMP_MS $event"
-        [ ${#RESOURCES_TRACEPARENT} = 55 ] && [ "$RESOURCES_KEY" != db.alert ]"#;
+        [ ${#TRACEPARENT} = 55 ] && [ "$RESOURCES_KEY" != db.alert ]"#;
     let arguments =
         ["#.alert", "terminator_detected", "--where", "level!=LOW", "--exec", "sh", "--count", "3"];
     let broker_arguments = broker.with(&[]);
@@ -146,6 +146,28 @@ async fn a_program_that_hangs_is_ended_and_has_failed() {
     assert_eq!(listener.ended().await.0.code(), Some(1));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_that_wait_for_a_slow_program_outlast_the_patience_of_the_broker() {
+    let broker = RabbitMq::start();
+    let impatient = "application:set_env(rabbit, consumer_timeout, 4000), \
+                     application:set_env(rabbit, channel_tick_interval, 500).";
+    broker.ctl(&["eval", impatient]);
+    let url = broker.url();
+    let script = "/bin/sleep 1; echo \"$RESOURCES_KEY\"";
+    let arguments = ["listen", "job.*", "--broker-url", &url, "--count", "8", "--exec", "/bin/sh"];
+    let mut listener = Running::start(&[&arguments[..], &["--", "-c", script]].concat());
+    assert!(listener.error_line().await.starts_with("listening to "));
+    for number in 0..8 {
+        let key = format!("job.{number}");
+        let sent = run(&["send", &key, "--broker-url", &url]).await;
+        assert!(sent.status.success(), "{}", errors(&sent));
+    }
+    for number in 0..8 {
+        assert_eq!(listener.line().await, format!("job.{number}"));
+    }
+    assert_eq!(listener.ended().await.0.code(), Some(0));
+}
+
 #[tokio::test]
 async fn what_a_listener_cannot_use_is_refused_before_it_listens() {
     for (arguments, words) in [
@@ -155,6 +177,7 @@ async fn what_a_listener_cannot_use_is_refused_before_it_listens() {
         (&["#.alert", "#.measure", "--since", "1h"], "like one of #.analysis, #.alert"),
         (&["#", "--exec", "/nowhere/page.sh"], "cannot start /nowhere/page.sh"),
         (&["#", "--exec-timeout", "1s"], "--exec"),
+        (&["#", "--exec", "/bin/true", "--exec-timeout", "15m"], "at most 14m"),
         (&["#", "--", "an argument"], "--exec"),
         (&["#", "--format", "xml"], "[possible values: json, text]"),
     ] {

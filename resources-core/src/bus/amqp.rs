@@ -65,6 +65,16 @@ impl Bus {
         self.publisher.get_or_init(|| Publisher::start(&self.shared)).clone()
     }
 
+    pub(super) fn publisher_apart(&self) -> Publisher {
+        let Shared { config, closing, links, .. } = &*self.shared;
+        Publisher::start_apart(&Arc::new(Shared {
+            config: config.clone(),
+            board: LinkBoard::apart(),
+            closing: closing.child_token(),
+            links: links.clone(),
+        }))
+    }
+
     pub(super) fn subscribe(&self, source: Source, prefetch: NonZeroU16) -> Subscription {
         Subscription::start(&self.shared, source, prefetch)
     }

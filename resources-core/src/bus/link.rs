@@ -80,6 +80,11 @@ impl LinkBoard {
         Self { links: std::sync::Mutex::new(Vec::new()), worst, was_up: AtomicBool::new(false) }
     }
 
+    /// A board for links that are tried again however they fail, as those of a bus that was up.
+    pub(crate) fn apart() -> Self {
+        Self { was_up: AtomicBool::new(true), ..Self::new() }
+    }
+
     pub(crate) fn watch(&self) -> watch::Receiver<Link> {
         self.worst.subscribe()
     }

@@ -21,6 +21,8 @@ type Sender = (Box<str>, &'static str);
 /// it came again.
 #[derive(Debug, Default)]
 pub struct RejectionLog {
+    /// Whether they are dropped instead.
+    drops: bool,
     entries: HashMap<Sender, Entry>,
 }
 
@@ -31,6 +33,17 @@ struct Entry {
 }
 
 impl RejectionLog {
+    /// Says of messages that they were dropped.
+    #[must_use]
+    pub fn of_dropped() -> Self {
+        Self { drops: true, ..Self::default() }
+    }
+
+    /// What is done with them.
+    const fn deed(&self) -> &'static str {
+        if self.drops { "dropped" } else { "set aside" }
+    }
+
     /// Says that `delivery` was set aside, unless the same was said of its sender a moment ago.
     pub fn note(&mut self, delivery: &Delivery, rejection: &Rejection, now: Instant) {
         if self.count(&delivery.topic, rejection.kind(), now) {
@@ -39,7 +52,8 @@ impl RejectionLog {
                 topic = ?delivery.topic,
                 reason = %rejection,
                 trace_id = delivery.trace.map(|trace| display(trace.trace_id_text())),
-                "set a message on {:?} aside: {rejection}",
+                "{} a message on {:?}: {rejection}",
+                self.deed(),
                 delivery.topic,
             );
         }
@@ -48,6 +62,7 @@ impl RejectionLog {
     /// Says how many more there were of what was last said 10 s ago or earlier, and forgets what
     /// did not come again. To be called now and then.
     pub fn tell_counts(&mut self, now: Instant) {
+        let deed = self.deed();
         self.entries.retain(|(topic, kind), entry| {
             if now.duration_since(entry.said) < QUIET {
                 return true;
@@ -57,16 +72,17 @@ impl RejectionLog {
                 return false;
             }
             entry.said = now;
-            tell_count(topic, kind, count);
+            tell_count(deed, topic, kind, count);
             true
         });
     }
 
     /// Says all that was not said yet.
     pub fn finish(self) {
+        let deed = self.deed();
         for ((topic, kind), entry) in self.entries {
             if entry.unsaid > 0 {
-                tell_count(&topic, kind, entry.unsaid);
+                tell_count(deed, &topic, kind, entry.unsaid);
             }
         }
     }
@@ -90,14 +106,14 @@ impl RejectionLog {
     }
 }
 
-fn tell_count(topic: &str, kind: &str, count: u64) {
+fn tell_count(deed: &str, topic: &str, kind: &str, count: u64) {
     match topic {
-        "" => tracing::warn!(count, kind, "set aside {count} more messages ({kind})"),
+        "" => tracing::warn!(count, kind, "{deed} {count} more messages ({kind})"),
         _ => tracing::warn!(
             ?topic,
             count,
             kind,
-            "set aside {count} more messages on {topic:?} ({kind})"
+            "{deed} {count} more messages on {topic:?} ({kind})"
         ),
     }
 }

@@ -16,7 +16,8 @@ pub struct Counts {
 /// [`Counts`] at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Figures {
-    /// Events that came, also those that none of the filters takes.
+    /// Events that came, also those that none of the filters takes. Without a name an event comes
+    /// to each handler whose pattern it matches.
     pub received: u64,
     /// Of those, events that may have come before.
     pub redelivered: u64,
@@ -26,7 +27,7 @@ pub struct Figures {
     pub failed_attempts: u64,
     /// Times a handler panicked.
     pub panics: u64,
-    /// Events that were set aside.
+    /// Events that were set aside; without a name, dropped.
     pub rejected: u64,
 }
 

@@ -6,17 +6,19 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
-use resources_core::bus::{Delivery, ListenerName, PublishError, Publisher, Receipt, Subscription};
+use resources_core::bus::{
+    Backoff, Delivery, ListenerName, PublishError, Publisher, Receipt, Subscription,
+};
 use resources_core::contract::{MAX_BODY_BYTES, Rejection};
 use resources_core::service::{RejectionLog, within};
-use tokio::time::{Instant, interval};
+use tokio::time::{Instant, interval, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::ObserverError;
 use super::counts::Counts;
 use super::event::Event;
-use super::handler::{Registered, Verdict};
+use super::handler::{Registered, Verdict, panicked};
 
 /// How often what was set aside is summed up in the log.
 const SUMMARY_EVERY: Duration = Duration::from_secs(10);
@@ -61,8 +63,16 @@ struct Taken {
 }
 
 enum Finished {
-    Handler { lane: usize, ticket: Ticket, verdict: Verdict },
-    SetAside { ticket: Ticket, outcome: Result<(), PublishError> },
+    Handler {
+        lane: usize,
+        ticket: Ticket,
+        verdict: Verdict,
+    },
+    /// `outcome` is `None` when it is no longer to be set aside, because it comes again.
+    SetAside {
+        ticket: Ticket,
+        outcome: Option<Result<(), PublishError>>,
+    },
 }
 
 impl Dispatcher {
@@ -73,6 +83,8 @@ impl Dispatcher {
         name: Option<ListenerName>,
         room: usize,
     ) -> Self {
+        let rejections =
+            if name.is_some() { RejectionLog::default() } else { RejectionLog::of_dropped() };
         let lane = |handler| Lane { handler, waiting: VecDeque::new(), at_work: 0 };
         Self {
             lanes: handlers.into_iter().map(lane).collect(),
@@ -84,7 +96,7 @@ impl Dispatcher {
             publisher,
             counts,
             name,
-            rejections: RejectionLog::default(),
+            rejections,
         }
     }
 
@@ -204,8 +216,16 @@ impl Dispatcher {
                 lane.handler.way.clone().go(event, dropped.clone(), Arc::clone(&self.counts));
             // A task of its own, so that one that does not yield holds up no other.
             let task = AbortOnDropHandle::new(tokio::spawn(work));
+            let counts = Arc::clone(&self.counts);
             self.work.push(Box::pin(async move {
-                let verdict = task.await.unwrap_or(Verdict::Dropped);
+                let verdict = task.await.unwrap_or_else(|error| match error.try_into_panic() {
+                    Ok(panic) => {
+                        counts.panics.add_one();
+                        counts.failed_attempts.add_one();
+                        Verdict::Rejected(panicked(&*panic))
+                    }
+                    Err(_) => Verdict::Dropped,
+                });
                 Finished::Handler { lane: number, ticket, verdict }
             }));
         }
@@ -222,15 +242,16 @@ impl Dispatcher {
             Finished::SetAside { ticket, outcome } => {
                 let Some(taken) = self.taken.remove(&ticket) else { return };
                 match outcome {
-                    Ok(()) => {
+                    Some(Ok(())) => {
                         self.counts.rejected.add_one();
                         subscription.acknowledge_one(taken.delivery.receipt).await;
                     }
-                    Err(error) => tracing::warn!(
+                    Some(Err(error)) => tracing::warn!(
                         topic = ?taken.delivery.topic,
                         %error,
                         "an event cannot be set aside: {error}; it comes again with the next link"
                     ),
+                    None => {}
                 }
             }
         }
@@ -249,7 +270,8 @@ impl Dispatcher {
         }
     }
 
-    /// Acknowledges an event that every handler has ended with, or sets it aside before.
+    /// Acknowledges an event that every handler has ended with, or sets it aside before; without a
+    /// name it is only said that it failed.
     async fn settle(&mut self, ticket: Ticket, subscription: &mut Subscription) {
         let Some(taken) = self.taken.get_mut(&ticket).filter(|taken| taken.open == 0) else {
             return;
@@ -258,6 +280,7 @@ impl Dispatcher {
             self.taken.remove(&ticket);
             return;
         }
+        let Some((_, dropped)) = &self.session else { return };
         let Some(cause) = taken.cause.take() else {
             subscription.acknowledge_one(taken.delivery.receipt).await;
             self.taken.remove(&ticket);
@@ -265,9 +288,18 @@ impl Dispatcher {
         };
         let reason = Rejection::Unhandled(cause);
         self.rejections.note(&taken.delivery, &reason, Instant::now());
+        // Every listener without a name has a copy of the event; it is nobody's to keep.
+        if self.name.is_none() {
+            self.counts.rejected.add_one();
+            subscription.acknowledge_one(taken.delivery.receipt).await;
+            self.taken.remove(&ticket);
+            return;
+        }
         let (publisher, delivery) = (self.publisher.clone(), taken.delivery.clone());
+        let dropped = dropped.clone();
         self.work.push(Box::pin(async move {
-            Finished::SetAside { ticket, outcome: publisher.set_aside(&delivery, &reason).await }
+            let set_aside = set_aside(&publisher, &delivery, &reason);
+            Finished::SetAside { ticket, outcome: dropped.run_until_cancelled(set_aside).await }
         }));
     }
 
@@ -284,5 +316,29 @@ impl Dispatcher {
                 self.taken.remove(&ticket);
             }
         }
+    }
+}
+
+/// Sets `delivery` aside, and tries again while the rejected queue is not there: the next link of
+/// any program of this exchange makes it anew.
+async fn set_aside(
+    publisher: &Publisher,
+    delivery: &Delivery,
+    reason: &Rejection,
+) -> Result<(), PublishError> {
+    let mut backoff = Backoff::default();
+    let mut is_first = true;
+    loop {
+        match publisher.set_aside(delivery, reason).await {
+            Err(PublishError::Unroutable(_)) => {}
+            settled => return settled,
+        }
+        if std::mem::take(&mut is_first) {
+            tracing::warn!(
+                topic = ?delivery.topic,
+                "an event cannot be set aside as the rejected queue is gone; trying until it is back"
+            );
+        }
+        sleep(backoff.next_wait()).await;
     }
 }

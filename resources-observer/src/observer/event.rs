@@ -5,46 +5,54 @@ use std::sync::Arc;
 use resources_core::bus::{Delivery, Message, PublishError, Publisher};
 use resources_core::contract::{MAX_BODY_BYTES, Topic, TopicError, TraceParent};
 use resources_core::service::now_ms;
+use resources_core::telemetry::{begin_trace, next_of};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// What happened, as it came from the broker. Cloning is cheap.
 #[derive(Debug, Clone)]
-pub struct Event(Arc<Inner>);
+pub struct Event {
+    inner: Arc<Inner>,
+    /// The step that follows from it, or what sent it while there is none.
+    trace: TraceParent,
+}
 
 #[derive(Debug)]
 struct Inner {
-    key: Box<str>,
+    delivery: Delivery,
     body: Value,
-    timestamp_ms: Option<u64>,
-    trace: TraceParent,
-    redelivered: bool,
     publisher: Publisher,
 }
 
 impl Event {
     pub(super) fn new(delivery: &Delivery, body: Value, publisher: Publisher) -> Self {
-        Self(Arc::new(Inner {
-            key: delivery.topic.clone(),
-            body,
-            timestamp_ms: delivery.timestamp_ms,
-            trace: delivery.trace.unwrap_or_else(TraceParent::begin),
-            redelivered: delivery.redelivered,
-            publisher,
-        }))
+        Self {
+            trace: delivery.trace.unwrap_or_else(begin_trace),
+            inner: Arc::new(Inner { delivery: delivery.clone(), body, publisher }),
+        }
+    }
+
+    /// The same for whoever works on it in the step `trace`.
+    pub(super) fn in_step(&self, trace: TraceParent) -> Self {
+        Self { inner: Arc::clone(&self.inner), trace }
+    }
+
+    /// As it came.
+    pub(super) fn delivery(&self) -> &Delivery {
+        &self.inner.delivery
     }
 
     /// The routing key it was published to.
     #[must_use]
     pub fn key(&self) -> &str {
-        &self.0.key
+        &self.inner.delivery.topic
     }
 
     /// Its body.
     #[must_use]
     pub fn body(&self) -> &Value {
-        &self.0.body
+        &self.inner.body
     }
 
     /// Its body as a `T`.
@@ -52,26 +60,26 @@ impl Event {
     /// # Errors
     /// What of the body is not as a `T` has it.
     pub fn parse<T: DeserializeOwned>(&self) -> serde_json::Result<T> {
-        T::deserialize(&self.0.body)
+        T::deserialize(&self.inner.body)
     }
 
     /// The sender's time of it: milliseconds since the Unix epoch, UTC. RabbitMQ carries whole
     /// seconds.
     #[must_use]
     pub fn timestamp_ms(&self) -> Option<u64> {
-        self.0.timestamp_ms
+        self.inner.delivery.timestamp_ms
     }
 
     /// The trace it belongs to; a new one when its sender gave none.
     #[must_use]
-    pub fn trace(&self) -> TraceParent {
-        self.0.trace
+    pub const fn trace(&self) -> TraceParent {
+        self.trace
     }
 
     /// Whether it may have come before, here or elsewhere.
     #[must_use]
     pub fn redelivered(&self) -> bool {
-        self.0.redelivered
+        self.inner.delivery.redelivered
     }
 
     /// Publishes `body` as JSON to `key`, in the trace of this event, and waits until the broker
@@ -84,7 +92,7 @@ impl Event {
         key: &str,
         body: &B,
     ) -> Result<(), SendError> {
-        send(&self.0.publisher, key, body, self.0.trace.next_step()).await
+        send(&self.inner.publisher, key, body, next_of(self.trace)).await
     }
 }
 
@@ -106,7 +114,7 @@ impl Sender {
         key: &str,
         body: &B,
     ) -> Result<(), SendError> {
-        send(&self.0, key, body, TraceParent::begin()).await
+        send(&self.0, key, body, begin_trace()).await
     }
 }
 

@@ -28,6 +28,8 @@ pub(super) struct Checked {
     pub(super) attempts: u32,
     pub(super) backoff: Backoff,
     pub(super) time_limit: Duration,
+    /// Longest that the handler may be at one event, all attempts and pauses included.
+    pub(super) longest: Duration,
 }
 
 impl Events {
@@ -40,7 +42,7 @@ impl Events {
             concurrency: 1,
             attempts: 5,
             pause: (Duration::from_secs(1), Duration::from_secs(30)),
-            time_limit: Duration::from_secs(60),
+            time_limit: Duration::from_secs(30),
         }
     }
 
@@ -72,9 +74,10 @@ impl Events {
         self
     }
 
-    /// How long one call of the handler may take before it counts as failed and is dropped; a minute
-    /// by default. RabbitMQ itself gives up on a consumer that holds an event for 30 minutes, all
-    /// attempts included.
+    /// How long one call of the handler may take before it counts as failed and is dropped; 30 s
+    /// by default. RabbitMQ itself gives up on a consumer that holds an event for 30 minutes, its
+    /// wait for those before it, all attempts and pauses included: an observer whose settings allow
+    /// for more does not run.
     pub const fn time_limit(mut self, limit: Duration) -> Self {
         self.time_limit = limit;
         self
@@ -90,7 +93,9 @@ impl Events {
         if self.concurrency == 0 || self.attempts == 0 {
             return Err(of(&"concurrency and attempts are at least 1"));
         }
+        let longest = longest(self.attempts, self.time_limit, self.pause);
         Ok(Checked {
+            longest,
             pattern,
             filter: filter.unwrap_or_default(),
             concurrency: self.concurrency,
@@ -101,8 +106,38 @@ impl Events {
     }
 }
 
+/// How long it is when every attempt takes its whole time, and every pause between two its longest.
+fn longest(attempts: u32, time_limit: Duration, pause: (Duration, Duration)) -> Duration {
+    let (mut pause, longest_pause) = pause;
+    let mut pauses = attempts.saturating_sub(1);
+    let mut total = time_limit.saturating_mul(attempts);
+    while pauses > 0 && pause < longest_pause {
+        total = total.saturating_add(pause);
+        pause = pause.saturating_mul(2);
+        pauses -= 1;
+    }
+    total.saturating_add(longest_pause.saturating_mul(pauses))
+}
+
 impl From<&str> for Events {
     fn from(pattern: &str) -> Self {
         Self::of(pattern)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_time_of_an_event_has_every_attempt_and_pause() {
+        let seconds = Duration::from_secs;
+        let longest = |events: Events| events.check().unwrap().longest;
+        assert_eq!(longest(Events::of("a")), seconds(5 * 30 + 1 + 2 + 4 + 8));
+        let capped = Events::of("a").attempts(4).pause(seconds(2), seconds(3));
+        assert_eq!(longest(capped.time_limit(seconds(10))), seconds(4 * 10 + 2 + 3 + 3));
+        assert_eq!(longest(Events::of("a").attempts(1)), seconds(30));
+        let endless = Events::of("a").attempts(u32::MAX).time_limit(Duration::MAX);
+        assert_eq!(longest(endless), Duration::MAX);
     }
 }

@@ -4,12 +4,15 @@ use std::any::Any;
 use std::error::Error;
 use std::fmt;
 use std::future::Future;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use resources_core::bus::{Backoff, Pattern};
+use resources_core::telemetry::Span;
+use resources_core::telemetry::metrics::{self, Histogram};
 use serde::de::DeserializeOwned;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -117,13 +120,18 @@ pub(super) struct Registered {
     pub(super) pattern: Pattern,
     pub(super) filter: Filter,
     pub(super) concurrency: u16,
+    /// Longest that it may be at one event.
+    pub(super) longest: Duration,
     pub(super) way: Way,
 }
 
 impl Registered {
     pub(super) fn new(events: Checked, run: Run) -> Self {
-        let Checked { pattern, filter, concurrency, attempts, backoff, time_limit } = events;
-        Self { pattern, filter, concurrency, way: Way { run, attempts, backoff, time_limit } }
+        let Checked { pattern, filter, concurrency, attempts, backoff, time_limit, longest } =
+            events;
+        let seconds = metrics::handler(pattern.as_str());
+        let way = Way { run, attempts, backoff, time_limit, seconds };
+        Self { pattern, filter, concurrency, longest, way }
     }
 }
 
@@ -142,7 +150,9 @@ pub(super) struct Way {
     run: Run,
     attempts: u32,
     backoff: Backoff,
-    time_limit: std::time::Duration,
+    time_limit: Duration,
+    /// How long calls take.
+    seconds: Histogram,
 }
 
 /// What became of one event in one handler.
@@ -184,7 +194,7 @@ impl Way {
                 let times = if attempt == 1 { "once" } else { &format!("{attempt} times") };
                 return Verdict::Rejected(format!("tried {times}: {cause}"));
             }
-            tracing::debug!(key = event.key(), attempt, cause, "a handler failed: {cause}");
+            tell(&event, attempt, &cause);
             tokio::select! {
                 () = dropped.cancelled() => return Verdict::Dropped,
                 () = sleep(self.backoff.next_wait()) => {}
@@ -193,22 +203,49 @@ impl Way {
         Verdict::Dropped
     }
 
+    /// Calls it once, as a step of the event's trace.
     async fn attempt(&self, event: &Event, counts: &Counts) -> Result<(), Cause> {
-        let (run, event) = (Arc::clone(&self.run), event.clone());
-        // Called inside of the future, as a function may panic before it gives one.
-        let call = AssertUnwindSafe(async move { run(event).await }).catch_unwind();
-        match timeout(self.time_limit, call).await {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(panic)) => {
-                counts.panics.add_one();
-                Err(Cause::Failed(format!("the handler panicked: {}", words(&*panic))))
-            }
-            Err(_) => {
-                let limit = self.time_limit;
-                Err(Cause::Failed(format!("the handler took longer than {limit:?}")))
-            }
-        }
+        let (begun, span) = (Instant::now(), Span::after(Some(event.trace())));
+        let outcome = self.call(event.in_step(span.trace()), counts).await;
+        self.seconds.observe(begun.elapsed().as_secs_f64());
+        span.end_process(event.delivery(), outcome.is_err().then_some("not handled"));
+        outcome
     }
+
+    async fn call(&self, event: Event, counts: &Counts) -> Result<(), Cause> {
+        let run = Arc::clone(&self.run);
+        // Called inside of the future, as a function may panic before it gives one.
+        let mut call = Box::pin(AssertUnwindSafe(async move { run(event).await }).catch_unwind());
+        let ended = timeout(self.time_limit, &mut call).await;
+        // What it holds may panic when it goes, above all in the middle of its work.
+        let let_go = catch_unwind(AssertUnwindSafe(move || drop(call)));
+        let panic = match (ended, let_go) {
+            (Ok(Err(panic)), _) | (_, Err(panic)) => panic,
+            (Ok(Ok(outcome)), Ok(())) => return outcome,
+            (Err(_), Ok(())) => {
+                let limit = self.time_limit;
+                return Err(Cause::Failed(format!("the handler took longer than {limit:?}")));
+            }
+        };
+        counts.panics.add_one();
+        Err(Cause::Failed(panicked(&*panic)))
+    }
+}
+
+/// Says that the handler failed, the first time with an event.
+fn tell(event: &Event, attempt: u32, cause: &str) {
+    let (key, trace_id) = (event.key(), event.trace().trace_id_text());
+    // The key is foreign: shown with its control characters escaped.
+    if attempt == 1 {
+        tracing::warn!(?key, %trace_id, cause, "a handler failed and is called again: {cause}");
+    } else {
+        tracing::debug!(?key, %trace_id, attempt, cause, "a handler failed again: {cause}");
+    }
+}
+
+/// The cause of a try that ended in a panic.
+pub(super) fn panicked(panic: &(dyn Any + Send)) -> String {
+    shortened(&format!("the handler panicked: {}", words(panic)))
 }
 
 fn words(panic: &(dyn Any + Send)) -> &str {

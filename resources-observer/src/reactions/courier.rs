@@ -37,6 +37,9 @@ pub(super) struct Courier {
     pub(super) config: Arc<Config>,
     pub(super) place: usize,
     pub(super) mode: Mode,
+    /// What is told, when it is told over the broker.
+    pub(super) told_over: Publisher,
+    /// What is given up.
     pub(super) publisher: Publisher,
     pub(super) settled: mpsc::Sender<Event>,
     pub(super) figures: Figures,
@@ -117,7 +120,7 @@ impl Courier {
                 self.figures.retries.inc();
             }
             let SendError { cause, worth_another_try } =
-                match sender.send(notification, &self.publisher).await {
+                match sender.send(notification, &self.told_over).await {
                     Ok(how) => {
                         self.figures.told.inc();
                         tracing::info!(

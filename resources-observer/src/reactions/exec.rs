@@ -55,9 +55,8 @@ impl Exec {
         }
         let timeout = limited("timeout", timeout, TIMEOUT, SHORTEST_TIMEOUT..=LONGEST_TIMEOUT)?;
         let arguments = arguments.iter().map(Into::into).collect();
-        let program = Program::new(Path::new(path), arguments, timeout)
+        let program = Program::new(Path::new(path), arguments, timeout, folder)
             .map_err(|error| Mistake::of(&command, format!("command: {error}")))?
-            .in_folder(folder)
             .inheriting(&INHERITED);
         Ok(Self { program, environment, timeout })
     }

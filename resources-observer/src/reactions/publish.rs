@@ -59,6 +59,9 @@ impl PublishTo {
         match publisher.publish(&message).await {
             Ok(()) => Ok(format!("the broker has it on {key}")),
             Err(PublishError::Unroutable(_)) => Ok(format!("nobody listens to {key}")),
+            Err(error @ PublishError::Refused(_)) => {
+                Err(SendError::lasting(format!("publishing to {key}: {error}")))
+            }
             Err(error) => Err(SendError::passing(format!("publishing to {key}: {error}"))),
         }
     }

@@ -69,7 +69,7 @@ pub(super) async fn run(
     let (events, told) = mpsc::channel(MAX_CHUNKS);
     let mut couriers = JoinSet::new();
     let mut hands = Vec::new();
-    for (place, name) in names.iter().enumerate() {
+    for (place, reaction) in config.reactions.iter().enumerate() {
         // Room for all that may be under way, also from before the file was changed, so that
         // handing over never waits.
         let (hand, to_tell) = mpsc::channel(MAX_PARALLEL);
@@ -78,9 +78,10 @@ pub(super) async fn run(
             config: Arc::clone(&config),
             place,
             mode,
+            told_over: reaction.sender.publisher(&bus),
             publisher: bus.publisher(),
             settled: events.clone(),
-            figures: Figures::of(name),
+            figures: Figures::of(&reaction.name),
             stop: stop.clone(),
         };
         couriers.spawn(courier.run(to_tell));

@@ -9,7 +9,7 @@ use std::time::Duration;
 use resources_core::bus::{Bus, BusConfig, Delivery, Message, Source};
 use resources_core::contract::{Alert, Topic, TraceParent};
 use resources_core::test_support::{
-    bus_config, eventually, in_time, open_bus, shared_broker, unique_exchange,
+    RabbitMq, bus_config, eventually, in_time, open_bus, shared_broker, unique_exchange,
 };
 use resources_observer::{Event, Events, Observer, ObserverError, Reject, SendError};
 use serde_json::json;
@@ -186,6 +186,46 @@ async fn what_fails_is_tried_again_and_then_set_aside_with_its_cause(bus: Bus) {
     bus.close().await;
 }
 
+async fn what_fails_without_a_name_is_counted_and_nobody_else_is_troubled(bus: Bus) {
+    let reject = async |_| Err::<(), _>(Reject("not mine".to_owned()));
+    let unnamed = Observer::over(bus.clone()).on("job", reject);
+    let counts = unnamed.counts();
+    let unnamed = Running::start(unnamed).await;
+    publish(&bus, "job", "1").await;
+    eventually("it is counted", async || counts.figures().rejected == 1).await;
+    let named = Observer::over(bus.clone()).named("pager").on("job", reject);
+    let named = Running::start(named).await;
+    publish(&bus, "job", "2").await;
+    // The one before it was not set aside.
+    assert_eq!(&*rejected(&bus).await.body, b"2");
+    named.stop().await;
+    unnamed.stop().await;
+    bus.close().await;
+}
+
+async fn a_handler_that_panics_when_it_is_dropped_has_failed_like_any_other(bus: Bus) {
+    struct Fragile;
+    impl Drop for Fragile {
+        fn drop(&mut self) {
+            panic!("not while I hold this");
+        }
+    }
+    let fails = Events::of("job").time_limit(SHORT).attempts(2).pause(SHORT, SHORT);
+    let observer = Observer::over(bus.clone()).named("pager").on(fails, |_| async {
+        let _held = Fragile;
+        std::future::pending::<()>().await;
+    });
+    let counts = observer.counts();
+    let running = Running::start(observer).await;
+    publish(&bus, "job", "1").await;
+    let cause = "tried 2 times: the handler panicked: not while I hold this";
+    assert_eq!(rejected(&bus).await.rejection.as_deref(), Some(cause));
+    eventually("it is counted", async || counts.figures().rejected == 1).await;
+    assert_eq!((counts.figures().failed_attempts, counts.figures().panics), (2, 2));
+    running.stop().await;
+    bus.close().await;
+}
+
 async fn what_no_call_can_mend_is_set_aside_at_once(bus: Bus) {
     let observer = Observer::over(bus.clone())
         .named("pager")
@@ -244,6 +284,23 @@ async fn as_many_events_as_allowed_are_worked_on_at_the_same_time(bus: Bus) {
     bus.close().await;
 }
 
+async fn without_a_name_a_handler_that_hangs_holds_up_no_other(bus: Bus) {
+    let (handler, mut seen) = collect();
+    let observer = Observer::over(bus.clone())
+        .grace(SHORT)
+        .on("job", |_| std::future::pending::<()>())
+        .on("job", handler);
+    let running = Running::start(observer).await;
+    for number in 0..20 {
+        publish(&bus, "job", &number.to_string()).await;
+    }
+    for number in 0..20 {
+        assert_eq!(next(&mut seen).await.body(), number);
+    }
+    running.stop().await;
+    bus.close().await;
+}
+
 async fn a_stop_lets_handlers_end_and_gives_back_what_none_has_begun(bus: Bus) {
     let (begun, mut begins) = mpsc::channel(10);
     let gate = Arc::new(Semaphore::new(0));
@@ -259,7 +316,7 @@ async fn a_stop_lets_handlers_end_and_gives_back_what_none_has_begun(bus: Bus) {
         publish(&bus, "job", &number.to_string()).await;
     }
     assert_eq!(next(&mut begins).await.body(), 0);
-    eventually("all came", async || counts.figures().received == 4).await;
+    eventually("the next came", async || counts.figures().received == 2).await;
     let ended = running.ask().await;
     assert!(!ended.is_finished());
     gate.add_permits(10);
@@ -316,10 +373,53 @@ macro_rules! over_both_transports {
 over_both_transports! {
     each_handler_gets_what_matches_and_what_it_sends_stays_in_the_trace
     what_fails_is_tried_again_and_then_set_aside_with_its_cause
+    what_fails_without_a_name_is_counted_and_nobody_else_is_troubled
+    a_handler_that_panics_when_it_is_dropped_has_failed_like_any_other
     what_no_call_can_mend_is_set_aside_at_once
     as_many_events_as_allowed_are_worked_on_at_the_same_time
+    without_a_name_a_handler_that_hangs_holds_up_no_other
     a_stop_lets_handlers_end_and_gives_back_what_none_has_begun
     a_handler_that_never_ends_does_not_keep_the_observer_from_stopping
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_set_aside_is_tried_until_the_rejected_queue_is_back() {
+    let broker = RabbitMq::start();
+    let bus = open_bus(&broker.url(), "resources");
+    let observer = Observer::over(bus.clone())
+        .named("pager")
+        .on("job", async |_| Err::<(), _>(Reject("no such job".to_owned())));
+    let counts = observer.counts();
+    let running = Running::start(observer).await;
+    // The link to publish over is up, and so makes no queue any more.
+    publish(&bus, "job", "1").await;
+    assert_eq!(&*rejected(&bus).await.body, b"1");
+    broker.ctl(&["delete_queue", "resources.rejected"]);
+    publish(&bus, "job", "2").await;
+    eventually("it was handled", async || counts.figures().failed_attempts == 2).await;
+    // Somebody comes who makes it.
+    let other = open_bus(&broker.url(), "resources");
+    assert_eq!(&*rejected(&other).await.body, b"2");
+    eventually("both are counted", async || counts.figures().rejected == 2).await;
+    running.stop().await;
+    bus.close().await;
+    other.close().await;
+}
+
+#[tokio::test]
+async fn every_call_of_a_handler_is_timed() {
+    let bus = memory();
+    let events = Events::of("job.of.figures").attempts(3).pause(SHORT, SHORT);
+    let observer = Observer::over(bus.clone()).on(events, async |_| Err::<(), _>("no"));
+    let counts = observer.counts();
+    let running = Running::start(observer).await;
+    publish(&bus, "job.of.figures", "1").await;
+    eventually("it has failed", async || counts.figures().rejected == 1).await;
+    let text = resources_core::telemetry::metrics::render();
+    let counted = "resources_handler_seconds_count{handler=\"job.of.figures\"} 3";
+    assert!(text.contains(counted), "{text}");
+    running.stop().await;
+    bus.close().await;
 }
 
 #[tokio::test]
@@ -337,6 +437,10 @@ async fn what_cannot_be_used_is_said_before_anything_runs() {
         (observer().on(Events::of("a").concurrency(0), ignore), "at least 1"),
         (observer().on(Events::of("a").attempts(0), ignore), "at least 1"),
         (observer().on(Events::of("a").pause(Duration::ZERO, SHORT), ignore), "backoff"),
+        (
+            observer().on(Events::of("a").time_limit(Duration::from_secs(180)), ignore),
+            "events of \"a\": one may take 915s, and the last of the 2 that are sent ahead 1830s",
+        ),
     ] {
         let error = observer.run_until(std::future::pending()).await.expect_err("an error");
         assert!(matches!(error, ObserverError::Settings(_)));

@@ -3,6 +3,7 @@
 use std::num::NonZeroU16;
 use std::path::Path;
 use std::process::{Child, Command};
+use std::time::{Duration, Instant};
 
 use resources_core::bus::{Message, Publisher, Source, Start};
 use resources_core::contract::{Alert, Topic, TraceParent};
@@ -24,6 +25,17 @@ const RIGHTS: [&[&str]; 3] = [
     ],
 ];
 
+/// The key of the reaction is not among the rights.
+const RULES: &str = r#"
+default.cpu = { raise = 90, hold = "0s" }
+[reaction.chat]
+type = "publish"
+key = "chat.told"
+[[route]]
+to = ["chat"]
+group = "0s"
+"#;
+
 struct Program(Child);
 
 impl Drop for Program {
@@ -35,7 +47,7 @@ impl Drop for Program {
 
 fn start(folder: &Path, url: &str) -> Program {
     let rules = folder.join("rules.toml");
-    std::fs::write(&rules, "default.cpu = { raise = 90, hold = \"0s\" }").expect("a file");
+    std::fs::write(&rules, RULES).expect("a file");
     let child = Command::new(env!("CARGO_BIN_EXE_resources-observer"))
         .args(["--broker-url", url, "--state", "memory", "--log", "warn", "--rules"])
         .arg(rules)
@@ -45,8 +57,9 @@ fn start(folder: &Path, url: &str) -> Program {
 }
 
 fn message(topic: &str) -> Message {
+    let (host, _) = topic.rsplit_once('.').expect("a host");
     let body = serde_json::json!({
-        "host": "web", "timestamp_ms": now_ms(), "cpu_percentage": 99, "cpu_result": "HIGH",
+        "host": host, "timestamp_ms": now_ms(), "cpu_percentage": 99, "cpu_result": "HIGH",
         "level": "HIGH", "resources": [{"name": "cpu", "percentage": 99, "level": "HIGH"}],
     });
     Message {
@@ -77,7 +90,23 @@ async fn an_observer_may_read_analyses_and_publish_alerts_and_nothing_else() {
     let mut alerts = analyzer.subscribe(Source::Alerts(Start::First), PREFETCH);
     let delivery = in_time("an alert", alerts.next()).await.expect("the bus is up");
     assert!(Alert::decode(&delivery.topic, &delivery.body).is_ok(), "{delivery:?}");
-    drop(program);
+
+    // A reaction that may not publish to its key says so at once, and holds up no alert.
+    let mut rejected = analyzer.subscribe(Source::Rejected, PREFETCH);
+    for host in ["db", "mail", "cache"] {
+        let given_up = in_time("a notification", rejected.next()).await.expect("the bus is up");
+        assert_eq!(&*given_up.topic, "chat.notification");
+        let reason = given_up.rejection.expect("a reason");
+        assert!(reason.contains("after 1 tries") && reason.contains("refused: "), "{reason}");
+        assert!(reason.contains("chat.told"), "{reason}");
+        rejected.acknowledge_through(given_up.receipt).await;
+        let begun = Instant::now();
+        publish(&analyzer.publisher(), &format!("{host}.analysis")).await;
+        let delivery = in_time("an alert", alerts.next()).await.expect("the bus is up");
+        assert_eq!(&*delivery.topic, format!("{host}.alert"));
+        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    }
+    drop((program, rejected));
 
     for topic in ["web.measure", "web.analysis"] {
         let observer = open_bus(&url, "resources");

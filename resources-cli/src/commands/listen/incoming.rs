@@ -9,8 +9,13 @@ use resources_core::contract::Kind;
 use resources_observer::filter::Filter;
 use serde_json::Value;
 
-/// What the broker sends ahead of what is dealt with.
-const PREFETCH: NonZeroU16 = NonZeroU16::new(512).unwrap();
+/// What the broker sends ahead of what is printed.
+pub(super) const PREFETCH: NonZeroU16 = NonZeroU16::new(512).unwrap();
+
+/// The same while a program is run for each message. The broker takes a consumer for broken, and
+/// deletes the queue of its own, when one message is unacknowledged for long, also while it waits
+/// here behind others.
+pub(super) const PREFETCH_OF_RUNS: NonZeroU16 = NonZeroU16::MIN;
 
 /// From where to take what matches `patterns`: a queue of its own, or the streams that keep it and
 /// go on with what comes. Each key is in one stream only, so that nothing comes twice.
@@ -54,8 +59,9 @@ impl Incoming {
         sources: Vec<Source>,
         patterns: Vec<Pattern>,
         filter: Filter,
+        prefetch: NonZeroU16,
     ) -> Self {
-        let subscribe = |source| bus.subscribe(source, PREFETCH);
+        let subscribe = |source| bus.subscribe(source, prefetch);
         Self { subscriptions: sources.into_iter().map(subscribe).collect(), patterns, filter }
     }
 

@@ -46,7 +46,7 @@ impl Reaction {
         arguments: Vec<OsString>,
         time_limit: Duration,
     ) -> Result<Self, ProgramError> {
-        let program = Program::new(path, arguments, time_limit)?;
+        let program = Program::new(path, arguments, time_limit, None)?;
         Ok(Self::Run(Box::new(Runs { program, path: path.to_owned(), begun: 0, failed: 0 })))
     }
 
@@ -97,10 +97,7 @@ fn variables(delivery: &Delivery) -> [(&'static str, String); 4] {
             "RESOURCES_TIMESTAMP_MS",
             delivery.timestamp_ms.map(|ms| ms.to_string()).unwrap_or_default(),
         ),
-        (
-            "RESOURCES_TRACEPARENT",
-            delivery.trace.map(|trace| trace.to_string()).unwrap_or_default(),
-        ),
+        ("TRACEPARENT", delivery.trace.map(|trace| trace.to_string()).unwrap_or_default()),
     ]
 }
 

@@ -43,6 +43,9 @@ pub(in crate::bus) struct Publisher {
 
 #[derive(Debug)]
 struct Inner {
+    /// Whether a refusal is told to the caller. Only with one message at a time in flight: the
+    /// broker ends the channel, which fails all of them alike.
+    tells_refusals: bool,
     session: watch::Receiver<Option<Arc<Session>>>,
     /// Passed one at a time and first come first served, so that messages leave in order.
     gate: Mutex<()>,
@@ -70,12 +73,22 @@ struct Returned(StdMutex<HashSet<u64>>);
 
 impl Publisher {
     pub(super) fn start(shared: &Arc<Shared>) -> Self {
+        Self::start_with(shared, WINDOW, false)
+    }
+
+    /// One message after another, each with the reason if the broker refuses it.
+    pub(super) fn start_apart(shared: &Arc<Shared>) -> Self {
+        Self::start_with(shared, 1, true)
+    }
+
+    fn start_with(shared: &Arc<Shared>, window: usize, tells_refusals: bool) -> Self {
         let (sender, session) = watch::channel(None);
         let names = &shared.config.names;
         let inner = Inner {
             session,
             gate: Mutex::new(()),
-            window: Semaphore::new(WINDOW),
+            window: Semaphore::new(window),
+            tells_refusals,
             exchange: names.exchange().into(),
             rejected: names.rejected().as_str().into(),
             application: shared.config.application.as_str().into(),
@@ -148,7 +161,12 @@ impl Publisher {
             },
             Err(error) => {
                 session.fail(&error);
-                Err(PublishError::LinkDown)
+                match ConnectError::of(&error) {
+                    ConnectError::Refused(reason) if self.inner.tells_refusals => {
+                        Err(PublishError::Refused(reason))
+                    }
+                    _ => Err(PublishError::LinkDown),
+                }
             }
         }
     }

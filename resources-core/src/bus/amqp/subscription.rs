@@ -273,6 +273,12 @@ impl Session for ConsumeLink {
             Ok(first) => first,
             Err(error) => return error,
         };
+        if self.sessions_opened > 0 && matches!(self.source, Source::Patterns(_)) {
+            tracing::warn!(
+                "the queue of this listener went with its link: what waited in it, and what came \
+                 meanwhile, is lost for it"
+            );
+        }
         self.over = CancellationToken::new();
         self.sessions_opened += 1;
         let (broken, seen) = oneshot::channel();
@@ -322,7 +328,7 @@ impl ConsumeLink {
                 (names.analyses(), start_argument(start))
             }
             Source::Alerts(start) => {
-                let start = self.resumes_after().map_or(*start, Start::After);
+                let start = last.map_or(*start, Start::After);
                 (names.alerts(), start_argument(start))
             }
             Source::Patterns(patterns) => {

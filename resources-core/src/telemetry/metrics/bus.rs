@@ -27,7 +27,7 @@ pub(crate) struct BusMetrics {
     redelivered: [Counter; KINDS.len()],
     published: [Counter; KINDS.len()],
     rejected: [Counter; KINDS.len()],
-    failures: [Counter; 4],
+    failures: [Counter; 5],
     confirm: Histogram,
     pending: Gauge,
     links: IntGaugeVec,
@@ -61,7 +61,7 @@ impl BusMetrics {
                 "resources_publish_failures_total",
                 "Attempts to publish that failed, by why",
                 "cause",
-                ["link_down", "unroutable", "not_accepted", "closed"],
+                ["link_down", "unroutable", "not_accepted", "closed", "refused"],
             ),
             confirm: registered(Histogram::with_opts(confirm.buckets(CONFIRM_BUCKETS.to_vec()))),
             pending: gauge(
@@ -117,6 +117,7 @@ impl BusMetrics {
             PublishError::Unroutable(_) => 1,
             PublishError::NotAccepted => 2,
             PublishError::Closed => 3,
+            PublishError::Refused(_) => 4,
         };
         self.failures[cause].inc();
     }
