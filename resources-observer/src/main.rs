@@ -1,6 +1,7 @@
 //! `resources-observer`: takes analyses, publishes alerts. Only wiring; the work is in the library
 //! beside it.
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -28,6 +29,11 @@ const NAME: &str = "resources-observer";
     after_help = "Exit codes: 0 asked to stop, 1 failed while running, 2 a setting cannot be used."
 )]
 struct Args {
+    /// Check all settings and the rules, with the secrets and programs they name, say in words
+    /// what holds, and end. Needs no broker.
+    #[arg(long)]
+    check: bool,
+
     #[command(flatten)]
     observer: ObserverArgs,
     #[command(flatten)]
@@ -49,12 +55,23 @@ fn start(args: &Args) -> Result<(), Failure> {
         return check_health(path);
     }
     args.log.init()?;
+    if args.check {
+        return check(args);
+    }
     // One thread beside the one that judges: it only waits for the broker.
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(Failure::failed)?
         .block_on(work(args))
+}
+
+/// Says what would hold, if it can be used.
+fn check(args: &Args) -> Result<(), Failure> {
+    let settings = args.observer.settings()?;
+    args.bus.config(NAME).map_err(Failure::settings)?;
+    let text = settings.rules.explain() + &settings.reactions.explain();
+    std::io::stdout().write_all(text.as_bytes()).map_err(Failure::failed)
 }
 
 async fn work(args: &Args) -> Result<(), Failure> {

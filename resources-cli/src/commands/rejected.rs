@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 use resources_core::bus::{BusArgs, Delivery, Message, PublishError, Publisher};
 use resources_core::contract::{Topic, TraceParent};
 use resources_core::service::{Failure, now_ms};
+use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
 use self::identity::{Identity, Which};
@@ -17,8 +18,9 @@ use crate::args::QuietLogArgs;
 
 /// Look at the messages that were set aside, put them back, or drop them.
 ///
-/// A message that nobody can understand, or that was delivered too often, is kept in a queue of
-/// its own with the reason.
+/// A message that nobody can understand, that was delivered too often, for which its queue had no
+/// room, or that a reaction of an observer could not tell is kept in a queue of its own with the
+/// reason.
 #[derive(Debug, Args)]
 pub(crate) struct RejectedArgs {
     #[command(subcommand)]
@@ -61,7 +63,7 @@ struct ShowArgs {
 }
 
 /// Publish messages once more under their own key, after what made them be refused was mended.
-/// Each leaves the queue only once the broker has it in its old place.
+/// What a reaction of an observer gave up to tell (`<reaction>.notification`) stays. Each leaves the queue only once the broker has it in its old place.
 #[derive(Debug, Args)]
 struct RequeueArgs {
     #[command(flatten)]
@@ -224,8 +226,28 @@ async fn choose(shelf: &mut Shelf, chosen: &Chosen) -> Result<Vec<Delivery>, Fai
     Ok(messages)
 }
 
+/// The part of what an observer could not tell that says which of its reactions was to.
+#[derive(Debug, Deserialize)]
+struct Notification {
+    reaction: Box<str>,
+}
+
+/// Whether this is what a reaction of an observer had to tell, and gave up: it never was in a
+/// queue, and its key is only a name.
+fn is_notification(message: &Delivery) -> bool {
+    let Some(reaction) = message.topic.strip_suffix(".notification") else { return false };
+    serde_json::from_slice::<Notification>(&message.body).is_ok_and(|of| *of.reaction == *reaction)
+}
+
 /// Publishes `message` as it was published first.
 async fn put_back(publisher: &Publisher, message: &Delivery) -> Result<(), String> {
+    if is_notification(message) {
+        return Err(
+            "it is what a reaction gave up to tell, and is not told any more; `show` it, then \
+             `drop` it"
+                .to_owned(),
+        );
+    }
     let topic = Topic::new(&message.topic).map_err(|error| error.to_string())?;
     let again = Message {
         topic,

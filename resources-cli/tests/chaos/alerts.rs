@@ -9,15 +9,16 @@ use std::time::Duration;
 use resources_core::bus::{Message, Source, Start};
 use resources_core::contract::{Alert, AlertKind, AlertState, Topic, TraceParent};
 use resources_core::service::now_ms;
-use resources_core::test_support::open_bus;
+use resources_core::test_support::{eventually, open_bus};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::time::timeout;
 
 use super::faults::{Span, say};
+use super::hook::{self, Hook};
 
 /// What the observer of a run is told: short holds, and nothing that is left to chance.
-pub(crate) const RULES: &str = r#"
+const RULES: &str = r#"
 [default]
 cpu = { raise = 90, clear = 80, hold = "2s", clear_hold = "2s" }
 memory = { enabled = false }
@@ -36,7 +37,18 @@ rules.cpu = { enabled = false }
 
 [host.end-of-alerts]
 cpu = { raise = 90, clear = 80, hold = "0s", clear_hold = "0s" }
+
+[[route]]
+where = "host!=end-of-alerts"
+to = ["hook"]
+group = "0s"
 "#;
+
+/// The whole file: with a web hook that is told of everything.
+pub(crate) fn rules(hook_url: &str) -> String {
+    let reaction = "[reaction.hook]\ntype = \"webhook\"\nrate = \"off\"\nlist = 1000";
+    format!("{RULES}\n{reaction}\nurl = \"{hook_url}\"\n")
+}
 
 /// As in [`RULES`].
 const RAISE: f64 = 90.0;
@@ -54,6 +66,12 @@ const AFTERMATH_MS: u64 = 30_000;
 
 /// How long alerts may take to be cleared once all is calm.
 const CALM_LIMIT: Duration = Duration::from_secs(180);
+
+/// In a run of this length a part of all that was planned must be seen; in any, some of it.
+const LONG_RUN_MS: u64 = 5 * 60 * 1_000;
+
+/// One in so many.
+const SEEN_OF: usize = 4;
 
 /// A host of nobody's, to know when everything was judged.
 const END: &str = "end-of-alerts";
@@ -202,10 +220,23 @@ struct Level {
     newest: Option<u64>,
     is_over: bool,
     since_ms: u64,
-    /// When what is raised began.
-    raised: Option<u64>,
-    /// When each episode that is to be told began.
-    episodes: Vec<u64>,
+    /// Each episode that is to be told; only the last may go on.
+    episodes: Vec<Episode>,
+}
+
+/// When a level was over, by the clock of the host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Episode {
+    since_ms: u64,
+    /// When it had been under it for long enough.
+    over_ms: Option<u64>,
+}
+
+impl Level {
+    /// The episode that goes on.
+    fn open(&mut self) -> Option<&mut Episode> {
+        self.episodes.last_mut().filter(|episode| episode.over_ms.is_none())
+    }
 }
 
 impl Levels {
@@ -220,17 +251,16 @@ impl Levels {
             return;
         }
         level.newest = Some(sequence);
-        let is_over = cpu >= if level.is_over || level.raised.is_some() { CLEAR } else { RAISE };
+        let is_raised = level.open().is_some();
+        let is_over = cpu >= if level.is_over || is_raised { CLEAR } else { RAISE };
         if level.is_over != is_over {
             (level.is_over, level.since_ms) = (is_over, at_ms);
         }
         let held = at_ms.saturating_sub(level.since_ms) >= HOLD_MS;
-        match (level.raised, is_over) {
-            (None, true) if held => {
-                level.raised = Some(level.since_ms);
-                level.episodes.push(level.since_ms);
-            }
-            (Some(_), false) if held => level.raised = None,
+        let since_ms = level.since_ms;
+        match (level.open(), is_over) {
+            (None, true) if held => level.episodes.push(Episode { since_ms, over_ms: None }),
+            (Some(episode), false) if held => episode.over_ms = Some(at_ms),
             _ => {}
         }
     }
@@ -249,7 +279,7 @@ pub(crate) fn judge(
         let text = std::fs::read_to_string(path).expect("the list of episodes");
         text.lines().map(|line| serde_json::from_str(line).expect("a line of it")).collect()
     });
-    let busy = judge_levels(alerts, levels, plan.is_some().then_some(&planned));
+    let busy = judge_levels(alerts, levels, plan.is_some().then_some(&planned), faults);
     let away = judge_silence(alerts, &planned, faults, ended_ms);
     let pipeline = judge_pipeline(alerts, faults, ended_ms);
     for ((host, _, kind), told) in &alerts.episodes {
@@ -264,8 +294,14 @@ pub(crate) fn judge(
     Verdict { pipeline }
 }
 
-/// Each time a CPU was over its level must be told, and nothing else.
-fn judge_levels(alerts: &Alerts, levels: &Levels, planned: Option<&Vec<Planned>>) -> String {
+/// Each time a CPU was over its level must be told, and nothing else; its end, too, and not
+/// before it was there.
+fn judge_levels(
+    alerts: &Alerts,
+    levels: &Levels,
+    planned: Option<&Vec<Planned>>,
+    faults: &[Span],
+) -> String {
     let mut count = 0;
     let hosts: BTreeSet<&String> =
         levels.0.keys().chain(alerts.episodes.keys().map(|(host, ..)| host)).collect();
@@ -273,11 +309,14 @@ fn judge_levels(alerts: &Alerts, levels: &Levels, planned: Option<&Vec<Planned>>
         let told = alerts.of(host, AlertKind::Level);
         let begun: Vec<u64> = told.iter().map(|told| told.raised.since_ms).collect();
         let level = levels.0.get(host);
-        let expected = level.map_or(&[][..], |level| &level.episodes);
+        let episodes = level.map_or(&[][..], |level| &level.episodes);
+        let expected: Vec<u64> = episodes.iter().map(|episode| episode.since_ms).collect();
         assert_eq!(begun, expected, "{host}: told and happened");
-        let open = level.is_some_and(|level| level.raised.is_some());
-        let uncleared = told.iter().filter(|told| told.cleared.is_none()).count();
-        assert_eq!(uncleared, usize::from(open), "{host}: {told:?}");
+        for (told, episode) in told.iter().zip(episodes) {
+            let cleared_ms = told.cleared.as_ref().map(|alert| alert.timestamp_ms);
+            assert_eq!(cleared_ms.is_some(), episode.over_ms.is_some(), "{told:?} {episode:?}");
+            assert!(cleared_ms >= episode.over_ms, "cleared too early: {told:?} {episode:?}");
+        }
         count += told.len();
     }
     let Some(planned) = planned else { return format!("{count} times busy, each told once") };
@@ -286,10 +325,20 @@ fn judge_levels(alerts: &Alerts, levels: &Levels, planned: Option<&Vec<Planned>>
     for planned in &busy {
         let within =
             |told: &&Told| (planned.from_ms..planned.until_ms).contains(&told.raised.since_ms);
-        let told = alerts.of(&planned.host, AlertKind::Level).iter().filter(within).count();
+        let all = alerts.of(&planned.host, AlertKind::Level);
+        let told = all.iter().filter(within).count();
         assert!(told <= 1, "{planned:?} was told {told} times");
+        // One before goes on when nobody could be heard in between.
+        let goes_on = |told: &Told| {
+            let cleared_ms = told.cleared.as_ref().map(|alert| alert.timestamp_ms);
+            told.raised.since_ms < planned.from_ms
+                && cleared_ms.is_none_or(|cleared_ms| cleared_ms > planned.from_ms)
+        };
+        let must = longest_peace(planned, faults) >= TOLD_AFTER_MS && !all.iter().any(goes_on);
+        assert!(told == 1 || !must, "{planned:?} was never told; faults {faults:?}");
         seen += told;
     }
+    enough("busy", seen, &busy);
     assert_eq!(seen, count, "what is told was planned");
     format!("{seen} of {} times busy, each told once, the others came too late", busy.len())
 }
@@ -341,23 +390,60 @@ fn judge_silence(alerts: &Alerts, planned: &[Planned], faults: &[Span], ended_ms
             all += 1;
         }
     }
+    let away: Vec<&Planned> = planned.iter().filter(|planned| planned.kind == "away").collect();
+    enough("away", seen, &away);
     format!(
         "{seen} of {all} times away, each told once, in the others nobody could be heard; {in_parts} \
          more cleared early by samples that were held through a fault"
     )
 }
 
-/// The longest time without a fault while a host was away.
-fn longest_peace(away: &Planned, faults: &[Span]) -> u64 {
+/// A run in which hardly anything of what was planned was seen tells nothing.
+fn enough(what: &str, seen: usize, planned: &[&Planned]) {
+    let from_ms = planned.iter().map(|planned| planned.from_ms).min();
+    let until_ms = planned.iter().map(|planned| planned.until_ms).max();
+    let (Some(from_ms), Some(until_ms)) = (from_ms, until_ms) else { return };
+    let is_long = until_ms - from_ms >= LONG_RUN_MS;
+    let floor = if is_long { planned.len().div_ceil(SEEN_OF) } else { 1 };
+    assert!(seen >= floor, "only {seen} of {} times {what} were seen", planned.len());
+}
+
+/// Panics unless the hook is told all of it, each alert in one message.
+pub(crate) async fn must_be_told(alerts: &Alerts, hook: &Hook) {
+    let episodes = || alerts.episodes.values().flatten();
+    let all: BTreeSet<hook::Key> = episodes()
+        .flat_map(|told| std::iter::once(&told.raised).chain(&told.cleared))
+        .map(hook::key)
+        .collect();
+    eventually("the web hook is told of every alert", || async {
+        hook.look(|told| {
+            let told = told.alerts();
+            all.iter().all(|key| told.contains_key(key))
+        })
+    })
+    .await;
+    // What came behind the end of what was read is of no interest.
+    let last_ms = episodes().map(|told| told.raised.timestamp_ms).max().unwrap_or_default();
+    hook.look(|told| {
+        for (key, alert) in told.alerts() {
+            let was_published = all.contains(&key) || alert.timestamp_ms >= last_ms;
+            assert!(was_published, "{alert:?} is not in the stream");
+        }
+        say(&format_args!("{} alerts, each in one of {told}", all.len()));
+    });
+}
+
+/// The longest time without a fault during what was planned.
+fn longest_peace(planned: &Planned, faults: &[Span]) -> u64 {
     let mut during: Vec<&Span> =
-        faults.iter().filter(|fault| fault.touches(away.from_ms, away.until_ms)).collect();
+        faults.iter().filter(|fault| fault.touches(planned.from_ms, planned.until_ms)).collect();
     during.sort_by_key(|fault| fault.from_ms);
-    let (mut longest, mut at_ms) = (0, away.from_ms);
+    let (mut longest, mut at_ms) = (0, planned.from_ms);
     for fault in during {
         longest = longest.max(fault.from_ms.saturating_sub(at_ms));
         at_ms = at_ms.max(fault.until_ms);
     }
-    longest.max(away.until_ms.saturating_sub(at_ms))
+    longest.max(planned.until_ms.saturating_sub(at_ms))
 }
 
 /// One alert for all only when something stood between all of them and the observer.

@@ -1,10 +1,12 @@
 //! Every part is killed, cut off and stopped at random while it works, and in the end not one
-//! sample may be missing, and each episode of a host must have been told, once. `make chaos` runs
+//! sample may be missing, and each episode of a host must have been told, once, in the stream and to
+//! a web hook. `make chaos` runs
 //! it for minutes; see `docs/reliability.md`.
 
 mod alerts;
 mod broker;
 mod faults;
+mod hook;
 mod ledger;
 mod links;
 mod present;

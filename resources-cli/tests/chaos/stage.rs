@@ -13,6 +13,7 @@ use tokio::process::Command;
 use super::alerts::{self, Verdict};
 use super::broker::Broker;
 use super::faults::{Span, say};
+use super::hook::Hook;
 use super::ledger::{Stream, sampled};
 use super::processes::Program;
 use super::settings::Settings;
@@ -43,6 +44,8 @@ pub(crate) struct Stage {
     pub(crate) faults: Vec<Span>,
     /// Where the episodes of hosts are listed, if they have any.
     episodes: Option<PathBuf>,
+    /// Who is told of every alert.
+    hook: Hook,
     /// Address of the web server.
     pub(crate) page: String,
     folder: PathBuf,
@@ -63,11 +66,12 @@ impl Stage {
             lines.push((line, Proxy::start(broker.port()).await));
         }
         let listen = format!("127.0.0.1:{}", free_port());
-        let programs = programs(settings, &folder, &lines, &listen);
+        let hook = Hook::listen().await;
+        let programs = programs(settings, &folder, &lines, &listen, &hook.url);
         let page = format!("http://{listen}/");
         let episodes = settings.episodes.map(|_| folder.join(EPISODES));
         let faults = Vec::new();
-        let mut stage = Self { broker, lines, programs, faults, episodes, page, folder };
+        let mut stage = Self { broker, lines, programs, faults, episodes, hook, page, folder };
         stage.hear_from_everyone().await;
         stage.broker.settle().await;
         stage.note_resident();
@@ -110,6 +114,7 @@ impl Stage {
         let told = alerts::read(&self.broker.url()).await;
         let episodes = self.episodes.as_deref();
         let verdict = alerts::judge(&told, &stream.levels, episodes, &self.faults, ended_ms);
+        alerts::must_be_told(&told, &self.hook).await;
         self.audit(&ledgers).await;
         for name in ["analyzer-0", "analyzer-1", "web", "observer"] {
             self.program(name).end().await;
@@ -196,6 +201,7 @@ fn programs(
     folder: &Path,
     lines: &[(Line, Proxy)],
     listen: &str,
+    hook_url: &str,
 ) -> Vec<Program> {
     let file = |name: &str| folder.join(name).to_str().expect("a path of this test").to_owned();
     let url = |wanted: Line| {
@@ -235,7 +241,7 @@ fn programs(
     }
     start("simulate", "resources", &trackers, &arguments);
     let (rules, state) = (file("rules.toml"), file("alerts.sqlite"));
-    std::fs::write(&rules, alerts::RULES).expect("a file");
+    std::fs::write(&rules, alerts::rules(hook_url)).expect("a file");
     start("observer", "resources-observer", &observer, &["--rules", &rules, "--state", &state]);
     programs
 }

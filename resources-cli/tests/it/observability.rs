@@ -119,6 +119,13 @@ async fn one_trace_goes_from_a_sample_to_its_alert_and_each_step_knows_the_one_b
     telemetry.finish().await;
 }
 
+#[test]
+fn whoever_prometheus_scrapes_serves_figures_there() {
+    let scraped = names::scraped_in_compose();
+    let expected = ["resources-analyzer", "resources-observer"].map(|name| (name.to_owned(), true));
+    assert_eq!(scraped, expected);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_figure_is_documented_and_every_documented_figure_is_told() {
     let config = bus_config(shared_broker(), &resources_core::test_support::unique_exchange());

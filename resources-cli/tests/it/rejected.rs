@@ -2,8 +2,8 @@
 
 use std::num::NonZeroU16;
 
-use resources_core::bus::{Bus, Source};
-use resources_core::contract::Measure;
+use resources_core::bus::{Bus, Message, Source};
+use resources_core::contract::{Measure, Topic, TraceParent};
 use resources_core::test_support::{in_time, open_bus, shared_broker};
 
 use crate::support::{Broker, errors, run};
@@ -93,6 +93,35 @@ async fn what_was_set_aside_is_listed_shown_put_back_and_dropped() {
     assert_eq!(&*back.topic, "one.measure");
     let (_, text, _) = rejected(&broker, &["list"]).await;
     assert_eq!(text, "no message is set aside\n");
+    bus.close().await;
+}
+
+#[tokio::test]
+async fn what_a_reaction_gave_up_stays_and_all_others_are_put_back() {
+    let broker = Broker::new();
+    let bus = open_bus(shared_broker(), &broker.exchange);
+    // Not even to somebody who happens to listen.
+    let all = Source::Patterns(vec!["#".parse().expect("a pattern")]);
+    let mut listener = bus.subscribe(all, PREFETCH);
+    in_time("the listener is ready", listener.ready()).await;
+    let message = Message {
+        topic: Topic::new("chat.notification").expect("a key"),
+        body: r#"{"version": 1, "reaction": "chat", "alerts": []}"#.into(),
+        timestamp_ms: 1,
+        trace: TraceParent::begin(),
+    };
+    bus.publisher().give_up(&message, "gave up").await.expect("the queue takes it");
+    set_aside(&broker, &bus, "one.measure", "1").await;
+
+    let (code, text, error) = rejected(&broker, &["requeue", "--all"]).await;
+    assert_eq!((code, &*text), (Some(1), "1 message was put back\n"), "{error}");
+    assert!(error.contains("a reaction gave up"), "{error}");
+    for _ in 0..2 {
+        let heard = in_time("the measure, sent and put back", listener.next()).await;
+        assert_eq!(&*heard.expect("an open bus").topic, "one.measure");
+    }
+    let left = list(&broker).await;
+    assert!(left.len() == 1 && left[0].1.contains("chat.notification"), "{left:?}");
     bus.close().await;
 }
 

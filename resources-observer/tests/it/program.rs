@@ -39,6 +39,27 @@ fn rules_and_states_that_cannot_be_used_are_refused_in_one_line() {
     with(&["--state", &state], &[&state, "not a database"]);
 }
 
+#[test]
+fn it_checks_settings_rules_and_secrets_without_a_broker() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (rules, secret, state) = (path("rules.toml"), path("secret"), path("state.sqlite"));
+    let reaction = format!(
+        "[reaction.chat]\ntype = \"webhook\"\nurl = {{ file = \"{secret}\" }}\n\
+         [[route]]\nto = [\"chat\"]\n"
+    );
+    std::fs::write(&rules, reaction).expect("a file");
+    let arguments = ["--check", "--log", "off", "--rules", &rules, "--state", &state];
+    refused(&arguments, &[&secret]);
+    std::fs::write(&secret, "http://127.0.0.1:9/secret-path").expect("a file");
+    let output = observer(&arguments);
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    assert!(text.contains("cpu") && text.contains("chat"), "{text}");
+    assert!(!text.contains("secret-path"), "{text}");
+    assert!(!std::path::Path::new(&state).exists(), "nothing is written");
+}
+
 #[tokio::test]
 async fn it_tells_its_health_and_stops_when_asked_to() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -58,6 +58,25 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
+/// Services of docker-compose.yml that Prometheus is to scrape on a port of their own, and whether
+/// they serve figures there; the page serves them with everything else, and the tracker where it
+/// is told to.
+pub(super) fn scraped_in_compose() -> Vec<(String, bool)> {
+    let scrape = read(&in_repository("deploy/observability/prometheus.yml"));
+    let compose = read(&in_repository("docker-compose.yml"));
+    let names = scrape.lines().filter_map(|line| {
+        let list = line.trim().strip_prefix("- { names: [")?;
+        list.split(']').next().map(str::to_owned)
+    });
+    let serves = |name: &str| {
+        let section = compose.split_once(&format!("\n  {name}:\n")).map(|(_, rest)| rest);
+        let lines = section.unwrap_or_default().lines();
+        let mut own = lines.take_while(|line| line.is_empty() || line.starts_with("   "));
+        own.any(|line| line.trim() == "RESOURCES_METRICS_LISTEN: 0.0.0.0:9464")
+    };
+    names.map(|name| (name.clone(), serves(&name))).collect()
+}
+
 /// Words that name a figure, or a part of a histogram.
 fn used(text: &str) -> Names {
     let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
