@@ -80,9 +80,7 @@ impl TelemetryArgs {
             return Ok(Some(endpoint.clone()));
         }
         match std::env::var(STANDARD_ENDPOINT) {
-            Ok(text) if !text.is_empty() => parse_endpoint(&text).map(Some).map_err(|reason| {
-                Failure::settings(format_args!("{STANDARD_ENDPOINT} {text:?}: {reason}"))
-            }),
+            Ok(text) if !text.is_empty() => parse_standard(&text).map(Some),
             _ => Ok(None),
         }
     }
@@ -131,6 +129,12 @@ fn parse_endpoint(text: &str) -> Result<Url, String> {
     })
 }
 
+/// The failure does not quote it: it may hold a password.
+fn parse_standard(text: &str) -> Result<Url, Failure> {
+    parse_endpoint(text)
+        .map_err(|reason| Failure::settings(format_args!("{STANDARD_ENDPOINT}: {reason}")))
+}
+
 fn parse_ratio(text: &str) -> Result<f64, String> {
     let ratio = text.parse::<f64>().ok().filter(|ratio| (0.0..=1.0).contains(ratio));
     ratio.ok_or_else(|| "write a number from 0 (no trace) to 1 (every trace)".to_owned())
@@ -151,6 +155,12 @@ mod tests {
                 "{text:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_password_in_an_endpoint_that_cannot_be_used_is_not_shown() {
+        let said = parse_standard("anna:secret@collector:4318").unwrap_err().to_string();
+        assert!(said.contains(STANDARD_ENDPOINT) && !said.contains("secret"), "{said}");
     }
 
     #[test]

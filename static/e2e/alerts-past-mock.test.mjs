@@ -138,6 +138,27 @@ describe('past alerts, and alerts elsewhere', () => {
     await row(id).waitFor();
   });
 
+  it('asks for those of a host or a rule that are not among the listed ones', async () => {
+    const many = stage.use(await startMockServer({ hosts: 1_500, alerts: 4_000 }));
+    const answer = await fetch(`${many.url}api/v1/alerts?state=active&limit=1&before=1200`);
+    const [{ id, host }] = (await answer.json()).alerts;
+    await page.goto(`${many.url}#/hosts/${host}`);
+    const table = page.getByRole('table', { name: 'Active alerts' });
+    await stage.until(async () => (await table.getByRole('row').count()) === 2);
+    await page.goto(`${many.url}#/alerts?host=${host}`);
+    await listed('2 of 4,000 alerts');
+    assert.equal(await page.getByText(/Only the newest/).count(), 0);
+    many.alerts.clear(id);
+    await row(id).waitFor({ state: 'detached' });
+    await listed('1 of 3,999 alerts');
+    // Nothing asks for those that fit a text.
+    await page.goto(`${many.url}#/alerts?q=${host}`);
+    await page.getByRole('heading', { name: 'None of the listed alerts matches' }).waitFor();
+    await page.getByText(/newest 1,000/).waitFor();
+    await page.goto(`${many.url}#/alerts?host=nobody`);
+    await page.getByRole('heading', { name: 'No alert matches' }).waitFor();
+  });
+
   it('says what makes alerts when there is none', async () => {
     const calm = stage.use(await startMockServer({ hosts: 3 }));
     await page.goto(`${calm.url}#/alerts`);

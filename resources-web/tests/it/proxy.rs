@@ -166,7 +166,8 @@ fn page() -> TempDir {
 async fn under_monitor(page: &TempDir) -> Dashboard {
     let folder = page.path().to_str().unwrap();
     let args = ["--base-path", "/monitor", "--allowed-host", NAME, "--page-dir", folder];
-    Dashboard::start(&args).await
+    let user = ["--user-header", "X-Forwarded-User"];
+    Dashboard::start(&[&args[..], &user].concat()).await
 }
 
 /// Asks what is at the dashboard's address, by the name the world knows.
@@ -216,6 +217,20 @@ async fn strangers_see_nothing(dashboard: &Dashboard) {
     }
 }
 
+/// Who silences is whom the proxy logged in, whatever the request says of itself.
+async fn nobody_acts_as_another(dashboard: &Dashboard) {
+    let origin = format!("https://{NAME}");
+    let headers = [("host", NAME), ("origin", &*origin), ANNA, ("x-forwarded-user", "Eve")];
+    for headers in [&headers[..], &headers[..3]] {
+        let body = r#"{"host":"web","for_ms":60000,"by":"Eve"}"#;
+        let answer = dashboard.send("POST", "/monitor/api/v1/silences", headers, body).await;
+        // A proxy may send it in chunks: as text, then.
+        let text = answer.text();
+        assert_eq!(answer.status, 201, "{text}");
+        assert!(text.contains(r#""by":"anna""#), "{text}");
+    }
+}
+
 /// A WebSocket on which nothing happens outlives the proxy's timeout twice.
 async fn a_quiet_socket_stays(dashboard: &Dashboard) {
     let mut browser = connect(dashboard).await;
@@ -234,6 +249,7 @@ async fn passes_everything_on(start: impl AsyncFnOnce(SocketAddr) -> Proxy) {
     dashboard.address = proxy.address;
     is_served(&dashboard).await;
     strangers_see_nothing(&dashboard).await;
+    nobody_acts_as_another(&dashboard).await;
     a_quiet_socket_stays(&dashboard).await;
     dashboard.stop().await;
 }

@@ -29,6 +29,11 @@ export class Alerts {
     return (this.#told ?? NONE).total;
   }
 
+  /** Whether `active` holds all that are raised, and not only the newest. */
+  get areAllListed(): boolean {
+    return this.total <= this.active.length;
+  }
+
   /** The newest first. */
   get active(): readonly AlertEntry[] {
     return (this.#told ?? NONE).active;

@@ -49,7 +49,8 @@ describe('what is done about alerts', () => {
     await acknowledge('a/b', 'Ada', 'on it');
     await silence({ host: 'web-1', kind: 'level', resource: 'cpu', for_ms: 5, by: 'Ada' });
     answer = () => new Response(null, { status: 204 });
-    await endSilence('s');
+    await endSilence('s', 'Ada & Bob');
+    await endSilence('s', '');
     expect(asked).toEqual([
       {
         address: `${API}alerts/a%2Fb/acknowledgement`,
@@ -61,6 +62,7 @@ describe('what is done about alerts', () => {
         method: 'POST',
         body: { host: 'web-1', kind: 'level', resource: 'cpu', for_ms: 5, by: 'Ada' },
       },
+      { address: `${API}silences/s?by=Ada+%26+Bob`, method: 'DELETE', body: undefined },
       { address: `${API}silences/s`, method: 'DELETE', body: undefined },
     ]);
   });
@@ -69,7 +71,7 @@ describe('what is done about alerts', () => {
     answer = () => Response.json({ error: 'the broker is away' }, { status: 503 });
     await expect(acknowledge('a', 'Ada')).rejects.toMatchObject({ sentence: 'the broker is away' });
     answer = () => new Response('<html>', { status: 502 });
-    await expect(endSilence('s')).rejects.toMatchObject({ sentence: 'status 502' });
+    await expect(endSilence('s', 'Ada')).rejects.toMatchObject({ sentence: 'status 502' });
   });
 
   it('fails without words when nobody answers', async () => {

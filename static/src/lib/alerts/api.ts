@@ -64,8 +64,10 @@ export async function silence(wanted: NewSilence): Promise<void> {
   await request('POST', 'silences', wanted);
 }
 
-export async function endSilence(id: string): Promise<void> {
-  await request('DELETE', `silences/${encodeURIComponent(id)}`);
+/** Ends it, as `by` when that is known. */
+export async function endSilence(id: string, by: string): Promise<void> {
+  const search = by === '' ? '' : `?${new URLSearchParams({ by }).toString()}`;
+  await request('DELETE', `silences/${encodeURIComponent(id)}${search}`);
 }
 
 /** One that cannot be read is left out; the socket has told the console of it. */

@@ -1,9 +1,9 @@
 /** Every alert of one host in the range its charts show: asked of the server, and live. */
 
 import type { Gate } from '../host/gate';
-import { alerts } from './alerts.svelte';
 import { AlertsError, askAlerts, type Question } from './api';
 import type { AlertEntry } from './entry';
+import { WholeRule } from './whole.svelte';
 
 /** More marks than this cannot be told apart. */
 const AT_MOST = 500;
@@ -12,17 +12,19 @@ export class Episodes {
   #told: readonly AlertEntry[] = $state.raw([]);
   readonly #host: string;
   readonly #gate: Gate;
+  readonly #ofHost: WholeRule;
   /** What the server said instead of an answer. */
   problem: AlertsError | undefined = $state.raw();
 
-  /** Questions wait at `gate`, with those for the charts. */
+  /** Questions about a range wait at `gate`, with those for the charts. */
   constructor(host: string, gate: Gate) {
     this.#host = host;
     this.#gate = gate;
+    this.#ofHost = new WholeRule(() => ({ host }));
   }
 
   /** Those that are raised now. */
-  readonly active: readonly AlertEntry[] = $derived.by(() => alerts.of(this.#host));
+  readonly active: readonly AlertEntry[] = $derived.by(() => this.#ofHost.active);
 
   /** The same for the same ones: what is not raised any more is to be asked for. */
   readonly activeKey: string = $derived(this.active.map(({ id }) => id).join(' '));

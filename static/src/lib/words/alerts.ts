@@ -121,7 +121,7 @@ export function listed(listed: number, total: number, open: number): string {
 }
 
 export function onlyNewest(known: number): string {
-  return `Only the newest ${format.count(known)} are listed. Silence what is known, or mend the cause: the older ones move up.`;
+  return `Only the newest ${format.count(known)} are listed. Choose a rule or a resource to see the older ones of it.`;
 }
 
 /** What stands at a host that has active alerts. */
@@ -147,6 +147,10 @@ export const NO_MATCH = {
   heading: 'No alert matches',
   text: 'Other alerts are hidden by the filters above.',
   action: 'Show all alerts',
+};
+export const NO_LISTED_MATCH = {
+  heading: 'None of the listed alerts matches',
+  text: 'Older ones, which are not listed, may: choose a rule or a resource to see those of it.',
 };
 export const NOT_TOLD = {
   heading: 'Nothing is known of alerts yet',
