@@ -234,7 +234,9 @@ mod tests {
             let (hand, to_tell) = mpsc::channel(1);
             let (config, stop) = (Arc::clone(&config), CancellationToken::new());
             let (mode, figures) = (Mode::Act, Figures::of("hook"));
-            let courier = Courier { config, place: 0, mode, publisher, settled, figures, stop };
+            let told_over = publisher.clone();
+            let courier =
+                Courier { config, place: 0, mode, told_over, publisher, settled, figures, stop };
             let notification = Notification::made_up("hook", 0, None, false);
             hand.send(Formed { at_ms: 0, notification }).await.unwrap();
             drop(hand);
