@@ -148,9 +148,8 @@ fn work(
         }
         Err(rejection) => {
             span.end_process(&delivery, Some(rejection.kind()));
-            // The log and the rejected message have the same id, also when it came without one.
             delivery.trace = Some(span.trace());
-            rejections.note(&delivery, &rejection, Instant::now());
+            rejections.note(&mut delivery, &rejection, Instant::now());
             Work::SetAside(Box::new((delivery, rejection)))
         }
     }

@@ -43,13 +43,13 @@ impl Aside {
 
     /// Has a message set aside that does not follow the contract.
     pub(crate) fn set(&mut self, delivery: &Delivery, rejection: Rejection) {
-        self.rejections.note(delivery, &rejection, Instant::now());
+        let mut delivery = delivery.clone();
+        self.rejections.note(&mut delivery, &rejection, Instant::now());
         if self.under_way.len() >= MAX_SETTING_ASIDE {
             self.left_in_stream += 1;
             return;
         }
         let publisher = self.publisher.get_or_insert_with(|| self.bus.publisher()).clone();
-        let delivery = delivery.clone();
         let set = async move { publisher.set_aside(&delivery, &rejection).await };
         self.under_way.push(Box::pin(set));
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::bus::Delivery;
-use crate::contract::Rejection;
+use crate::contract::{Rejection, TraceParent};
 
 /// One line for each sender and kind of reason in this time.
 const QUIET: Duration = Duration::from_secs(10);
@@ -45,13 +45,17 @@ impl RejectionLog {
     }
 
     /// Says that `delivery` was set aside, unless the same was said of its sender a moment ago.
-    pub fn note(&mut self, delivery: &Delivery, rejection: &Rejection, now: Instant) {
+    ///
+    /// One that came without a trace is given one here, so that the log and the message that is
+    /// set aside have the same id.
+    pub fn note(&mut self, delivery: &mut Delivery, rejection: &Rejection, now: Instant) {
+        let trace = *delivery.trace.get_or_insert_with(TraceParent::begin);
         if self.count(&delivery.topic, rejection.kind(), now) {
             // The key is as foreign as the body: shown with its control characters escaped.
             tracing::warn!(
                 topic = ?delivery.topic,
                 reason = %rejection,
-                trace_id = delivery.trace.map(|trace| display(trace.trace_id_text())),
+                trace_id = %trace.trace_id_text(),
                 "{} a message on {:?}: {rejection}",
                 self.deed(),
                 delivery.topic,

@@ -287,7 +287,7 @@ impl Dispatcher {
             return;
         };
         let reason = Rejection::Unhandled(cause);
-        self.rejections.note(&taken.delivery, &reason, Instant::now());
+        self.rejections.note(&mut taken.delivery, &reason, Instant::now());
         // Every listener without a name has a copy of the event; it is nobody's to keep.
         if self.name.is_none() {
             self.counts.rejected.add_one();
