@@ -367,8 +367,12 @@ fn judge_silence(alerts: &Alerts, planned: &[Planned], faults: &[Span], ended_ms
                 continue;
             }
             let missed = away(host);
-            let place = missed.iter().rposition(|away| away.from_ms + SILENT_AFTER_MS <= at_ms);
-            let place = place.unwrap_or_else(|| panic!("{host} was not away: {told:?}"));
+            // A fault that holds the last samples of before makes it silent so much sooner.
+            let soonest_ms = if after_a_fault(at_ms) { 0 } else { SILENT_AFTER_MS };
+            let place = missed.iter().rposition(|away| away.from_ms + soonest_ms <= at_ms);
+            let place = place.unwrap_or_else(|| {
+                panic!("{host} was not away: {told:?}; it was {missed:?}; faults {faults:?}")
+            });
             // A reader that trails behind tells of it later.
             let in_time = at_ms <= missed[place].until_ms + 2_000 || after_a_fault(at_ms);
             assert!(in_time, "{host} was back: {told:?} {:?}", missed[place]);
