@@ -177,12 +177,21 @@ async fn a_web_hook_is_told_who_signed_what_and_where_it_came_from() {
     running.end().await;
 }
 
+/// After how many tries it was given up.
+fn tries(cause: &str) -> u32 {
+    let told = cause.split_once("after ").and_then(|(_, rest)| rest.split_once(" tries"));
+    told.and_then(|(number, _)| number.parse().ok()).expect(cause)
+}
+
 #[tokio::test]
 async fn what_cannot_be_told_is_rejected_with_its_cause_and_trace_and_the_others_go_on() {
     let mut web = Web::start().await;
+    // An answer that comes late is none of those, and takes of the time there is to try again.
+    let patient = "timeout = \"1m\"\nretry_for = \"10s\"";
     let brief = "timeout = \"1s\"\nretry_for = \"1s\"";
     let names = ["error", "redirect", "endless", "hang", "unwanted", "fine"];
-    let mut rules: String = names.iter().map(|name| hook(&web, name, brief)).collect();
+    let patience = |name| if name == "hang" { brief } else { patient };
+    let mut rules: String = names.iter().map(|name| hook(&web, name, patience(*name))).collect();
     rules.push_str(&format!("[[route]]\nto = {names:?}\ngroup = \"0s\"\n"));
     let running = Running::start(&rules).await;
     let trace = running.tell(&raised("a")).await;
@@ -202,7 +211,8 @@ async fn what_cannot_be_told_is_rejected_with_its_cause_and_trace_and_the_others
     ] {
         assert!(causes[reaction].contains(words), "{reaction}: {}", causes[reaction]);
     }
-    assert!(causes["error"].contains("after 2 tries") || causes["error"].contains("after 3"));
+    // How many there is time for is up to the machine.
+    assert!(tries(&causes["error"]) >= 2, "{}", causes["error"]);
     let calls = web.calls();
     assert_eq!(calls.iter().filter(|call| call.path == "/fine").count(), 1);
     assert!(calls.iter().all(|call| call.path != "/elsewhere"));
@@ -225,7 +235,7 @@ async fn what_cannot_be_told_is_rejected_with_its_cause_and_trace_and_the_others
 async fn forty_hosts_within_the_window_are_one_message_and_the_rate_merges_what_is_over_it() {
     let mut web = Web::start().await;
     let rules = format!(
-        "{}{}[[route]]\nto = [\"grouped\"]\ngroup = \"3s\"\n[[route]]\nto = [\"limited\"]\ngroup = \
+        "{}{}[[route]]\nto = [\"grouped\"]\ngroup = \"10s\"\n[[route]]\nto = [\"limited\"]\ngroup = \
          \"0s\"\n",
         hook(&web, "grouped", ""),
         hook(&web, "limited", "rate = \"1/min\""),
@@ -267,7 +277,8 @@ async fn a_silence_and_an_acknowledgement_are_heeded() {
     let trace = TraceParent::begin();
     publish(&publisher, &host("web"), Kind::Acknowledgement, &acknowledgement, trace).await;
     running.tell(&Alert { repeat: Some(1), ..raised("a") }).await;
-    let until_ms = now_ms() + 4_000;
+    // Long enough that all of this is told while it holds.
+    let until_ms = now_ms() + 15_000;
     let silence = Silence {
         id: "s".into(),
         host: host("web"),
@@ -319,23 +330,28 @@ async fn a_program_gets_the_alert_and_is_bounded_in_time_and_output_and_number()
     let once = script(
         "once",
         &format!(
-            "mkdir {0} || echo twice > {1}; sleep 0.3; rmdir {0}; echo done >> {2}",
+            "mkdir {0} || echo twice > {1}; while [ ! -e {2} ]; do sleep 0.1; done; sleep 0.3; \
+             rmdir {0}; echo done >> {3}",
             file("lock"),
             file("twice"),
+            file("go"),
             file("done")
         ),
     );
     let rules = format!(
-        "{told}{flood}retry_for = \"0s\"\n{slow}timeout = \"2s\"\nretry_for = \"0s\"\n{once}rate = \
+        "{told}{flood}retry_for = \"0s\"\n{slow}timeout = \"10s\"\nretry_for = \"0s\"\n{once}rate = \
          \"off\"\n[[route]]\nwhere = \"host=web\"\nto = [\"told\", \"flood\", \"slow\"]\ngroup = \
          \"0s\"\n[[route]]\nwhere = \"host=db\"\nto = [\"once\"]\ngroup = \"0s\"\n"
     );
     let running = Running::start(&rules).await;
     let trace = running.tell(&raised("a")).await;
-    for number in 0..3 {
-        running.tell(&alert(&format!("db-{number}"), "db", AlertState::Raised)).await;
-        tokio::time::sleep(Duration::from_millis(100)).await;
+    running.tell(&alert("db-0", "db", AlertState::Raised)).await;
+    let exists = |name: &str| std::fs::metadata(file(name)).is_ok();
+    eventually("the first of them runs", async || exists("lock")).await;
+    for id in ["db-1", "db-2"] {
+        running.tell(&alert(id, "db", AlertState::Raised)).await;
     }
+    std::fs::write(file("go"), "").expect("a file");
     let mut causes = BTreeMap::new();
     while causes.len() < 2 {
         let rejected = running.rejected().await;
@@ -344,7 +360,7 @@ async fn a_program_gets_the_alert_and_is_bounded_in_time_and_output_and_number()
     let cause = &causes["flood.notification"];
     assert!(cause.contains("ended with exit status: 3: over"), "{cause}");
     let cause = &causes["slow.notification"];
-    assert!(cause.contains("took longer than 2s and was ended"), "{cause}");
+    assert!(cause.contains("took longer than 10s and was ended"), "{cause}");
     let pid = std::fs::read_to_string(file("pid")).expect("it began");
     let gone = || {
         // A zombie waits for its parent, and does nothing more.
@@ -362,7 +378,7 @@ async fn a_program_gets_the_alert_and_is_bounded_in_time_and_output_and_number()
     assert_eq!(words[2].parse::<TraceParent>().expect("a trace").trace_id(), trace.trace_id());
     let done = || std::fs::read_to_string(file("done")).unwrap_or_default().lines().count();
     eventually("what came meanwhile was told, too", async || done() >= 2).await;
-    assert!(std::fs::metadata(file("twice")).is_err(), "two ran at a time");
+    assert!(!exists("twice"), "two ran at a time");
     running.end().await;
 }
 
@@ -416,7 +432,7 @@ async fn a_receiver_whom_the_server_refuses_is_in_nobodys_way() {
         format!(
             "[reaction.{name}]\ntype = \"email\"\nserver = \"127.0.0.1\"\nport = {port}\ntls = \
              \"none\"\nfrom = \"monitor@example.com\"\nto = [{to}]\nrate = \"off\"\nretry_for = \
-             \"1s\"\n[[route]]\nwhere = \"host={name}\"\nto = [\"{name}\"]\ngroup = \"0s\"\n"
+             \"10s\"\n[[route]]\nwhere = \"host={name}\"\nto = [\"{name}\"]\ngroup = \"0s\"\n"
         )
     };
     let rules = [
@@ -435,7 +451,7 @@ async fn a_receiver_whom_the_server_refuses_is_in_nobodys_way() {
     assert_eq!(&*rejected.topic, "none.notification");
     let cause = rejected.rejection.expect("a cause").to_string();
     assert!(cause.contains("for unknown@example.com: ") && cause.contains("550"), "{cause}");
-    assert!(!cause.contains("after 1 tries"), "accounts are mended: {cause}");
+    assert!(tries(&cause) >= 2, "accounts are mended: {cause}");
     assert!(mail.is_empty());
     running.end().await;
 }
