@@ -57,7 +57,7 @@ fn hear_everything(bus: &Bus) -> Subscription {
     bus.subscribe(Source::Patterns(vec![Pattern::new("#").unwrap()]), PREFETCH)
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_stop_sends_everything_unpaced_the_newest_first() {
     let bus = in_memory();
     let mut measures = bus.subscribe(Source::Measures, PREFETCH);
