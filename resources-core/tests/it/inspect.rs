@@ -75,7 +75,7 @@ async fn what_the_services_declare_is_the_same_with_its_messages_and_consumers()
     let seen = presence(&mut inspector, Part::Measures).await;
     assert!(matches!(seen, Presence::There { consumers: 1, .. }), "{seen:?}");
 
-    match inspector.glimpse(Duration::from_secs(1), 10).await.unwrap() {
+    match inspector.glimpse(Duration::from_secs(60), 1).await.unwrap() {
         Glimpse::Seen(seen) => {
             let bodies: Vec<_> = seen.iter().map(|(_, delivery)| &*delivery.body).collect();
             assert_eq!(bodies, [b"3"]);
