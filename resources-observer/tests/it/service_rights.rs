@@ -12,6 +12,9 @@ use resources_core::test_support::{RabbitMq, in_time, open_bus};
 
 const PREFETCH: NonZeroU16 = NonZeroU16::new(100).unwrap();
 
+/// Longer than an alert takes on a busy machine, and shorter than one waits that is held up.
+const HELD_UP: Duration = Duration::from_secs(20);
+
 /// As in `docs/deploy.md`.
 const RIGHTS: [&[&str]; 3] = [
     &["add_user", "observer", "secret"],
@@ -104,7 +107,7 @@ async fn an_observer_may_read_analyses_and_publish_alerts_and_nothing_else() {
         publish(&analyzer.publisher(), &format!("{host}.analysis")).await;
         let delivery = in_time("an alert", alerts.next()).await.expect("the bus is up");
         assert_eq!(&*delivery.topic, format!("{host}.alert"));
-        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+        assert!(begun.elapsed() < HELD_UP, "{:?}", begun.elapsed());
     }
     drop((program, rejected));
 
