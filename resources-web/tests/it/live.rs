@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use resources_core::contract::Level;
 use resources_core::test_support::{eventually, in_time};
@@ -45,6 +46,7 @@ async fn many_changes_come_in_few_batches_and_every_sample_once() {
     let dashboard = Dashboard::start(&["--push-interval", "1s"]).await;
     let mut browser = dashboard.connect().await;
     assert_eq!(browser.next().await["type"], "snapshot");
+    let begun = Instant::now();
     for sequence in 0..100 {
         dashboard.publish(&analysis("a", sequence, 1.0)).await;
         dashboard.publish(&analysis("b", sequence, 2.0)).await;
@@ -53,10 +55,12 @@ async fn many_changes_come_in_few_batches_and_every_sample_once() {
     let mut batches = 0;
     while told.len() < 200 {
         let (_, batch) = browser.told().await;
-        batches += usize::from(!batch.samples.is_empty());
+        batches += u64::from(!batch.samples.is_empty());
         told.extend(batch.samples);
     }
-    assert!(batches <= 3, "{batches} batches");
+    // One a second, however many seconds a busy machine takes for all of this.
+    let took = begun.elapsed();
+    assert!(batches <= 2 + took.as_secs(), "{batches} batches within {took:?}");
     told.sort();
     let expected = ["a", "b"].map(|name| (0..100).map(move |at| (name, sampled_ms(at))));
     let told: Vec<_> = told.iter().map(|(host, at_ms)| (host.as_str(), *at_ms)).collect();
@@ -66,14 +70,16 @@ async fn many_changes_come_in_few_batches_and_every_sample_once() {
 
 #[tokio::test]
 async fn a_slow_browser_holds_up_nobody_and_skips_to_the_newest() {
-    // More bytes than are kept for who reads late; in few batches, as a browser that takes
-    // nothing for 10 s is given up.
+    // More bytes than are kept for who reads late.
     const LAST: u64 = 300;
+    // One that takes nothing for 10 s is given up, however long a busy machine needs for all.
+    const SIGN_OF_LIFE_EACH: Duration = Duration::from_secs(3);
     let dashboard = Dashboard::start(&["--push-interval", "0"]).await;
     let mut slow = dashboard.connect().await;
     let mut fast = dashboard.connect().await;
     assert_eq!(fast.next().await["type"], "snapshot");
     let mut seen = 0;
+    let (mut messages, mut took_at) = (Vec::new(), Instant::now());
     for sequence in 0..=LAST {
         // Large, so that what the system itself holds for the slow one is soon full.
         let mut large = analysis("a", sequence, 1.0);
@@ -86,16 +92,20 @@ async fn a_slow_browser_holds_up_nobody_and_skips_to_the_newest() {
         dashboard.publish(&large).await;
         // As fast as it can be told, so that each is a batch of its own.
         seen += fast.until("a", sampled_ms(sequence)).await.len();
+        if took_at.elapsed() > SIGN_OF_LIFE_EACH {
+            messages.push(slow.told().await);
+            took_at = Instant::now();
+        }
     }
     assert!(seen > 300, "{seen} messages");
 
-    let messages = slow.until("a", sampled_ms(LAST)).await;
+    messages.extend(slow.until("a", sampled_ms(LAST)).await);
     let kinds: Vec<&str> =
         messages.iter().map(|(message, _)| message["type"].as_str().unwrap()).collect();
     assert_eq!(kinds[0], "snapshot");
     let snapshots = kinds.iter().filter(|kind| **kind == "snapshot").count();
-    // Where the machine stalls, the server may fall behind it for a moment, too.
-    assert!((2..=3).contains(&snapshots), "{snapshots}: one at first, one to catch up");
+    // More where the machine stalls: it falls behind once more.
+    assert!(snapshots >= 2, "{snapshots}: one at first, one to catch up");
     assert!(messages.len() < seen, "{} messages", messages.len());
     same_hosts(&slow.view, &fast.view);
     dashboard.stop().await;
