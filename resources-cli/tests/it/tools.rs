@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use resources_core::test_support::{RabbitMq, shared_broker};
+use resources_core::test_support::{RabbitMq, in_time, shared_broker};
 use serde_json::Value;
 use tokio::io::AsyncWriteExt as _;
-use tokio::time::timeout;
 
 use crate::support::{Broker, Running, ended, errors, resources, run};
 
@@ -149,11 +148,12 @@ async fn a_program_that_hangs_is_ended_and_has_failed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_that_wait_for_a_slow_program_outlast_the_patience_of_the_broker() {
     let broker = RabbitMq::start();
-    let impatient = "application:set_env(rabbit, consumer_timeout, 4000), \
+    // Less than all eight runs take, and far more than one.
+    let impatient = "application:set_env(rabbit, consumer_timeout, 12000), \
                      application:set_env(rabbit, channel_tick_interval, 500).";
     broker.ctl(&["eval", impatient]);
     let url = broker.url();
-    let script = "/bin/sleep 1; echo \"$RESOURCES_KEY\"";
+    let script = "/bin/sleep 2; echo \"$RESOURCES_KEY\"";
     let arguments = ["listen", "job.*", "--broker-url", &url, "--count", "8", "--exec", "/bin/sh"];
     let mut listener = Running::start(&[&arguments[..], &["--", "-c", script]].concat());
     assert!(listener.error_line().await.starts_with("listening to "));
@@ -208,7 +208,7 @@ async fn a_listener_that_is_stopped_or_no_longer_read_ends_quietly() {
     let listener = broker.listen(&["noise"]).await;
     let mut child = listener.drop_output();
     broker.send(&["noise"]).await;
-    let status = timeout(Duration::from_secs(30), child.wait()).await.expect("it ends");
+    let status = in_time("it ends", child.wait()).await;
     assert_eq!(status.expect("it can be waited for").code(), Some(0));
 }
 
@@ -249,20 +249,23 @@ async fn a_broker_that_is_not_there_is_given_up_in_time() {
             "{error}"
         );
     }
-    assert!(start.elapsed() < Duration::from_secs(20));
+    assert!(start.elapsed() < Duration::from_secs(40));
 }
 
 #[tokio::test]
 async fn a_simulation_sends_every_host_once_an_interval_through_the_real_path() {
     let broker = Broker::new();
-    let mut listener = broker.listen(&["#.measure", "--count", "20"]).await;
-    let arguments = ["simulate", "--hosts", "5", "--interval", "200ms", "--for", "950ms"];
+    let mut listener = broker.listen(&["#.measure"]).await;
+    let arguments = ["simulate", "--hosts", "5", "--interval", "200ms", "--for", "3s"];
     let output = run(&broker.with(&arguments)).await;
     let summary = errors(&output);
     assert_eq!(output.status.code(), Some(0), "{summary}");
-    assert!(summary.contains("of 5 hosts"), "{summary}");
+    let last = summary.lines().last().expect("a summary");
+    assert!(last.contains("of 5 hosts"), "{summary}");
+    let sampled = last.strip_prefix("sampled ").and_then(|rest| rest.split(' ').next());
+    let sampled: usize = sampled.and_then(|count| count.parse().ok()).expect(last);
     let mut sequences = BTreeMap::<String, Vec<u64>>::new();
-    for _ in 0..20 {
+    for _ in 0..sampled {
         let message = parsed(&listener.line().await);
         let host = message["body"]["host"].as_str().expect("a host").to_owned();
         assert_eq!(message["topic"], format!("{host}.measure"));
@@ -272,7 +275,14 @@ async fn a_simulation_sends_every_host_once_an_interval_through_the_real_path() 
     }
     let hosts = (1..=5).map(|number| format!("sim-000{number}"));
     assert!(sequences.keys().cloned().eq(hosts), "{sequences:?}");
-    // Whose sample leaves first when all are due at a time is nobody's promise.
-    assert!(sequences.values().all(|of_host| *of_host == [0, 1, 2, 3]), "{sequences:?}");
-    assert_eq!(listener.ended().await.0.code(), Some(0));
+    // Which sample leaves first of those that were due before the link was up is nobody's promise.
+    sequences.values_mut().for_each(|of_host| of_host.sort_unstable());
+    let none_is_missing = |of_host: &Vec<u64>| of_host.iter().copied().eq(0..of_host.len() as u64);
+    assert!(sequences.values().all(none_is_missing), "{sequences:?}");
+    // In turn, 15 times in three seconds; a machine that stalls in the end leaves some out.
+    let counts = || sequences.values().map(Vec::len);
+    let (least, most) = (counts().min().expect("hosts"), counts().max().expect("hosts"));
+    assert!(least >= 8 && most <= 16 && most - least <= 1, "{sequences:?}");
+    let (status, rest) = listener.terminate().await;
+    assert_eq!((status.code(), rest), (Some(0), Vec::new()));
 }
