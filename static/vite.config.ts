@@ -71,5 +71,6 @@ export default defineConfig({
   },
   // The tests run the same reactive runtime as the browser, not the one for rendering on a server.
   resolve: process.env.VITEST ? { conditions: ['browser'] } : {},
-  test: { include: ['src/**/*.test.ts'], environment: 'node' },
+  // Nothing they wait for is real, but a busy machine may be slow to work it out.
+  test: { include: ['src/**/*.test.ts'], environment: 'node', testTimeout: 60_000 },
 });

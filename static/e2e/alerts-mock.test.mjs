@@ -48,7 +48,8 @@ describe('alerts', () => {
     await row(FIRST).getByText('CPU at 96%').waitFor();
     await row(FIRST).getByText('High', { exact: true }).waitFor();
     const time = row(FIRST).locator('time');
-    assert.match(await time.textContent(), /^7\u00a0min$/);
+    // It goes on while the page is opened.
+    assert.match(await time.textContent(), /^[789]\u00a0min$/);
     assert.match(await time.getAttribute('title'), /UTC$/);
     await row(FIRST).getByRole('link', { name: HOST }).click();
     await page.getByRole('heading', { name: HOST }).waitFor();

@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 /** The plain scripts. Debian's ones on the PATH change the user and ignore where the data should be. */
 const SCRIPT_FOLDERS = ['/usr/lib/rabbitmq/bin', '/opt/rabbitmq/sbin'];
 
-const START_LIMIT_MS = 90_000;
+const START_LIMIT_MS = 180_000;
 
 /**
  * Starts the server in a process group of its own, and ends it when standard input closes: when

@@ -16,7 +16,7 @@ const RESOURCES = process.env.RESOURCES_BIN ?? here('../../target/debug/resource
 const DIST = here('../dist');
 
 /** Long, because it is only reached when something is wrong; a busy machine must not fail a test. */
-export const PATIENCE_MS = 30_000;
+export const PATIENCE_MS = 90_000;
 
 /** How much of what a program says is kept to be told when it fails. */
 const COMPLAINTS_KEPT = 4_000;
