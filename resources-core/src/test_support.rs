@@ -2,6 +2,7 @@
 //! breaks lines, a way to wait for a condition, and sample messages. Feature `test-support`; never part of a service.
 #![expect(clippy::expect_used, clippy::panic, reason = "tests end when their ground gives way")]
 
+mod ports;
 mod proxy;
 mod rabbitmq;
 mod samples;
@@ -11,6 +12,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+pub use ports::free_port;
 pub use proxy::{Mode, Proxy};
 pub use rabbitmq::{RabbitMq, ServerTls};
 pub use samples::full_measure;
@@ -18,7 +20,7 @@ pub use samples::full_measure;
 use crate::bus::{BrokerUrl, Bus, BusConfig, Names, TlsFiles};
 
 /// Longest wait for a condition; far above what is usual, as test machines are noisy.
-const EVENTUALLY: Duration = Duration::from_secs(60);
+const EVENTUALLY: Duration = Duration::from_secs(120);
 
 /// URL of a broker all tests of this process share: the one of `RESOURCES_TEST_BROKER_URL`, or
 /// a RabbitMQ started once. Use [`unique_exchange`] to be alone on it.
@@ -61,7 +63,7 @@ pub fn open_bus(url: &str, exchange: &str) -> Bus {
     Bus::open(bus_config(url, exchange))
 }
 
-/// Waits until `condition` holds, and panics naming `what` when it does not within a minute.
+/// Waits until `condition` holds, and panics naming `what` when it does not within two minutes.
 pub async fn eventually<F>(what: &str, mut condition: impl FnMut() -> F)
 where
     F: Future<Output = bool>,
@@ -73,7 +75,7 @@ where
     }
 }
 
-/// Waits for `work` to end, and panics naming `what` when it does not within a minute.
+/// Waits for `work` to end, and panics naming `what` when it does not within two minutes.
 pub async fn in_time<T>(what: &str, work: impl Future<Output = T>) -> T {
     match tokio::time::timeout(EVENTUALLY, work).await {
         Ok(done) => done,

@@ -2,10 +2,12 @@
 
 use std::fmt::Write as _;
 use std::io::Read as _;
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+use super::ports::free_port;
 
 /// Folders the plain scripts live in. The ones on Debian's PATH are wrappers that change the
 /// user and ignore where the data should be.
@@ -71,7 +73,7 @@ impl RabbitMq {
             .tempdir()
             .expect("a folder")
             .keep();
-        let [port, dist_port, tls_port] = free_ports();
+        let [port, dist_port, tls_port] = [free_port(), free_port(), free_port()];
         let mut config = String::new();
         for line in [
             format!("listeners.tcp.default = 127.0.0.1:{port}"),
@@ -251,13 +253,6 @@ fn answers(port: u16) -> bool {
         && std::io::Write::write_all(&mut tcp, b"AMQP\x00\x00\x00\x00").is_ok()
         && tcp.read_exact(&mut answer).is_ok()
         && &answer == b"AMQP"
-}
-
-fn free_ports() -> [u16; 3] {
-    let listen = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    // All held at once, so that they differ.
-    let listeners = [listen(), listen(), listen()];
-    listeners.map(|listener| listener.local_addr().expect("a bound socket").port())
 }
 
 fn script(name: &str) -> PathBuf {

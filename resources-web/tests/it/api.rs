@@ -1,6 +1,5 @@
-use resources_core::test_support::{eventually, in_time, open_bus, unique_exchange};
+use resources_core::test_support::{eventually, free_port, in_time, open_bus, unique_exchange};
 use serde_json::json;
-use tokio::net::TcpListener;
 
 use crate::dashboard::{Dashboard, analysis};
 
@@ -36,9 +35,9 @@ async fn a_process_that_serves_is_alive_and_with_a_link_it_is_ready() {
 
 #[tokio::test]
 async fn without_a_broker_it_is_alive_but_not_ready_and_says_why() {
-    // A port that was free a moment ago: nothing listens there.
-    let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
-    let bus = open_bus(&format!("amqp://me:hunter2@127.0.0.1:{port}/%2f"), &unique_exchange());
+    // Nothing listens there.
+    let url = format!("amqp://me:hunter2@127.0.0.1:{}/%2f", free_port());
+    let bus = open_bus(&url, &unique_exchange());
     let dashboard = Dashboard::start_over(bus, &[]).await;
     let down = async || dashboard.get("/readyz").await.json()["link"]["state"] == "down";
     eventually("the link is seen to be down", down).await;

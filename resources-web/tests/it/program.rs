@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use resources_core::test_support::eventually;
+use resources_core::test_support::{eventually, free_port};
 use resources_web::history::{Limits, Location, Recorder, Retention};
 
 use crate::dashboard::Dashboard;
@@ -92,11 +92,7 @@ async fn the_health_check_asks_a_running_dashboard() {
 #[cfg(unix)]
 #[tokio::test]
 async fn a_signal_ends_it_with_zero() {
-    let port = {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        free.local_addr().unwrap().port()
-    };
-    let address = format!("127.0.0.1:{port}");
+    let address = format!("127.0.0.1:{}", free_port());
     let mut child = Command::new(env!("CARGO_BIN_EXE_resources-web"))
         .args(["--broker-url", "memory:", "--history", "off"])
         .args(["--log", "warn", "--listen", &address])

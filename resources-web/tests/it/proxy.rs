@@ -1,12 +1,12 @@
 //! The dashboard under a base path, behind the proxies that `deploy/` has configurations for.
 
 use std::io::Write as _;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use resources_core::test_support::{eventually, in_time};
+use resources_core::test_support::{eventually, free_port, in_time};
 use resources_web::client::View;
 use tempfile::TempDir;
 use tokio::net::TcpStream;
@@ -57,11 +57,9 @@ impl Proxy {
         for _ in 0..ATTEMPTS {
             let folder = tempfile::tempdir().unwrap();
             // It is free for others, too, until the proxy has it.
-            let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-            let address = free.local_addr().unwrap();
+            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
             let file = folder.path().join("configuration");
             std::fs::write(&file, configuration(address.port(), folder.path())).unwrap();
-            drop(free);
             let child = Command::new(program)
                 .args(arguments)
                 .arg(&file)
