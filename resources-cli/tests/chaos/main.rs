@@ -13,6 +13,7 @@ mod present;
 mod processes;
 mod settings;
 mod stage;
+mod stalls;
 
 use std::time::Duration;
 

@@ -1,13 +1,12 @@
 //! Everything that runs: the broker, the programs, and the lines between them.
 
-use std::net::{Ipv4Addr, TcpListener};
 use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use resources_core::bus::{Pattern, Source};
 use resources_core::service::now_ms;
-use resources_core::test_support::{Proxy, in_time, open_bus};
+use resources_core::test_support::{Proxy, free_port, in_time, open_bus};
 use tokio::process::Command;
 
 use super::alerts::{self, Verdict};
@@ -17,6 +16,7 @@ use super::hook::Hook;
 use super::ledger::{Stream, sampled};
 use super::processes::Program;
 use super::settings::Settings;
+use super::stalls::Stalls;
 
 /// A queue of measures that does not get shorter for this long is stuck.
 const STUCK: Duration = Duration::from_secs(90);
@@ -42,6 +42,8 @@ pub(crate) struct Stage {
     pub(crate) programs: Vec<Program>,
     /// When there was what may keep the observer from hearing hosts.
     pub(crate) faults: Vec<Span>,
+    /// When this machine itself stood still.
+    stalls: Stalls,
     /// Where the episodes of hosts are listed, if they have any.
     episodes: Option<PathBuf>,
     /// Who is told of every alert.
@@ -71,7 +73,9 @@ impl Stage {
         let page = format!("http://{listen}/");
         let episodes = settings.episodes.map(|_| folder.join(EPISODES));
         let faults = Vec::new();
-        let mut stage = Self { broker, lines, programs, faults, episodes, hook, page, folder };
+        let stalls = Stalls::watch();
+        let mut stage =
+            Self { broker, lines, programs, faults, stalls, episodes, hook, page, folder };
         stage.hear_from_everyone().await;
         stage.broker.settle().await;
         stage.note_resident();
@@ -112,6 +116,7 @@ impl Stage {
             ledgers.push(path);
         }
         let told = alerts::read(&self.broker.url()).await;
+        self.faults.extend(self.stalls.so_far());
         let episodes = self.episodes.as_deref();
         let verdict = alerts::judge(&told, &stream.levels, episodes, &self.faults, ended_ms);
         alerts::must_be_told(&told, &self.hook).await;
@@ -244,9 +249,4 @@ fn programs(
     std::fs::write(&rules, alerts::rules(hook_url)).expect("a file");
     start("observer", "resources-observer", &observer, &["--rules", &rules, "--state", &state]);
     programs
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    listener.local_addr().expect("a bound socket").port()
 }
