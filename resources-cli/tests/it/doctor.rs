@@ -39,7 +39,6 @@ async fn examine_until(
             if is_such(code, &report) {
                 return report;
             }
-            println!("not yet: {report}");
         }
     };
     in_time(what, looking).await

@@ -286,7 +286,8 @@ mod tests {
             measures.acknowledge_through(measure.receipt).await;
         }
         measures.flush().await;
-        arrivals.note(Some(1000));
+        // With an interval that lets it flow for long enough to be seen by a busy machine.
+        arrivals.note(Some(4000));
         told("one came", (PipelineState::Flowing, None)).await;
         told("no measure is left", (PipelineState::Idle, Some(0))).await;
 
@@ -313,7 +314,7 @@ mod tests {
             now.state == PipelineState::Stalled && now.waiting_measures >= Some(10)
         };
         in_time("measures come and none is analysed", pipeline.wait_for(stalled)).await.unwrap();
-        arrivals.note(Some(1000));
+        arrivals.note(Some(4000));
         let flowing = |now: &Pipeline| now.state == PipelineState::Flowing;
         in_time("one came", pipeline.wait_for(flowing)).await.unwrap();
         sender.abort();
