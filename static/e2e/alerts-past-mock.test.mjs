@@ -23,6 +23,16 @@ describe('past alerts, and alerts elsewhere', () => {
   const open = (query = '') => page.goto(`${server.url}#/alerts${query}`);
   const row = (id) => page.locator(`[data-alert="${id}"]`);
   const rows = () => page.locator('[data-alert]');
+  /** The places in the whole list of the rows that can be seen. */
+  const inViewport = () =>
+    rows().evaluateAll((all) =>
+      all
+        .filter((row) => {
+          const { top, bottom } = row.getBoundingClientRect();
+          return top >= 0 && bottom <= window.innerHeight;
+        })
+        .map((row) => Number(row.getAttribute('aria-rowindex'))),
+    );
   const listed = (text) => page.getByRole('status').filter({ hasText: text }).waitFor();
   const dialog = () => page.getByRole('dialog');
 
@@ -64,6 +74,46 @@ describe('past alerts, and alerts elsewhere', () => {
     await stage.until(async () => (await rows().count()) === 50);
   });
 
+  it('shows no answer to another question', async () => {
+    stage.expect(/status of 503/);
+    await open('?show=history');
+    await stage.until(async () => (await rows().count()) === 50);
+    await page.route('**/api/v1/alerts?*host=*', (route) =>
+      route.fulfill({ status: 503, json: { error: 'history is off' } }),
+    );
+    await page.getByRole('searchbox', { name: 'Host' }).fill(HOST);
+    await page.getByRole('searchbox', { name: 'Host' }).press('Enter');
+    await page.getByText('The server answered: history is off.').waitFor();
+    assert.equal(await rows().count(), 0);
+  });
+
+  it('says on a chart when there are more alerts than marks', async () => {
+    await page.route('**/api/v1/alerts?*from=*', async (route) => {
+      const answer = await (await route.fetch()).json();
+      await route.fulfill({ json: { ...answer, next: 'more' } });
+    });
+    await page.goto(`${server.url}#/hosts/${HOST}?range=6h`);
+    await page.getByText('Only the newest alerts of this range are marked.').waitFor();
+  });
+
+  it('learns of silences that others make, of hosts without an alert too', async () => {
+    await open('?show=silences');
+    await page.getByRole('heading', { name: 'Nothing is silenced' }).waitFor();
+    const silence = { host: 'quiet-1', for_ms: 3_600_000, by: 'Grace' };
+    server.alerts.answer('POST', 'silences', undefined, silence);
+    await page.getByText('quiet-1').waitFor();
+  });
+
+  it('names the columns of a row for those who do not see them', async () => {
+    await open();
+    const first = rows().first();
+    await first.waitFor();
+    const words = (await first.getByRole('gridcell').allTextContents()).map((text) => text.trim());
+    for (const [i, name] of ['Level', 'What', 'Host', 'Since', 'State', 'Actions'].entries()) {
+      assert.ok(words[i].startsWith(name), words[i]);
+    }
+  });
+
   it('says what is missing when the past cannot be told, and asks again', async () => {
     stage.expect(/status of 503/);
     await page.route('**/api/v1/alerts?*', (route) =>
@@ -103,7 +153,17 @@ describe('past alerts, and alerts elsewhere', () => {
     await page.keyboard.press('ArrowRight');
     await page.keyboard.press('ArrowLeft');
     await page.keyboard.press('Enter');
-    await stage.until(async () => (await page.evaluate(() => location.hash)).includes('from='));
+    const hash = () => page.evaluate(() => location.hash);
+    await stage.until(async () => (await hash()).includes('from='));
+    // The key that closes a dialog leaves what is behind it.
+    const zoomed = await hash();
+    await row(FIRST)
+      .getByRole('button', { name: /^Silence/ })
+      .click();
+    await dialog().waitFor();
+    await page.keyboard.press('Escape');
+    await dialog().waitFor({ state: 'detached' });
+    assert.equal(await hash(), zoomed);
     await row(FIRST)
       .getByRole('button', { name: /^Acknowledge/ })
       .click();
@@ -130,7 +190,11 @@ describe('past alerts, and alerts elsewhere', () => {
     await page.getByText(/newest 1,000/).waitFor();
     for (let y = 0; y < 20_000; y += 4_000) {
       await page.evaluate((top) => window.scrollTo(0, top), y);
-      await stage.until(async () => (await rows().first().boundingBox()) !== null);
+      await stage.until(async () => {
+        const inSight = await inViewport();
+        // Those that belong there: a row is 3.5 rem high.
+        return inSight.length > 5 && inSight.every((place) => Math.abs(place - y / 56) < 30);
+      });
       assert.ok((await rows().count()) < 60, `at ${y}`);
     }
     const id = many.alerts.raise('new-host', { kind: 'silent' });

@@ -68,7 +68,7 @@ describe('alerts, from the bus to the page and back', () => {
     await row(other, 'one').waitFor({ state: 'detached' });
     await other.getByRole('link', { name: 'History' }).click();
     await row(other, 'one').getByText('Acknowledged by Ada').waitFor();
-    await stage.picture('alerts-past', other);
+    await stage.picture('alerts-past', { page: other });
     await other.context().close();
   });
 

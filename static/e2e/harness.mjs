@@ -114,8 +114,9 @@ export class Stage {
   }
 
   /** Saves what is seen, as a person with this page would see it. */
-  async picture(name, { page = this.page, ...options } = {}) {
-    await page.screenshot({ path: `${SCREENSHOTS}/${name}.png`, ...options });
+  async picture(name, { page = this.page, fullPage = false, ...unknown } = {}) {
+    assert.deepEqual(unknown, {}, 'options that pictures do not have');
+    await page.screenshot({ path: `${SCREENSHOTS}/${name}.png`, fullPage });
   }
 
   /** Resolves when `read`, called in the page with `argument`, gives something else than now. */

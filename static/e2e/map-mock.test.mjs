@@ -85,6 +85,18 @@ describe('the fleet map', () => {
     await page.waitForURL('**/#/hosts/web-3.sin.example.com');
   });
 
+  it('knows what was clicked, when people come back', async () => {
+    const { page } = stage;
+    await open('?selected=web-3.sin.example.com');
+    const { x, y } = await place();
+    await open();
+    await page.mouse.move(x, y);
+    await page.mouse.click(x, y);
+    await page.waitForURL('**/#/hosts/web-3.sin.example.com');
+    await page.goBack();
+    await page.waitForURL('**/#/map?selected=web-3.sin.example.com');
+  });
+
   it('shows only what the filter lets through, and says when nothing is left', async () => {
     const { page } = stage;
     await open('?q=label:role=web');

@@ -177,7 +177,8 @@ export class MockAlerts {
         .map((one) => one.until_ms);
       return until.length === 0 ? entry : { ...entry, silenced_until_ms: Math.max(...until) };
     });
-    this.#changed(entries);
+    // Nobody is told of a host without an alert.
+    if (entries.length > 0) this.#changed(entries);
   }
 }
 

@@ -23,7 +23,7 @@ it('sorts by figures, not by pictures', () => {
   expect(['cpu', 'chart', 'labels', 'x', undefined].map(isSortKey)).toEqual([
     true,
     false,
-    false,
+    true,
     false,
     false,
   ]);

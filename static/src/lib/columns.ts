@@ -22,7 +22,7 @@ export const COLUMNS = [
 export type Column = (typeof COLUMNS)[number];
 
 /** What a list can be sorted by. */
-export type SortKey = Exclude<Column, 'chart' | 'labels'>;
+export type SortKey = Exclude<Column, 'chart'>;
 export type Direction = 'ascending' | 'descending';
 
 export const DEFAULT_COLUMNS: readonly Column[] = [
@@ -63,7 +63,7 @@ export const SORT_COLUMN: Readonly<Partial<Record<SortKey, keyof Columns>>> = {
 };
 
 export function isSortKey(text: string | undefined): text is SortKey {
-  return isColumn(text) && text !== 'chart' && text !== 'labels';
+  return isColumn(text) && text !== 'chart';
 }
 
 function isColumn(text: string | undefined): text is Column {
@@ -72,7 +72,7 @@ function isColumn(text: string | undefined): text is Column {
 
 /** The direction that answers the usual question first: which host is worst? */
 export function firstDirection(key: SortKey): Direction {
-  return key === 'name' || key === 'uptime' ? 'ascending' : 'descending';
+  return key === 'name' || key === 'uptime' || key === 'labels' ? 'ascending' : 'descending';
 }
 
 /** Reads columns from an address; the name is always there and first. Nothing usable: the default. */

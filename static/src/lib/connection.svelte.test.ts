@@ -39,8 +39,16 @@ it('applies a batch, tells what it says, and asks for the next', () => {
   });
   expect(heard.map(({ kind }) => kind)).toEqual(['start', 'applied']);
   expect([connection.link, connection.pipeline, connection.isOpen]).toEqual([UP, FLOWING, true]);
-  vi.advanceTimersByTime(20);
   expect([fleet.total, fleet.version, fleet.isJudging]).toEqual([1, 1, true]);
+});
+
+it('counts in a hidden tab, whose clock hardly ticks, and doubts what it no longer hears', () => {
+  say({ kind: 'state', state: { phase: 'open' } });
+  const high = { host: 'a', receivedMs: 10_000, level: 2 };
+  say({ kind: 'batch', batch: batchOf({ 0: high }, { link: UP, pipeline: FLOWING }) });
+  expect([fleet.counts.HIGH, fleet.isJudging]).toEqual([1, true]);
+  say({ kind: 'state', state: { phase: 'connecting' } });
+  expect([fleet.counts.HIGH, fleet.isJudging]).toEqual([1, false]);
 });
 
 it('judges nobody while it is not connected', () => {

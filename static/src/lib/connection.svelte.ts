@@ -148,6 +148,7 @@ export class Connection {
           this.wasOpen = true;
           this.#heardAtMs = Date.now();
         }
+        this.#settleIfHidden();
         break;
       case 'batch':
         this.#heardAtMs = Date.now();
@@ -159,7 +160,17 @@ export class Connection {
     }
   }
 
-  /** A hidden tab has no frames, but its title still counts. */
+  #settleNow(): void {
+    this.#clock.tick();
+    this.settle();
+  }
+
+  /** The clock of a hidden tab ticks once a minute, but its title still counts. */
+  #settleIfHidden(): void {
+    if (document.hidden) this.#settleNow();
+  }
+
+  /** A hidden tab has no frames either. */
   #applyInNextFrame(batch: Batch): void {
     let done = false;
     const apply = () => {
@@ -192,10 +203,10 @@ export class Connection {
     // only at the clock's next tick.
     if (!wasKnown && this.#fleet.known) {
       inFrame(() => {
-        this.#clock.tick();
-        this.settle();
+        this.#settleNow();
       });
     }
+    this.#settleIfHidden();
     this.#port?.postMessage({ kind: 'applied' });
   }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isEmpty, matcher, parseFilter, withLevels, withStates } from './filter';
+import { isEmpty, matcher, namesFit, parseFilter, withLevels, withStates } from './filter';
 import { storeOf } from './sample';
 
 const store = storeOf(
@@ -77,6 +77,20 @@ describe('a filter', () => {
   it('takes what is quoted as a name, even half quoted', () => {
     expect(parseFilter('"level:high" "half').names).toEqual(['level:high', 'half']);
     expect(parseFilter('""').names).toEqual([]);
+  });
+
+  it('fits a name to many stars in no time', () => {
+    const name = 'a'.repeat(200);
+    const { names } = parseFilter(`${'*'.repeat(40)}x ${'*a'.repeat(40)}x`);
+    const startMs = performance.now();
+    expect(namesFit({ ...parseFilter(''), names }, name)).toBe(false);
+    expect(performance.now() - startMs).toBeLessThan(1_000);
+  });
+
+  it('lets no part of a name stand for two parts of a pattern', () => {
+    const fits = (pattern: string) => namesFit(parseFilter(pattern), 'web-1.fra');
+    expect(['w*b*fra', 'web-1.fra*', '*', 'w**a', '*1*.*'].map(fits)).not.toContain(false);
+    expect(['web-1.f*.fra', 'web*web*', '*fra*a', 'w*x*a'].map(fits)).not.toContain(true);
   });
 
   it('knows whether it hides anything', () => {

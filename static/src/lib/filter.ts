@@ -200,10 +200,20 @@ function unquoted(text: string): string {
 }
 
 function nameTest(wanted: string): (name: string) => boolean {
-  if (!wanted.includes('*')) return (name) => name.includes(wanted);
-  const pattern = wanted.split('*').map((part) => part.replace(/[.\\+?^${}()|[\]]/g, '\\$&'));
-  const whole = new RegExp(`^${pattern.join('.*')}$`);
-  return (name) => whole.test(name);
+  const [start = '', ...pieces] = wanted.split('*');
+  const end = pieces.pop();
+  if (end === undefined) return (name) => name.includes(wanted);
+  // A pattern of expressions would try every way to fit them; the first place of each is enough.
+  return (name) => {
+    if (!name.startsWith(start) || !name.endsWith(end)) return false;
+    let at = start.length;
+    for (const piece of pieces) {
+      const found = name.indexOf(piece, at);
+      if (found < 0) return false;
+      at = found + piece.length;
+    }
+    return at <= name.length - end.length;
+  };
 }
 
 function comparisonTest({ figure, operator, limit }: Comparison, columns: Columns) {

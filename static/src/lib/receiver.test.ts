@@ -151,6 +151,13 @@ it('connects anew when a message was lost', () => {
   expect(server().address).toBe('ws://server/ws?resume=abc.5');
 });
 
+it.each(['changes', 'alerts'])('starts over when %s cannot be read', (type) => {
+  say(snapshot);
+  say({ type, number: 6, server_time_ms: 7_000, rows: 3 });
+  vi.advanceTimersByTime(1_000);
+  expect(servers.map(({ address }) => address)).toEqual(['ws://server/ws', 'ws://server/ws']);
+});
+
 it('counts a message it does not know or cannot read, and goes on', () => {
   say(snapshot);
   say({ type: 'alert', number: 6, server_time_ms: 7_000 });

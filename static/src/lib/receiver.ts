@@ -125,7 +125,7 @@ export class Receiver {
   #goWithout(type: string | undefined, error: ContractError): void {
     if (error instanceof ProtocolError || type === 'snapshot') {
       this.#socket?.fail('incompatible');
-    } else if (type === 'resumed' || type === 'changes') {
+    } else if (type === 'resumed' || type === 'changes' || type === 'alerts') {
       this.#startOver();
     }
   }

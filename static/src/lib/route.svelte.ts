@@ -70,9 +70,15 @@ export class Route {
       this.#show(location.hash);
     };
     read();
+    // A link that is followed leaves what it was clicked in as it was then.
+    const write = () => {
+      this.#write();
+    };
+    window.addEventListener('click', write);
     window.addEventListener('hashchange', read);
     window.addEventListener('popstate', read);
     return () => {
+      window.removeEventListener('click', write);
       window.removeEventListener('hashchange', read);
       window.removeEventListener('popstate', read);
     };

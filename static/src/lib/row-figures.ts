@@ -57,10 +57,15 @@ export function readRow(store: Store, index: number, tick: number): RowFigures {
     timestampMs: at(columns.timestampMs),
     receivedMs: at(columns.receivedMs),
     intervalMs: columns.intervalMs[index] ?? DEFAULT_INTERVAL_MS,
-    labels: Object.entries(info?.labels ?? {})
-      .map(([name, value]) => `${name}=${value}`)
-      .join(' '),
+    labels: labelText(info),
   };
+}
+
+/** All labels of a host in a line: `role=web place=fra`. */
+export function labelText(info: Info | undefined): string {
+  return Object.entries(info?.labels ?? {})
+    .map(([name, value]) => `${name}=${value}`)
+    .join(' ');
 }
 
 /** Whether samples arrive that are older than those already here. */

@@ -5,8 +5,14 @@ import { sorted } from './sort';
 import { storeOf } from './sample';
 
 const store = storeOf(
-  { host: 'web-10', level: 0, load: 2, receivedMs: 3, info: { booted_ms: 5 } },
-  { host: 'web-2', level: 2, load: 1, receivedMs: 1, info: { booted_ms: 9 } },
+  {
+    ...{ host: 'web-10', level: 0, load: 2, receivedMs: 3 },
+    info: { booted_ms: 5, labels: { role: 'web' } },
+  },
+  {
+    ...{ host: 'web-2', level: 2, load: 1, receivedMs: 1 },
+    info: { booted_ms: 9, labels: { role: 'cache' } },
+  },
   { host: 'db', level: 0, receivedMs: 2 },
 );
 
@@ -32,6 +38,11 @@ it('puts hosts without the figure last, whichever way it goes', () => {
   expect(order('load', 'ascending')).toBe('web-2 web-10 db');
   expect(order('load', 'descending')).toBe('web-10 web-2 db');
   expect(order('uptime', 'ascending')).toBe('web-2 web-10 db');
+});
+
+it('puts those with the same labels together, and those without any last', () => {
+  expect(order('labels', 'ascending')).toBe('web-2 web-10 db');
+  expect(order('labels', 'descending')).toBe('web-10 web-2 db');
 });
 
 it('takes the longest silent for the oldest', () => {

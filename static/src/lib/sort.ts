@@ -1,6 +1,7 @@
 /** The order in which hosts are listed. Pure: indices in, indices out. */
 
 import { SORT_COLUMN, type Direction, type SortKey } from './columns';
+import { labelText } from './row-figures';
 import type { Store } from './store';
 
 /**
@@ -17,7 +18,7 @@ export function sorted(
   const sign = direction === 'ascending' ? 1 : -1;
   const rank = (index: number) => ranks[index] ?? 0;
   if (key === 'name') return indices.toSorted((a, b) => sign * (rank(a) - rank(b)));
-  const figure = figureOf(key, store);
+  const figure = key === 'labels' ? labelRanks(indices, store) : figureOf(key, store);
   return indices.toSorted((a, b) => {
     const [left, right] = [figure(a), figure(b)];
     if (left === right) return rank(a) - rank(b);
@@ -27,7 +28,18 @@ export function sorted(
   });
 }
 
-function figureOf(key: Exclude<SortKey, 'name'>, store: Store): (index: number) => number {
+/** Hosts with the same labels stand together. */
+function labelRanks(indices: Uint32Array, store: Store): (index: number) => number {
+  const textOf = (index: number) => labelText(store.info(index));
+  const texts = [...new Set(Array.from(indices, textOf))].sort();
+  const ranks = new Map(texts.map((text, rank) => [text, text === '' ? NaN : rank]));
+  return (index) => ranks.get(textOf(index)) ?? NaN;
+}
+
+function figureOf(
+  key: Exclude<SortKey, 'name' | 'labels'>,
+  store: Store,
+): (index: number) => number {
   const { columns } = store;
   // The longer ago, the older, and the longer up.
   if (key === 'age') return (index) => -(columns.receivedMs[index] ?? NaN);

@@ -22,6 +22,18 @@ describe('the notice about the page', () => {
   });
 });
 
+describe('the state of the page', () => {
+  it('is no better in the head than in the notice', () => {
+    const open = { phase: 'open' } as const;
+    expect(words.pageCondition(open, false, true).words).toBe('connected');
+    expect(words.pageCondition(open, true, true).words).toBe('not heard');
+    expect(words.pageCondition(open, true, false).words).toBe('offline');
+    // What comes over a network that is gone was on its way.
+    expect(words.pageCondition(open, false, false).words).toBe('connected');
+    expect(words.pageCondition({ phase: 'connecting' }, false, false).words).toBe('offline');
+  });
+});
+
 describe('the state of the broker', () => {
   it('is unknown while the page itself is not connected', () => {
     const link = { state: 'up', since_ms: 0 } as const;
@@ -122,9 +134,11 @@ it('times are told here and in UTC', () => {
 });
 
 it('the title counts what is urgent', () => {
-  expect(words.title(0, 0)).toBe('Resources');
-  expect(words.title(3, 0)).toBe('(3 HIGH) Resources');
-  expect(words.title(3, 1)).toBe('(1 alert, 3 HIGH) Resources');
-  expect(words.title(0, 2)).toBe('(2 alerts) Resources');
-  expect(words.title(3, 0, 'web-1')).toBe('(3 HIGH) web-1 · Resources');
+  expect(words.title(0, 0, true)).toBe('Resources');
+  expect(words.title(3, 0, true)).toBe('(3 HIGH) Resources');
+  expect(words.title(3, 1, true)).toBe('(1 alert, 3 HIGH) Resources');
+  expect(words.title(0, 2, true)).toBe('(2 alerts) Resources');
+  expect(words.title(3, 0, true, 'web-1')).toBe('(3 HIGH) web-1 · Resources');
+  expect(words.title(3, 0, false)).toBe('(not live, 3 HIGH) Resources');
+  expect(words.title(0, 0, false)).toBe('(not live) Resources');
 });

@@ -133,10 +133,14 @@ export function startTracker(pageHost: string): { command: string; fillIn: strin
 export const START_ANALYZER =
   'resources-analyzer --broker-url amqp://USER:PASSWORD@BROKER:5672/%2f';
 
-/** What the tab says: how many alerts wait for somebody, how many hosts are HIGH, and what is shown. */
-export function title(high: number, openAlerts: number, host?: string): string {
+/**
+ * What the tab says: how many alerts wait for somebody, how many hosts are HIGH, and what is shown;
+ * first of all, when these are the last known.
+ */
+export function title(high: number, openAlerts: number, isLive: boolean, host?: string): string {
   const what = host === undefined ? 'Resources' : `${host} · Resources`;
   const parts = [
+    ...(isLive ? [] : ['not live']),
     ...(openAlerts > 0
       ? [`${format.count(openAlerts)} ${openAlerts === 1 ? 'alert' : 'alerts'}`]
       : []),
@@ -171,10 +175,14 @@ export const UPDATES = {
   rate: (perSecond: number) => `${format.count(perSecond)}/s`,
 } as const;
 
-export function pageCondition(state: SocketState): Condition {
+export function pageCondition(state: SocketState, isQuiet: boolean, online: boolean): Condition {
+  // As the notice has it: a network may be gone long before a connection over it counts as dead.
+  if (!online && (isQuiet || state.phase !== 'open')) return { mood: 'bad', words: 'offline' };
   switch (state.phase) {
     case 'open':
-      return { mood: 'good', words: 'connected' };
+      return isQuiet
+        ? { mood: 'waiting', words: 'not heard' }
+        : { mood: 'good', words: 'connected' };
     case 'connecting':
       return { mood: 'waiting', words: 'connecting' };
     case 'waiting':

@@ -70,7 +70,7 @@ export async function endSilence(id: string, by: string): Promise<void> {
   await request('DELETE', `silences/${encodeURIComponent(id)}${search}`);
 }
 
-/** One that cannot be read is left out; the socket has told the console of it. */
+/** One that cannot be read is left out: a newer server may tell of what this page does not know. */
 const ignore = () => undefined;
 
 function read<T>(body: unknown, parse: (body: unknown) => T): T {

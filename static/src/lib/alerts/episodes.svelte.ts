@@ -13,6 +13,8 @@ export class Episodes {
   readonly #host: string;
   readonly #gate: Gate;
   readonly #ofHost: WholeRule;
+  /** Whether there are older ones in the stretch of time that was asked for. */
+  hasMore = $state(false);
   /** What the server said instead of an answer. */
   problem: AlertsError | undefined = $state.raw();
 
@@ -43,6 +45,7 @@ export class Episodes {
     asked.then(
       (answer) => {
         this.#told = answer.alerts;
+        this.hasMore = answer.next !== undefined;
         this.problem = undefined;
       },
       (error: unknown) => {

@@ -53,7 +53,13 @@ describe('history', () => {
     const answer = answerOf({ a: ofAverages(5, null, null), b: ofAverages(1, 2, null) });
     const [line] = joined([['a', 'b']], answer, [sample(40_000, { a: 1 })], 1_000).lines;
     expect(line?.average).toEqual([6, 2, null, 1]);
-    expect(line?.maximum).toEqual([6, 2, null, 1]);
+    expect(line?.maximum).toEqual([null, null, null, 1]);
+  });
+
+  it('of several resources at full resolution is exact', () => {
+    const one = (value: number): HistorySeries => ({ ...ofAverages(value), samples: [1] });
+    const [line] = joined([['a', 'b']], answerOf({ a: one(5), b: one(1) }), [], 1_000).lines;
+    expect([line?.minimum, line?.maximum]).toEqual([[6], [6]]);
   });
 });
 
@@ -100,6 +106,14 @@ describe('a summary', () => {
       minimum: 4,
       average: (50 + 80 + 20) / 21,
       maximum: 20,
+    });
+  });
+
+  it('knows no extremes of a sum of averages', () => {
+    const sum = joined([['a', 'b']], answerOf({ a: ofAverages(5), b: ofAverages(1) }), [], 1_000);
+    expect(summarised(sum, 0, { fromMs: 0, toMs: 40_000 })).toEqual({
+      ...{ latest: 6, average: 6 },
+      ...{ minimum: null, maximum: null },
     });
   });
 

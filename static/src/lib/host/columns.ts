@@ -104,9 +104,13 @@ function pushColumn(
   const average = sum(parts.map((part) => part?.average[column] ?? null));
   const samples = Math.max(0, ...parts.map((part) => part?.samples[column] ?? 0));
   const [only, ...others] = parts;
-  // The lowest of a sum is not the sum of the lowest: only a line of one resource has a band.
-  if (only === undefined || others.length > 0) push(line, average, average, average, samples);
-  else push(line, only.minimum[column], average, only.maximum[column], samples);
+  if (only !== undefined && others.length === 0) {
+    push(line, only.minimum[column], average, only.maximum[column], samples);
+    return;
+  }
+  // The lowest of a sum is not the sum of the lowest: of several samples nobody knows it.
+  const known = samples > 1 ? null : average;
+  push(line, known, average, known, samples);
 }
 
 function push(
@@ -131,10 +135,11 @@ function sum(values: readonly (number | null)[]): number | null {
 /** A line in words: what a chart says to who does not see it. */
 export interface Summary {
   readonly latest: number;
-  readonly minimum: number;
+  /** `null`, as is `maximum`, when no column tells it. */
+  readonly minimum: number | null;
   /** Weighted by samples, so that a wide column counts for what it holds. */
   readonly average: number;
-  readonly maximum: number;
+  readonly maximum: number | null;
 }
 
 /** Sums up what a line shows of a span; `null` when that is nothing. */
@@ -151,12 +156,14 @@ export function summarised(
     if (average === null || timeMs < fromMs || timeMs > toMs) return;
     const weight = Math.max(1, line.samples[i] ?? 1);
     latest = average;
-    minimum = Math.min(minimum, line.minimum[i] ?? average);
-    maximum = Math.max(maximum, line.maximum[i] ?? average);
+    minimum = Math.min(minimum, line.minimum[i] ?? NaN);
+    maximum = Math.max(maximum, line.maximum[i] ?? NaN);
     total += average * weight;
     samples += weight;
   });
-  return samples === 0 ? null : { latest, minimum, average: total / samples, maximum };
+  if (samples === 0) return null;
+  const known = (value: number) => (Number.isNaN(value) ? null : value);
+  return { latest, minimum: known(minimum), average: total / samples, maximum: known(maximum) };
 }
 
 /** The column nearest to an instant; -1 when there is none. */

@@ -32,9 +32,6 @@ export interface Gestures {
 /** Columns of uPlot for each line: maximum and minimum, between which the band is, and average. */
 const COLUMNS_PER_LINE = 3;
 
-/** With more lines than this their bands would cover each other. */
-const BANDS_AT_MOST = 2;
-
 /** What is beside the lines, in pixels of the style sheet. */
 export const RIGHT_PX = 26;
 
@@ -46,11 +43,7 @@ export function axisWidthPx(unit: Unit): number {
 const DRAG_AT_LEAST_PX = 5;
 
 export function alignedData({ timesMs, lines }: Columns): uPlot.AlignedData {
-  const columns = lines.flatMap((line) =>
-    lines.length > BANDS_AT_MOST
-      ? [line.average, line.average, line.average]
-      : [line.maximum, line.minimum, line.average],
-  );
+  const columns = lines.flatMap((line) => [line.maximum, line.minimum, line.average]);
   return [timesMs, ...columns] as uPlot.AlignedData;
 }
 
@@ -60,6 +53,8 @@ export function plotOptions(
   gestures: Gestures,
 ): uPlot.Options {
   const { chart } = picture();
+  // Bands of many lines cover each other.
+  const strength = chart.lines.length > 2 ? 0.13 : 0.22;
   const ink = () => picture().palette.ink;
   const grid = { stroke: () => picture().palette.grid, width: 1 };
   return {
@@ -100,7 +95,7 @@ export function plotOptions(
     series: [{}, ...chart.lines.flatMap((_, i) => lineSeries(picture, i))],
     bands: chart.lines.map((_, i) => ({
       series: [1 + i * COLUMNS_PER_LINE, 2 + i * COLUMNS_PER_LINE],
-      fill: () => faded(colourOf(picture(), i), 0.22),
+      fill: () => faded(colourOf(picture(), i), strength),
     })),
     cursor: {
       y: false,

@@ -20,21 +20,29 @@ describe('a timeline', () => {
     vi.useRealTimers();
   });
 
+  it('follows no more series than a server keeps', () => {
+    for (let i = 0; i < 3; i += 1) {
+      const resources = Array.from({ length: 100 }, (_, one) => ({
+        ...{ name: `disk:/${i}/${one}`, percentage: 1, level: 'LOW' as const },
+      }));
+      timestampMs += INTERVAL_MS;
+      timeline.take(analysisOf({ resources }), INTERVAL_MS, 0);
+    }
+    expect(timeline.series).toHaveLength(256);
+  });
+
+  const analysisOf = (more: Partial<Analysis> = {}): Analysis => ({
+    ...{ host: 'web-1', level: 'LOW', cpu_result: 'LOW', cpu_percentage: 1 },
+    ...{ timestamp_ms: timestampMs, resources: [], stopping: false },
+    ...more,
+  });
+
   /** One sample a second, for so many seconds. */
   function pass(seconds: number): void {
     for (let i = 0; i < seconds; i += 1) {
       vi.advanceTimersByTime(INTERVAL_MS);
       timestampMs += INTERVAL_MS;
-      const analysis: Analysis = {
-        host: 'web-1',
-        level: 'LOW',
-        cpu_result: 'LOW',
-        cpu_percentage: 1,
-        timestamp_ms: timestampMs,
-        resources: [],
-        stopping: false,
-      };
-      timeline.take(analysis, INTERVAL_MS, lateSamples);
+      timeline.take(analysisOf(), INTERVAL_MS, lateSamples);
     }
   }
 

@@ -10,6 +10,9 @@ import { LiveTail, type TailSample } from './live-tail';
 /** Questions to history on their way at once. */
 const QUESTIONS_AT_ONCE = 3;
 
+/** Series followed; a server keeps no more of one host either. */
+const SERIES_AT_MOST = 256;
+
 /** Samples after which history, which has them rolled up by then, is asked again. */
 const RELOAD_AFTER_SAMPLES = 600;
 
@@ -32,7 +35,7 @@ export class Timeline {
   cursorMs: number | undefined = $state();
   /** Samples that arrived since the page was opened; a new list for each. */
   tail: readonly TailSample[] = $state.raw([]);
-  /** Series the host was seen to send; only ever grows, so that no chart comes and goes. */
+  /** The first series the host was seen to send, up to a bound; only ever grows, so that no chart comes and goes. */
   series: readonly string[] = $state.raw([]);
   /** Grows when history is to be asked again. */
   generation = $state(0);
@@ -88,6 +91,7 @@ export class Timeline {
 
   #meet(values: ReadonlyMap<string, number>): void {
     const fresh = [...values.keys()].filter((name) => !this.series.includes(name));
-    if (fresh.length > 0) this.series = [...this.series, ...fresh];
+    const room = SERIES_AT_MOST - this.series.length;
+    if (fresh.length > 0 && room > 0) this.series = [...this.series, ...fresh.slice(0, room)];
   }
 }

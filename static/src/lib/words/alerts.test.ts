@@ -9,7 +9,7 @@ describe('an alert in words', () => {
   it.each([
     [alertOf(), 'CPU at 93%', 'Level · CPU'],
     [alertOf({ resource: 'disk:/var', percentage: 91 }), 'Disk /var at 91%', 'Level · Disk /var'],
-    [alertOf({ kind: 'flapping' }), 'CPU keeps changing its level', 'Flapping · CPU'],
+    [alertOf({ kind: 'flapping' }), 'CPU keeps changing', 'Flapping · CPU'],
     [{ ...ofHost, kind: 'silent' as const }, 'Sends nothing', 'Silent'],
     [{ ...ofHost, kind: 'smoke' as never }, 'Host: smoke', 'smoke'],
   ])('%#: says what is the matter, and which rule says so', (alert, condition, rule) => {
@@ -53,5 +53,11 @@ it('says why something was not done', () => {
 
 it('names marks', () => {
   expect(words.marks([alertOf()])).toMatch(/^CPU at 93%, .* – now$/);
+  expect(words.marksUtc([alertOf({ since_ms: 5_000 })])).toBe('1970-01-01 00:00:05 UTC – now');
+  const over = [
+    alertOf({ since_ms: 9_000, cleared_ms: 61_000 }),
+    alertOf({ since_ms: 2_000, cleared_ms: 3_000 }),
+  ];
+  expect(words.marksUtc(over)).toBe('1970-01-01 00:00:02 UTC – 1970-01-01 00:01:01 UTC');
   expect(words.marks(Array.from({ length: 5 }, () => alertOf()))).toMatch(/^5 alerts: .*; …$/);
 });

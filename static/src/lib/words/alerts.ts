@@ -42,7 +42,7 @@ export function condition({ kind, resource, percentage }: AlertEntry): string {
   const known = CONDITIONS[kind];
   if (known !== undefined) return known;
   const what = resource === undefined ? 'Host' : resourceName(resource);
-  if (kind === 'flapping') return `${what} keeps changing its level`;
+  if (kind === 'flapping') return `${what} keeps changing`;
   return percentage === undefined
     ? `${what}: ${kind}`
     : `${what} at ${format.wholePercentage(percentage)}`;
@@ -202,6 +202,7 @@ export const DIALOG = {
   wholeHost: (host: string) => `Everything of ${hostName(host)}`,
   length: 'For how long',
   hours: (count: number) => `${count}\u00a0h`,
+  hourUnit: 'h',
   custom: 'Other:',
   customLabel: 'Hours, at most 720',
   cancel: 'Cancel',
@@ -243,6 +244,16 @@ export function marks(list: readonly AlertEntry[]): string {
 export function noMarks(sentence: string | undefined): string {
   return `Past alerts are missing in the charts. ${failure(sentence)}`;
 }
+
+/** The same in UTC, from the first to the last: for hover, where local time is read. */
+export function marksUtc(list: readonly AlertEntry[]): string {
+  const fromMs = Math.min(...list.map(({ since_ms }) => since_ms));
+  const untilMs = Math.max(...list.map(({ cleared_ms }) => cleared_ms ?? Infinity));
+  return `${format.utcTime(fromMs)} – ${untilMs === Infinity ? 'now' : format.utcTime(untilMs)}`;
+}
+
+export const OLDER_MARKS =
+  'Only the newest alerts of this range are marked. Choose a shorter range to see the older ones.';
 
 export const MARKS_LABEL = (chart: string) => `Alerts in the chart ${chart}`;
 export const MARK_ACTION = (words: string) => `${words}. Zoom to it`;

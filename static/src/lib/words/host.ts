@@ -123,6 +123,8 @@ export const SUMMARY = {
   average: 'Avg',
   maximum: 'Max',
   none: 'none',
+  unknown: 'n/a',
+  ofSum: 'Not known of several interfaces together: each has its own below',
 };
 
 /** What a screen reader hears of the cursor while it is nowhere. */
