@@ -462,9 +462,10 @@ impl Bus {
         })
     }
 
-    /// A publisher over a link of its own, for keys that the broker may refuse: whatever becomes of
-    /// them, nobody else waits, and the state of this link does not show on the bus. Publishes one
-    /// message at a time.
+    /// A publisher over a link of its own, for keys that the broker may refuse. A refusal is told to
+    /// whose message it was ([`PublishError::Refused`]); what was in flight beside it is published
+    /// again by itself, one after another, so it may be there twice. The state of this link does
+    /// not show on the bus.
     #[must_use]
     pub fn publisher_apart(&self) -> Publisher {
         Publisher(match &self.0 {
