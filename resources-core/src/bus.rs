@@ -30,6 +30,7 @@ use crate::contract::{Kind, Rejection, Topic, TraceParent};
 use crate::telemetry::{self, metrics};
 
 pub use backoff::{Backoff, BackoffError};
+pub(crate) use link::lock;
 pub use link::{Link, LinkState};
 pub use pattern::{Pattern, PatternError};
 pub use settings::{BrokerUrl, BrokerUrlError, BusArgs, BusConfig, BusSettingsError, TlsFiles};
