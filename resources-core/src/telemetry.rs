@@ -9,10 +9,13 @@ mod listen;
 pub mod metrics;
 mod span;
 
+use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Args;
+use clap::builder::TypedValueParser;
+use clap::error::ErrorKind;
 use tokio::task::AbortHandle;
 use url::Url;
 
@@ -47,7 +50,13 @@ pub struct TelemetryArgs {
     /// Send spans of the traces that are sampled to this collector, over OTLP as HTTP with
     /// protobuf, such as `http://localhost:4318`; `/v1/traces` is added [default:
     /// OTEL_EXPORTER_OTLP_ENDPOINT, or nowhere]
-    #[arg(long, value_name = "URL", env = "RESOURCES_OTLP_ENDPOINT", value_parser = parse_endpoint)]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "RESOURCES_OTLP_ENDPOINT",
+        hide_env_values = true,
+        value_parser = EndpointParser
+    )]
     pub otlp_endpoint: Option<Url>,
 
     /// Which part of the traces that begin here is sampled, 0–1 [default: 0.01]
@@ -117,6 +126,27 @@ fn parse_address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| {
         "write an IP address and a port, such as 127.0.0.1:9464 or [::1]:9464".to_owned()
     })
+}
+
+/// Reads `--otlp-endpoint`. A plain function would not do: the parser quotes what such a one
+/// refuses, and that may hold a password.
+#[derive(Debug, Clone)]
+struct EndpointParser;
+
+impl TypedValueParser for EndpointParser {
+    type Value = Url;
+
+    fn parse_ref(
+        &self,
+        _: &clap::Command,
+        _: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<Url, clap::Error> {
+        parse_endpoint(&value.to_string_lossy()).map_err(|reason| {
+            let said = format!("--otlp-endpoint: {reason}\n");
+            clap::Error::raw(ErrorKind::ValueValidation, said)
+        })
+    }
 }
 
 fn parse_endpoint(text: &str) -> Result<Url, String> {
