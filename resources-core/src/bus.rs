@@ -30,6 +30,7 @@ use crate::contract::{Kind, Rejection, Topic, TraceParent};
 use crate::telemetry::{self, metrics};
 
 pub use backoff::{Backoff, BackoffError};
+pub(crate) use link::lock;
 pub use link::{Link, LinkState};
 pub use pattern::{Pattern, PatternError};
 pub use settings::{BrokerUrl, BrokerUrlError, BusArgs, BusConfig, BusSettingsError, TlsFiles};
@@ -220,6 +221,19 @@ pub enum PublishError {
     Closed,
 }
 
+impl PublishError {
+    /// In a word, as figures and spans name it.
+    pub(crate) const fn cause(&self) -> &'static str {
+        match self {
+            Self::LinkDown => "link_down",
+            Self::Unroutable(_) => "unroutable",
+            Self::NotAccepted => "not_accepted",
+            Self::Refused(_) => "refused",
+            Self::Closed => "closed",
+        }
+    }
+}
+
 /// Publishes messages and waits for the broker to confirm each.
 ///
 /// Cloning is cheap; all clones share one link and one window of unconfirmed messages.
@@ -254,15 +268,13 @@ impl Publisher {
     pub async fn publish(&self, message: &Message) -> Result<(), PublishError> {
         let (metrics, begun) = (metrics::bus(), Instant::now());
         let _pending = metrics.pending();
-        let span = telemetry::publishing(message);
+        let span = telemetry::publishing(Some(message.trace));
         let outcome = match &self.0 {
             PublisherTransport::Amqp(publisher) => publisher.publish(message).await,
             PublisherTransport::Memory(broker) => broker.publish(message),
         };
         metrics.published(message.topic.as_str(), begun.elapsed().as_secs_f64(), &outcome);
-        if outcome.is_ok() {
-            telemetry::published(message, span);
-        }
+        telemetry::published(message, span, &outcome);
         outcome
     }
 
@@ -321,6 +333,7 @@ impl Publisher {
     ) -> Result<(), PublishError> {
         let mut backoff = Backoff::default();
         loop {
+            let span = telemetry::publishing(delivery.trace);
             let outcome = match &self.0 {
                 PublisherTransport::Amqp(publisher) => {
                     publisher.publish_rejected(delivery, reason).await
@@ -328,6 +341,7 @@ impl Publisher {
                 PublisherTransport::Memory(broker) => broker.publish_rejected(delivery, reason),
             };
             metrics::bus().set_aside(&delivery.topic, &outcome);
+            telemetry::set_aside(delivery, span, &outcome);
             match outcome {
                 Err(PublishError::LinkDown) => {}
                 Err(PublishError::NotAccepted) => tokio::time::sleep(backoff.next_wait()).await,
@@ -462,9 +476,10 @@ impl Bus {
         })
     }
 
-    /// A publisher over a link of its own, for keys that the broker may refuse: whatever becomes of
-    /// them, nobody else waits, and the state of this link does not show on the bus. Publishes one
-    /// message at a time.
+    /// A publisher over a link of its own, for keys that the broker may refuse. A refusal is told to
+    /// whose message it was ([`PublishError::Refused`]); what was in flight beside it is published
+    /// again by itself, one after another, so it may be there twice. The state of this link does
+    /// not show on the bus.
     #[must_use]
     pub fn publisher_apart(&self) -> Publisher {
         Publisher(match &self.0 {

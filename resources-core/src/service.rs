@@ -3,6 +3,7 @@
 mod exit;
 mod health;
 mod logs;
+mod parts;
 mod rejections;
 mod run;
 mod stop;
@@ -12,6 +13,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub use exit::{Failure, parse, report};
 pub use health::{HealthArgs, HealthFile, check_health};
 pub use logs::{LogArgs, LogFormat};
+pub use parts::PartHealth;
 pub use rejections::RejectionLog;
 pub use run::run_over_bus;
 pub use stop::{stop_on_signal, within};

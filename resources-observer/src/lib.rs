@@ -12,6 +12,7 @@ pub mod alerts;
 mod config;
 mod database;
 pub mod filter;
+mod keeping;
 pub mod observer;
 pub mod program;
 pub mod reactions;

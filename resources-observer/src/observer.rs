@@ -205,7 +205,7 @@ impl Observer {
     /// Publishes events from outside of handlers, also while it runs.
     #[must_use]
     pub fn sender(&self) -> Sender {
-        Sender::new(self.bus.publisher())
+        Sender::new(self.bus.publisher_apart())
     }
 
     /// Publishes `body` as JSON to `key`, and waits until the broker has it.
@@ -259,7 +259,8 @@ impl Observer {
             };
             let dispatcher = Dispatcher::new(
                 handlers,
-                self.bus.publisher(),
+                // Keys are the handlers' choice, and others use the bus.
+                self.bus.publisher_apart(),
                 Arc::clone(&self.counts),
                 self.name.clone(),
                 usize::from(prefetch.get()),

@@ -14,6 +14,7 @@ use resources_core::contract::{Alert, AlertKind, Topic, TraceParent};
 use resources_core::service::now_ms;
 use resources_core::telemetry::TelemetryArgs;
 use resources_core::test_support::{bus_config, eventually, in_time, shared_broker};
+use resources_observer::Observer;
 
 use crate::support::run;
 use installation::Installation;
@@ -105,6 +106,11 @@ async fn one_trace_goes_from_a_sample_to_its_alert_and_each_step_knows_the_one_b
     let failed = || sink.spans_of(&id).into_iter().find(|span| span.name == "process measure");
     eventually("the failed step is exported", || async { failed().is_some() }).await;
     let failed = failed().expect("it is there");
+    let aside = || sink.spans_of(&id).into_iter().find(|span| span.name == "set aside measure");
+    eventually("so is where it went", || async { aside().is_some() }).await;
+    let aside = aside().expect("it is there");
+    let rejected = config.names.rejected();
+    assert_eq!(text(&aside, "messaging.destination.name"), Some(&*rejected));
     assert_eq!(text(&failed, "error.type"), Some("malformed"));
     assert_eq!(failed.parent_span_id, refused.span_id().to_be_bytes());
     let broker =
@@ -114,6 +120,21 @@ async fn one_trace_goes_from_a_sample_to_its_alert_and_each_step_knows_the_one_b
         String::from_utf8_lossy(&shown.stdout).contains(&refused.trace_id_text().to_string())
     })
     .await;
+
+    // What nobody takes has no step after it, and says why.
+    let unheard = TraceParent::begin_sampled();
+    let message = Message {
+        topic: Topic::new("nobody.listens").expect("a key"),
+        body: "{}".into(),
+        timestamp_ms: now_ms(),
+        trace: unheard,
+    };
+    installation.bus.publisher().publish(&message).await.expect_err("no queue is bound");
+    let id = unheard.trace_id().to_be_bytes().to_vec();
+    eventually("the failure is exported", || async { !sink.spans_of(&id).is_empty() }).await;
+    let failed = &sink.spans_of(&id)[0];
+    assert_eq!((&*failed.name, text(failed, "error.type")), ("send listens", Some("unroutable")));
+    assert_ne!(failed.span_id, unheard.span_id().to_be_bytes(), "it may be tried again");
 
     installation.stop().await;
     telemetry.finish().await;
@@ -131,6 +152,9 @@ async fn every_figure_is_documented_and_every_documented_figure_is_told() {
     let config = bus_config(shared_broker(), &resources_core::test_support::unique_exchange());
     let installation = Installation::start(config).await;
     let documented = names::documented();
+    // What programs made with the library count, too.
+    let library = Observer::over(installation.bus.clone()).on("nobody.sends", async |_| {});
+    let library = tokio::spawn(library.run_until(std::future::pending()));
     eventually("figures of a host and of an alert are told", || async {
         let told = installation.metrics().await;
         let alerts = "resources_messages_published_total{kind=\"alert\"} ";
@@ -165,5 +189,6 @@ async fn every_figure_is_documented_and_every_documented_figure_is_told() {
     assert!(value("resources_links_up", ("link", "publishing")) >= 1.0);
     let cpu = value("resources_host_cpu_ratio", ("host", installation::HOST));
     assert!((0.0..=1.0).contains(&cpu), "{cpu}");
+    library.abort();
     installation.stop().await;
 }

@@ -64,6 +64,18 @@ async fn a_bad_url_is_refused_without_its_password() {
 }
 
 #[tokio::test]
+async fn other_urls_are_refused_without_their_passwords_too() {
+    for setting in [["up", "--otlp-endpoint"], ["doctor", "--web"]] {
+        for url in ["ftp://me:hunter2@host/", "me:hunter2@host"] {
+            let output = run(&[&setting[..], &[url]].concat()).await;
+            let error = errors(&output);
+            assert_eq!(output.status.code(), Some(2), "{setting:?}: {error}");
+            assert!(error.contains(setting[1]) && !error.contains("hunter2"), "{error}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn tools_refuse_a_broker_that_nobody_else_could_reach() {
     refused(&["send", "a", "--broker-url", "memory:"], &["memory:"]).await;
     refused(&["listen", "#", "--broker-url", "memory:"], &["memory:"]).await;

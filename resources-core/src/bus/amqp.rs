@@ -37,6 +37,7 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(4);
 pub(super) struct Bus {
     shared: Arc<Shared>,
     publisher: Arc<OnceLock<Publisher>>,
+    publisher_apart: Arc<OnceLock<Publisher>>,
 }
 
 /// What every link needs.
@@ -58,7 +59,11 @@ impl Bus {
             closing: CancellationToken::new(),
             links: TaskTracker::new(),
         };
-        Self { shared: Arc::new(shared), publisher: Arc::default() }
+        Self {
+            shared: Arc::new(shared),
+            publisher: Arc::default(),
+            publisher_apart: Arc::default(),
+        }
     }
 
     pub(super) fn publisher(&self) -> Publisher {
@@ -66,13 +71,16 @@ impl Bus {
     }
 
     pub(super) fn publisher_apart(&self) -> Publisher {
-        let Shared { config, closing, links, .. } = &*self.shared;
-        Publisher::start_apart(&Arc::new(Shared {
-            config: config.clone(),
-            board: LinkBoard::apart(),
-            closing: closing.child_token(),
-            links: links.clone(),
-        }))
+        let start = || {
+            let Shared { config, closing, links, .. } = &*self.shared;
+            Publisher::start_apart(&Arc::new(Shared {
+                config: config.clone(),
+                board: LinkBoard::apart(),
+                closing: closing.child_token(),
+                links: links.clone(),
+            }))
+        };
+        self.publisher_apart.get_or_init(start).clone()
     }
 
     pub(super) fn subscribe(&self, source: Source, prefetch: NonZeroU16) -> Subscription {

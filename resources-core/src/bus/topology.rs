@@ -153,8 +153,10 @@ pub(crate) const NAMED_MAX_BYTES: i64 = 256 << 20;
 /// Deliveries of one message to listeners with a name before it is set aside.
 pub(crate) const NAMED_DELIVERY_LIMIT: i64 = MEASURES_DELIVERY_LIMIT;
 
-/// Most a subscription to patterns holds while its reader is slow, in messages.
+/// Most a subscription to patterns holds while its reader is slow, in messages and in bytes,
+/// whichever it has first.
 pub(crate) const PATTERNS_MAX_MESSAGES: i64 = 100_000;
+pub(crate) const PATTERNS_MAX_BYTES: i64 = NAMED_MAX_BYTES;
 
 #[cfg(test)]
 mod tests {

@@ -42,6 +42,12 @@ impl TraceParent {
         Self { span_id: fastrand::u64(1..), parent_id: self.span_id, ..*self }
     }
 
+    /// Another step that follows from what this one does.
+    #[must_use]
+    pub(crate) fn beside(&self) -> Self {
+        Self { span_id: fastrand::u64(1..), ..*self }
+    }
+
     /// Identifies the trace, the same for all that follows from one sample.
     #[must_use]
     pub const fn trace_id(&self) -> u128 {
@@ -143,6 +149,9 @@ mod tests {
         assert_ne!(second, first);
         assert_eq!(second.to_string().parse(), Ok(second), "its parent does not travel");
         assert_eq!((first.parent_id(), second.parent_id()), (None, Some(first.span_id())));
+        let beside = second.beside();
+        assert_ne!(beside, second);
+        assert_eq!(beside.parent_id(), second.parent_id());
     }
 
     #[test]

@@ -59,13 +59,14 @@ fn one_line(text: &str) -> String {
     format!("{} (see --help)", line.trim_start_matches("error: "))
 }
 
-/// Hides what stands before the `@` of a URL: an argument in the wrong place may hold a password.
+/// Hides what stands before an `@`: an argument in the wrong place, or a URL that lacks its scheme,
+/// may hold a password.
 fn hide_logins(line: &str) -> String {
-    let word = |word: &str| match (word.find("://"), word.rfind('@')) {
-        (Some(scheme), Some(at)) if scheme + 3 < at => {
-            format!("{}***{}", &word[..scheme + 3], &word[at..])
-        }
-        _ => word.to_owned(),
+    let word = |word: &str| {
+        let Some(at) = word.rfind('@') else { return word.to_owned() };
+        let scheme = word.find("://").map(|scheme| scheme + 3).filter(|start| *start <= at);
+        let start = scheme.unwrap_or_else(|| usize::from(word.starts_with('\'')));
+        format!("{}***{}", &word[..start], &word[at..])
     };
     line.split(' ').map(word).collect::<Vec<_>>().join(" ")
 }
@@ -96,6 +97,8 @@ mod tests {
     fn a_misplaced_url_is_shown_without_its_login() {
         let line = one_line("error: unexpected argument 'amqp://u:s3cr@t@h/%2f' found");
         assert_eq!(line, "unexpected argument 'amqp://***@h/%2f' found (see --help)");
+        let line = one_line("error: invalid value 'anna:s3cr@t@h:4318' for '--url <URL>'");
+        assert_eq!(line, "invalid value '***@h:4318' for '--url <URL>' (see --help)");
     }
 
     #[test]

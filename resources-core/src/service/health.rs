@@ -1,9 +1,10 @@
 //! Health of a service that serves no HTTP: a small file it keeps true, and the check that
 //! reads it.
 //!
-//! The file says which state the link is in and is written anew every few seconds, so a check
-//! run by another process (a container's health check, a cron job) can tell a healthy service
-//! from a broken link and from a process that hangs or is gone.
+//! The file says which state the link is in and what troubles the parts of the service, and is
+//! written anew every few seconds, so a check run by another process (a container's health check,
+//! a cron job) can tell a healthy service from a broken link, from one that cannot do its work, and
+//! from a process that hangs or is gone.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,7 +13,7 @@ use clap::Args;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{Failure, now_ms};
+use super::{Failure, now_ms, parts};
 use crate::bus::Link;
 
 /// How often the file is written while nothing changes.
@@ -30,7 +31,7 @@ pub struct HealthArgs {
     pub health_file: Option<PathBuf>,
 
     /// Check a running service by its health file instead of starting one: exit code 0 when
-    /// its link to the broker is up, else 1.
+    /// its link to the broker is up and nothing keeps it from its work, else 1.
     #[arg(long, requires = "health_file")]
     pub health_check: bool,
 }
@@ -75,9 +76,11 @@ impl HealthFile {
     /// Replaces the file in one step, so that no reader sees half of it.
     fn write(&self, link: &Link) -> std::io::Result<()> {
         let link = serde_json::to_value(link)?;
-        let text = serde_json::json!({ "written_ms": now_ms(), "link": link }).to_string();
+        let troubles = parts::troubles();
+        let health =
+            serde_json::json!({ "written_ms": now_ms(), "link": link, "troubles": troubles });
         let next = self.path.with_extension("next");
-        std::fs::write(&next, text)?;
+        std::fs::write(&next, health.to_string())?;
         std::fs::rename(&next, &self.path)
     }
 }
@@ -101,7 +104,11 @@ fn judge(text: &str, now_ms: u64) -> Result<(), String> {
         return Err(format!("not written for {} s: the service hangs or is gone", age_ms / 1000));
     }
     match (health["link"]["state"].as_str(), health["link"]["reason"].as_str()) {
-        (Some("up"), _) => Ok(()),
+        (Some("up"), _) => {
+            let troubles = health["troubles"].as_array().into_iter().flatten();
+            let troubles: Vec<_> = troubles.filter_map(serde_json::Value::as_str).collect();
+            if troubles.is_empty() { Ok(()) } else { Err(troubles.join("; ")) }
+        }
         (Some(state), Some(reason)) => Err(format!("the link to the broker is {state}: {reason}")),
         (Some(state), None) => Err(format!("the link to the broker is {state}")),
         (None, _) => Err("not a health file".to_owned()),
@@ -118,6 +125,9 @@ mod tests {
         assert_eq!(judge(&file("up"), 2_000), Ok(()));
         assert!(judge(&file("down"), 2_000).unwrap_err().contains("down"));
         assert!(judge(&file("up"), 60_000).unwrap_err().contains("59 s"));
+        let troubled =
+            r#"{"written_ms":1,"link":{"state":"up"},"troubles":["a: full","b: hangs"]}"#;
+        assert_eq!(judge(troubled, 1), Err("a: full; b: hangs".to_owned()));
         for text in ["", "{}", "[]", r#"{"written_ms":1}"#] {
             assert!(judge(text, 1).is_err(), "{text:?}");
         }

@@ -156,6 +156,7 @@ mod tests {
         let scrape = prometheus_parse::Scrape::parse(lines).unwrap();
         let value = |name: &str| {
             let sample = scrape.samples.iter().find(|sample| sample.metric == name);
+    LazyLock::force(&super::export::DROPPED);
             sample.unwrap_or_else(|| panic!("{name} is missing in:\n{text}")).value.clone()
         };
         assert_eq!(

@@ -10,7 +10,7 @@ use opentelemetry::trace::SpanKind;
 use opentelemetry::{KeyValue, Value};
 
 use super::export::{Exporter, Finished, exporter};
-use crate::bus::{Delivery, Message};
+use crate::bus::{Delivery, Message, PublishError};
 use crate::contract::TraceParent;
 
 /// Begins a trace. How many are sampled a setting says: none unless spans are exported.
@@ -67,7 +67,7 @@ impl Span {
     pub fn end_process(self, delivery: &Delivery, failure: Option<&str>) {
         let Some((begun, exporter)) = self.recorded() else { return };
         let topic = &*delivery.topic;
-        let mut attributes = messaging(exporter, "process", topic, delivery.body.len());
+        let mut attributes = messaging(exporter.exchange(), "process", topic, delivery.body.len());
         if let Some(offset) = delivery.offset.and_then(|offset| i64::try_from(offset).ok()) {
             attributes.push(KeyValue::new("messaging.rabbitmq.stream.offset", offset));
         }
@@ -106,28 +106,58 @@ impl Span {
     }
 }
 
-/// When the publishing of `message` begins, if it is to be recorded. Its step is the message's
-/// own, as whoever receives it follows from that.
-pub(crate) fn publishing(message: &Message) -> Option<SystemTime> {
-    (message.trace.is_sampled() && exporter().is_some()).then(SystemTime::now)
+/// When the publishing of a message of `trace` begins, if it is to be recorded.
+pub(crate) fn publishing(trace: Option<TraceParent>) -> Option<SystemTime> {
+    let is_recorded = trace.is_some_and(|trace| trace.is_sampled()) && exporter().is_some();
+    is_recorded.then(SystemTime::now)
 }
 
-/// The broker confirmed `message`.
-pub(crate) fn published(message: &Message, begun: Option<SystemTime>) {
+/// A try to publish `message` is over. When the broker has it, its step is the message's own, as
+/// whoever receives it follows from that; a try that failed is a step beside it.
+pub(crate) fn published(
+    message: &Message,
+    begun: Option<SystemTime>,
+    outcome: &Result<(), PublishError>,
+) {
     let (Some(begun), Some(exporter)) = (begun, exporter()) else { return };
     let topic = message.topic.as_str();
+    let failure = failure_of(outcome);
     exporter.export(Finished {
-        trace: message.trace,
+        trace: if failure.is_none() { message.trace } else { message.trace.beside() },
         kind: SpanKind::Producer,
         name: format!("send {}", kind_of(topic)),
         begun,
-        attributes: messaging(exporter, "send", topic, message.body.len()),
-        failure: None,
+        attributes: messaging(exporter.exchange(), "send", topic, message.body.len()),
+        failure,
     });
 }
 
+/// A try to put `delivery` into the rejected queue is over: a step after the one that sent it.
+pub(crate) fn set_aside(
+    delivery: &Delivery,
+    begun: Option<SystemTime>,
+    outcome: &Result<(), PublishError>,
+) {
+    let (Some(trace), Some(begun), Some(exporter)) = (delivery.trace, begun, exporter()) else {
+        return;
+    };
+    let topic = &*delivery.topic;
+    exporter.export(Finished {
+        trace: trace.next_step(),
+        kind: SpanKind::Producer,
+        name: format!("set aside {}", kind_of(topic)),
+        begun,
+        attributes: messaging(exporter.rejected(), "send", topic, delivery.body.len()),
+        failure: failure_of(outcome),
+    });
+}
+
+fn failure_of(outcome: &Result<(), PublishError>) -> Option<&'static str> {
+    outcome.as_ref().err().map(PublishError::cause)
+}
+
 fn messaging(
-    exporter: &Exporter,
+    exchange: &str,
     operation: &'static str,
     topic: &str,
     body_bytes: usize,
@@ -142,7 +172,7 @@ fn messaging(
         KeyValue::new("messaging.system", "rabbitmq"),
         KeyValue::new("messaging.operation.type", operation),
         KeyValue::new("messaging.operation.name", name),
-        text("messaging.destination.name", exporter.exchange()),
+        text("messaging.destination.name", exchange),
         text("messaging.rabbitmq.destination.routing_key", topic),
         KeyValue::new("messaging.message.body.size", body_bytes),
     ]

@@ -7,4 +7,5 @@ mod contract_golden;
 mod inspect;
 mod link;
 mod readme;
+mod refusals;
 mod tls;

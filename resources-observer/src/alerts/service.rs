@@ -3,10 +3,11 @@
 use std::num::NonZeroU16;
 use std::time::Duration;
 
-use resources_core::bus::{Backoff, Bus, Delivery, Publisher, Source, Start};
+use resources_core::bus::{Bus, Delivery, Publisher, Source, Start};
 use resources_core::service::{Failure, now_ms, within};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::checkpoint::Pending;
@@ -14,6 +15,7 @@ use super::outlet;
 use super::rules::Rules;
 use super::worker::Worker;
 use crate::database::Location;
+use crate::keeping::{GivenUp, Keeping};
 
 /// Analyses under way from the broker.
 const PREFETCH: NonZeroU16 = NonZeroU16::new(1_000).expect("not zero");
@@ -73,27 +75,43 @@ pub(super) async fn run(
         worker,
         outgoing,
         confirms,
-        stop: stop.clone(),
+        keeping: Keeping::new("alerts", stop.clone()),
         in_hand: 0,
         last_number: 0,
         pending: true,
-        troubled: false,
     };
     let mut judged = spawn(keeper, told)?;
-    let publishing = tokio::spawn(outlet::publish(publisher, to_publish, confirmed));
-    let (fed, ended_early) = tokio::select! {
-        fed = feed(bus, start, events, stop) => (fed, false),
-        _ = &mut judged => (Ok(()), true),
+    let mut publishing = tokio::spawn(outlet::publish(publisher, to_publish, confirmed));
+    let (fed, ended) = tokio::select! {
+        fed = feed(bus, start, events, stop.clone()) => (fed, None),
+        ended = &mut judged => (Ok(()), Some(ended)),
+        failure = lost(&mut publishing) => (Err(failure), None),
     };
+    // Whoever stops is not held up by a state that cannot be written.
+    stop.cancel();
     // The feed has let go of the channel: the thread stores what it holds and ends, and with it
     // the publisher.
-    if ended_early || judged.await.is_err() {
+    let ended = match ended {
+        Some(ended) => ended,
+        None => judged.await,
+    };
+    publishing.abort();
+    if ended.is_err() {
         return Err(Failure::failed("the thread that judges analyses ended by itself"));
     }
-    if !publishing.is_finished() {
-        publishing.abort();
-    }
     fed
+}
+
+/// Resolves when alerts have no way out any more: those that are stored would wait for ever. A new
+/// process publishes them.
+async fn lost(publishing: &mut JoinHandle<()>) -> Failure {
+    match publishing.await {
+        Err(error) => {
+            Failure::failed(format_args!("what publishes alerts ended by itself: {error}"))
+        }
+        // The bus was closed or the thread ended, which others notice.
+        Ok(()) => std::future::pending().await,
+    }
 }
 
 /// Reads the stream from `start` on, and hands over what it reads until `stop`.
@@ -161,33 +179,24 @@ fn spawn(keeper: Keeper, events: mpsc::Receiver<Event>) -> Result<oneshot::Recei
     Ok(ended)
 }
 
-/// The service stops while the state cannot be written.
-struct GivenUp;
-
 /// The thread: judges, stores, then lets alerts go.
 struct Keeper {
     worker: Worker,
     outgoing: mpsc::Sender<Pending>,
     confirms: mpsc::Receiver<i64>,
-    stop: CancellationToken,
+    keeping: Keeping,
     /// Alerts handed over and not confirmed.
     in_hand: usize,
     /// The alert that was handed over last.
     last_number: i64,
     /// Whether there may be alerts behind it.
     pending: bool,
-    /// Whether the state cannot be written at the moment.
-    troubled: bool,
 }
 
 impl Keeper {
     async fn run(mut self, events: mpsc::Receiver<Event>) {
-        if self.judge(events).await.is_err() {
-            tracing::warn!(
-                "stopping while the state cannot be written; what is missing is read from the \
-                 stream at the next start"
-            );
-        }
+        // Whoever gives up has said so.
+        self.judge(events).await.ok();
         self.worker.sum_up();
     }
 
@@ -210,6 +219,7 @@ impl Keeper {
                 _ = ticks.tick() => self.worker.tick(now_ms()),
                 _ = summary.tick() => self.worker.sum_up(),
             }
+            self.keeping.alive();
             let due = if self.worker.has_news() { open } else { LONGEST_BATCH };
             if self.worker.has_alerts() || stored.elapsed() >= due {
                 let begun = Instant::now();
@@ -235,7 +245,7 @@ impl Keeper {
 
     async fn commit(&mut self) -> Result<(), GivenUp> {
         self.pending |= self.worker.has_alerts();
-        self.persevere(Worker::commit).await
+        self.keeping.persevere(|| self.worker.commit()).await
     }
 
     /// It is forgotten with the next that is stored: whoever is killed before then publishes it
@@ -252,7 +262,7 @@ impl Keeper {
             return Ok(());
         }
         let last_number = self.last_number;
-        let page = self.persevere(|worker| worker.pending(last_number, room)).await?;
+        let page = self.keeping.persevere(|| self.worker.pending(last_number, room)).await?;
         self.pending = page.len() == room;
         for alert in page {
             self.last_number = alert.number;
@@ -261,35 +271,18 @@ impl Keeper {
         }
         Ok(())
     }
+}
 
-    /// Does `work` again and again until the database lets it be done. Nothing more is judged
-    /// until then, so the stream keeps it.
-    async fn persevere<T>(
-        &mut self,
-        mut work: impl FnMut(&mut Worker) -> rusqlite::Result<T>,
-    ) -> Result<T, GivenUp> {
-        let mut backoff = Backoff::default();
-        loop {
-            match work(&mut self.worker) {
-                Ok(done) => {
-                    if std::mem::take(&mut self.troubled) {
-                        tracing::info!("the state is written again");
-                    }
-                    return Ok(done);
-                }
-                Err(error) => {
-                    if !std::mem::replace(&mut self.troubled, true) {
-                        tracing::warn!(%error, "the state cannot be written: {error}; alerts wait");
-                    }
-                }
-            }
-            if self.stop.is_cancelled() {
-                return Err(GivenUp);
-            }
-            tokio::select! {
-                () = self.stop.cancelled() => {}
-                () = sleep(backoff.next_wait()) => {}
-            }
-        }
+#[cfg(test)]
+mod tests {
+    use resources_core::test_support::in_time;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn alerts_that_have_no_way_out_any_more_are_a_failure() {
+        let mut publishing = tokio::spawn(async { panic!("as a library may") });
+        let failure = in_time("it is noticed", lost(&mut publishing)).await;
+        assert!(failure.to_string().contains("ended by itself"), "{failure}");
     }
 }

@@ -319,8 +319,8 @@ impl Dispatcher {
     }
 }
 
-/// Sets `delivery` aside, and tries again while the rejected queue is not there: the next link of
-/// any program of this exchange makes it anew.
+/// Sets `delivery` aside, and tries again while the rejected queue is not there, which the next link
+/// of any program of this exchange makes anew, or the broker refuses to put it there.
 async fn set_aside(
     publisher: &Publisher,
     delivery: &Delivery,
@@ -329,16 +329,18 @@ async fn set_aside(
     let mut backoff = Backoff::default();
     let mut is_first = true;
     loop {
-        match publisher.set_aside(delivery, reason).await {
-            Err(PublishError::Unroutable(_)) => {}
+        let trouble = match publisher.set_aside(delivery, reason).await {
+            Err(PublishError::Unroutable(_)) => "the rejected queue is gone".to_owned(),
+            Err(PublishError::Refused(words)) => format!("the broker refuses it ({words})"),
             settled => return settled,
         }
         if std::mem::take(&mut is_first) {
-            tracing::warn!(
+            tracing::error!(
                 topic = ?delivery.topic,
-                "an event cannot be set aside as the rejected queue is gone; trying until it is back"
+                trace_id = delivery.trace.map(|trace| tracing::field::display(trace.trace_id_text())),
+                "an event cannot be set aside: {trouble}; trying until it can be"
             );
-        }
+        };
         sleep(backoff.next_wait()).await;
     }
 }

@@ -131,7 +131,7 @@ pub enum SendError {
     /// The body is larger than any receiver takes.
     #[error("the body has {0} bytes, more than the {MAX_BODY_BYTES} allowed")]
     TooLarge(usize),
-    /// No queue is bound for the key, or the bus was closed.
+    /// No queue is bound for the key, the broker refuses it, or the bus was closed.
     #[error(transparent)]
     Publish(#[from] PublishError),
 }

@@ -37,9 +37,8 @@ pub(super) struct Courier {
     pub(super) config: Arc<Config>,
     pub(super) place: usize,
     pub(super) mode: Mode,
-    /// What is told, when it is told over the broker.
-    pub(super) told_over: Publisher,
-    /// What is given up.
+    /// For what is told over the broker, and for what is given up. Apart from the publisher of
+    /// alerts, which must not wait when the broker refuses either.
     pub(super) publisher: Publisher,
     pub(super) settled: mpsc::Sender<Event>,
     pub(super) figures: Figures,
@@ -120,7 +119,7 @@ impl Courier {
                 self.figures.retries.inc();
             }
             let SendError { cause, worth_another_try } =
-                match sender.send(notification, &self.told_over).await {
+                match sender.send(notification, &self.publisher).await {
                     Ok(how) => {
                         self.figures.told.inc();
                         tracing::info!(
@@ -178,9 +177,14 @@ impl Courier {
             self.figures.given_up.inc();
         }
         let place = match outcome {
-            Ok(()) => "in the rejected queue",
-            Err(Some(PublishError::Unroutable(_))) => "lost, as there is no rejected queue",
-            Err(None) => "lost, as it cannot be written",
+            Ok(()) => "in the rejected queue".to_owned(),
+            Err(Some(PublishError::Unroutable(_))) => {
+                "lost, as there is no rejected queue".to_owned()
+            }
+            Err(Some(PublishError::Refused(words))) => {
+                format!("lost, as the broker does not take it into the rejected queue ({words})")
+            }
+            Err(None) => "lost, as it cannot be written".to_owned(),
             Err(Some(error)) => {
                 tracing::warn!(
                     reaction = &**name,
@@ -234,9 +238,7 @@ mod tests {
             let (hand, to_tell) = mpsc::channel(1);
             let (config, stop) = (Arc::clone(&config), CancellationToken::new());
             let (mode, figures) = (Mode::Act, Figures::of("hook"));
-            let told_over = publisher.clone();
-            let courier =
-                Courier { config, place: 0, mode, told_over, publisher, settled, figures, stop };
+            let courier = Courier { config, place: 0, mode, publisher, settled, figures, stop };
             let notification = Notification::made_up("hook", 0, None, false);
             hand.send(Formed { at_ms: 0, notification }).await.unwrap();
             drop(hand);

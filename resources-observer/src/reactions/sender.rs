@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use resources_core::bus::{Bus, Publisher};
+use resources_core::bus::Publisher;
 use resources_core::telemetry::{Span, metrics};
 
 use super::email::Email;
@@ -125,15 +125,6 @@ impl Sender {
             Self::Email(email) => Some(email.longest_try()),
             Self::Publish(_) => None,
             Self::Log => Some(Duration::ZERO),
-        }
-    }
-
-    /// What it tells over, if it is the broker. Of its own, as the broker may refuse the key, which
-    /// ends the link; alerts must not wait for that.
-    pub(super) fn publisher(&self, bus: &Bus) -> Publisher {
-        match self {
-            Self::Publish(_) => bus.publisher_apart(),
-            _ => bus.publisher(),
         }
     }
 

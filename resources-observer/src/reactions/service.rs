@@ -5,7 +5,7 @@ use std::num::NonZeroU16;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use resources_core::bus::{Backoff, Bus, Delivery, Source, Start};
+use resources_core::bus::{Bus, Delivery, Source, Start};
 use resources_core::service::{Failure, now_ms, within};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -19,6 +19,7 @@ use super::outbox::{Formed, MAX_PARALLEL};
 use super::sender::FAILED;
 use super::{Mode, Reactions};
 use crate::database::Location;
+use crate::keeping::{GivenUp, Keeping};
 
 /// Alerts under way from the broker.
 const PREFETCH: NonZeroU16 = NonZeroU16::new(1_000).expect("not zero");
@@ -33,8 +34,9 @@ const MAX_CHUNKS: usize = 4;
 /// Most events taken before what follows from them is stored.
 const MAX_EVENTS: usize = 16;
 
-/// Longest sleep: the clock of the machine may be set meanwhile.
-const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+/// Longest sleep: the clock of the machine may be set meanwhile, and the thread has to show that it
+/// is alive.
+const LONGEST_SLEEP: Duration = Duration::from_secs(5);
 
 /// How long the last acknowledgements may take when the service stops.
 const LAST_LIMIT: Duration = Duration::from_secs(3);
@@ -78,26 +80,30 @@ pub(super) async fn run(
             config: Arc::clone(&config),
             place,
             mode,
-            told_over: reaction.sender.publisher(&bus),
-            publisher: bus.publisher(),
+            publisher: bus.publisher_apart(),
             settled: events.clone(),
             figures: Figures::of(&reaction.name),
             stop: stop.clone(),
         };
         couriers.spawn(courier.run(to_tell));
     }
-    let keeper = Keeper { desk, hands, stop: stop.clone(), troubled: false };
+    let keeping = Keeping::new("reactions", stop.clone());
+    let keeper = Keeper { desk, hands, stop: stop.clone(), keeping };
     let mut decided = spawn(keeper, told)?;
-    let (fed, ended_early) = tokio::select! {
-        fed = feed(bus, start, events, stop.clone()) => (fed, false),
-        _ = &mut decided => (Ok(()), true),
-        failure = lost(&mut couriers, &stop) => (Err(failure), false),
+    let (fed, ended) = tokio::select! {
+        fed = feed(bus, start, events, stop.clone()) => (fed, None),
+        ended = &mut decided => (Ok(()), Some(ended)),
+        failure = lost(&mut couriers, &stop) => (Err(failure), None),
     };
     stop.cancel();
     // The couriers finish what they are at, a while at most, and let go of the channel; then the
     // thread stores what it holds and ends.
     while couriers.join_next().await.is_some() {}
-    if ended_early || decided.await.is_err() {
+    let ended = match ended {
+        Some(ended) => ended,
+        None => decided.await,
+    };
+    if ended.is_err() {
         return Err(Failure::failed("the thread that reacts to alerts ended by itself"));
     }
     fed
@@ -183,27 +189,19 @@ fn spawn(keeper: Keeper, events: mpsc::Receiver<Event>) -> Result<oneshot::Recei
     Ok(ended)
 }
 
-/// The service stops while the state cannot be written.
-struct GivenUp;
-
 /// The thread: decides, stores, then hands over.
 struct Keeper {
     desk: Desk,
     /// One for each reaction.
     hands: Vec<mpsc::Sender<Formed>>,
     stop: CancellationToken,
-    /// Whether the state cannot be written at the moment.
-    troubled: bool,
+    keeping: Keeping,
 }
 
 impl Keeper {
     async fn run(mut self, events: mpsc::Receiver<Event>) {
-        if self.decide(events).await.is_err() {
-            tracing::warn!(
-                "stopping while the state of reactions cannot be written; what is missing is read \
-                 from the stream at the next start"
-            );
-        }
+        // Whoever gives up has said so.
+        self.decide(events).await.ok();
         self.desk.sum_up();
     }
 
@@ -222,6 +220,7 @@ impl Keeper {
                 },
                 () = sleep(wait) => {}
             }
+            self.keeping.alive();
             for _ in 0..MAX_EVENTS {
                 let Ok(event) = events.try_recv() else { break };
                 self.take(event);
@@ -254,34 +253,9 @@ impl Keeper {
         }
     }
 
-    /// Stores, again and again until the database lets it be done. Nothing is told until then.
+    /// Stores; nothing is told until it is.
     async fn commit(&mut self) -> Result<(), GivenUp> {
-        let mut backoff = Backoff::default();
-        loop {
-            match self.desk.commit() {
-                Ok(()) => {
-                    if std::mem::take(&mut self.troubled) {
-                        tracing::info!("the state of reactions is written again");
-                    }
-                    return Ok(());
-                }
-                Err(error) => {
-                    if !std::mem::replace(&mut self.troubled, true) {
-                        tracing::warn!(
-                            %error,
-                            "the state of reactions cannot be written: {error}; nothing is told"
-                        );
-                    }
-                }
-            }
-            if self.stop.is_cancelled() {
-                return Err(GivenUp);
-            }
-            tokio::select! {
-                () = self.stop.cancelled() => {}
-                () = sleep(backoff.next_wait()) => {}
-            }
-        }
+        self.keeping.persevere(|| self.desk.commit()).await
     }
 }
 

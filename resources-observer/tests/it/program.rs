@@ -2,7 +2,7 @@
 
 use std::process::{Command, Output};
 
-use resources_core::test_support::eventually;
+use resources_core::test_support::{eventually, served_metrics};
 
 fn observer(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_resources-observer"))
@@ -79,4 +79,45 @@ async fn it_tells_its_health_and_stops_when_asked_to() {
     let pid = running.id().to_string();
     assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs").success());
     assert_eq!(running.wait().expect("it ends").code(), Some(0));
+}
+
+#[tokio::test]
+async fn whoever_cannot_write_its_state_is_not_healthy_and_stops_when_asked_to() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (file, state) = (folder.path().join("health"), folder.path().join("state.sqlite"));
+    let path = file.to_str().expect("UTF-8");
+    let health = || {
+        let output = observer(&["--health-check", "--health-file", path]);
+        (output.status.code(), String::from_utf8(output.stderr).expect("UTF-8"))
+    };
+    let mut running = Command::new(env!("CARGO_BIN_EXE_resources-observer"))
+        .args(["--broker-url", "memory:", "--health-file", path, "--log", "off", "--state"])
+        .arg(&state)
+        .env_clear()
+        .spawn()
+        .expect("the program starts");
+    eventually("it is healthy", async || health().0 == Some(0)).await;
+    let other = rusqlite::Connection::open(&state).expect("a database");
+    let is_said = async || {
+        let (code, said) = health();
+        code == Some(1) && said.contains("alerts: the state cannot be written")
+    };
+    other.execute_batch("BEGIN IMMEDIATE").expect("the lock");
+    eventually("it says that it cannot write", is_said).await;
+    other.execute_batch("ROLLBACK").expect("the lock is let go");
+    eventually("it is healthy again", async || health().0 == Some(0)).await;
+    other.execute_batch("BEGIN IMMEDIATE").expect("the lock");
+    eventually("it says so again", is_said).await;
+    let pid = running.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs").success());
+    assert_eq!(running.wait().expect("it ends").code(), Some(0), "it was asked to");
+}
+
+#[test]
+fn it_serves_its_figures_where_it_is_asked_to() {
+    let program = env!("CARGO_BIN_EXE_resources-observer");
+    let figures = served_metrics(program, &["--broker-url", "memory:", "--state", "memory"]);
+    for name in ["resources_observer_unpublished_alerts", "process_threads"] {
+        assert!(figures.contains(&format!("\n{name} ")), "{name} in {figures}");
+    }
 }

@@ -2,9 +2,9 @@
 
 use std::num::NonZeroU16;
 
-use resources_core::bus::Source;
+use resources_core::bus::{PublishError, Source};
 use resources_core::test_support::{RabbitMq, in_time, open_bus};
-use resources_observer::{Event, Observer, Reject};
+use resources_observer::{Event, Observer, Reject, SendError};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -49,6 +49,20 @@ async fn a_listener_needs_rights_to_its_own_queue_only() {
     assert!(rejected.acknowledge_one(aside.receipt).await);
     task.abort();
     assert!(in_time("it is gone", task).await.expect_err("aborted").is_cancelled());
+
+    // What may not be sent says so, and holds up nothing that may.
+    broker.ctl(&["set_topic_permissions", user, "resources", "^ring$", "^ring$"]);
+    let pager = open_bus(&broker.url_of(user, "secret"), "resources");
+    let observer = Observer::over(pager.clone()).named("other").on("ring", async |_| {});
+    for _ in 0..3 {
+        let refused = in_time("it is refused", observer.send("forbidden", "")).await;
+        assert!(
+            matches!(refused, Err(SendError::Publish(PublishError::Refused(_)))),
+            "{refused:?}"
+        );
+        in_time("it is sent", observer.send("ring", "again")).await.expect("a queue");
+    }
+    pager.close().await;
 
     // Without the right to its queue it ends, and says so.
     broker.ctl(&["set_permissions", user, "^$", write, read]);

@@ -109,7 +109,24 @@ async fn an_observer_may_read_analyses_and_publish_alerts_and_nothing_else() {
         assert_eq!(&*delivery.topic, format!("{host}.alert"));
         assert!(begun.elapsed() < HELD_UP, "{:?}", begun.elapsed());
     }
-    drop((program, rejected));
+    drop(rejected);
+
+    // Nor does one that may not even be set aside.
+    broker.ctl(&[
+        "set_permissions",
+        "observer",
+        "^$",
+        "^resources$",
+        r"^resources\.(analyses|alerts)$",
+    ]);
+    for host in ["proxy", "store", "queue"] {
+        let begun = Instant::now();
+        publish(&analyzer.publisher(), &format!("{host}.analysis")).await;
+        let delivery = in_time("an alert", alerts.next()).await.expect("the bus is up");
+        assert_eq!(&*delivery.topic, format!("{host}.alert"));
+        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    }
+    drop(program);
 
     for topic in ["web.measure", "web.analysis"] {
         let observer = open_bus(&url, "resources");

@@ -70,6 +70,10 @@ fn a_setting_that_cannot_be_used_is_one_line_and_exit_code_2() {
         ("--host me --spool-dir /proc", "--spool-dir /proc"),
         ("--host me --metrics-listen 9464", "write an IP address and a port"),
         ("--host me --otlp-endpoint localhost:4318", "such as http://localhost:4318"),
+        ("--host me --otlp-endpoint anna:hunter2@collector:4318", "--otlp-endpoint: write http://"),
+        ("--host me --otlp-endpoint http://a/?token=hunter2", "--otlp-endpoint: write http://"),
+        ("--host me amqp://anna:hunter2@host", "'amqp://***@host'"),
+        ("--host me anna:hunter2@host", "'***@host'"),
         ("--host me --otlp-sampling-ratio 2", "from 0 (no trace) to 1"),
     ] {
         let output = run(&mut tracker(line));
@@ -92,10 +96,19 @@ fn a_host_name_with_a_space_is_refused_too() {
 
 #[test]
 fn help_names_the_environment_and_never_the_password() {
-    let output = run(tracker("--help").env("RESOURCES_BROKER_URL", "amqp://a:hunter2@b"));
+    let output = run(tracker("--help")
+        .env("RESOURCES_BROKER_URL", "amqp://a:hunter2@b")
+        .env("RESOURCES_OTLP_ENDPOINT", "http://a:hunter2@b"));
     assert!(output.status.success());
     let text = String::from_utf8(output.stdout).unwrap();
-    for word in ["--interval", "RESOURCES_INTERVAL", "--once", "--host-root", "--buffer"] {
+    for word in [
+        "--interval",
+        "RESOURCES_INTERVAL",
+        "RESOURCES_OTLP_ENDPOINT",
+        "--once",
+        "--host-root",
+        "--buffer",
+    ] {
         assert!(text.contains(word), "{word}");
     }
     assert!(!text.contains("hunter2"));

@@ -25,7 +25,7 @@ use crate::bus::{Delivery, Link, Message, PublishError};
 use crate::contract::{Topic, TraceParent};
 
 /// Most messages published and not yet confirmed. Above about 1,000 throughput falls again.
-const WINDOW: usize = 512;
+const WINDOW: u32 = 512;
 
 /// A broker that confirms nothing for this long, alive and without an alarm, is taken for
 /// broken: a quorum queue without its majority does that.
@@ -43,8 +43,7 @@ pub(in crate::bus) struct Publisher {
 
 #[derive(Debug)]
 struct Inner {
-    /// Whether a refusal is told to the caller. Only with one message at a time in flight: the
-    /// broker ends the channel, which fails all of them alike.
+    /// Whether a refusal is told to the caller instead of breaking the link.
     tells_refusals: bool,
     session: watch::Receiver<Option<Arc<Session>>>,
     /// Passed one at a time and first come first served, so that messages leave in order.
@@ -73,27 +72,27 @@ struct Returned(StdMutex<HashSet<u64>>);
 
 impl Publisher {
     pub(super) fn start(shared: &Arc<Shared>) -> Self {
-        Self::start_with(shared, WINDOW, false)
+        Self::start_with(shared, false)
     }
 
-    /// One message after another, each with the reason if the broker refuses it.
+    /// Tells whose message the broker refuses, and goes on with the others.
     pub(super) fn start_apart(shared: &Arc<Shared>) -> Self {
-        Self::start_with(shared, 1, true)
+        Self::start_with(shared, true)
     }
 
-    fn start_with(shared: &Arc<Shared>, window: usize, tells_refusals: bool) -> Self {
+    fn start_with(shared: &Arc<Shared>, tells_refusals: bool) -> Self {
         let (sender, session) = watch::channel(None);
         let names = &shared.config.names;
         let inner = Inner {
             session,
             gate: Mutex::new(()),
-            window: Semaphore::new(window),
+            window: Semaphore::new(WINDOW as usize),
             tells_refusals,
             exchange: names.exchange().into(),
             rejected: names.rejected().as_str().into(),
             application: shared.config.application.as_str().into(),
         };
-        let session = PublishLink { sender };
+        let session = PublishLink { sender, outlives_refusals: tells_refusals };
         let link = supervise(shared, shared.closing.clone(), session);
         Self { shared: Arc::clone(shared), inner: Arc::new(inner), link }
     }
@@ -134,6 +133,9 @@ impl Publisher {
             .with_app_id(self.inner.application.clone())
     }
 
+    /// Where refusals are told, everything that was in flight at a refusal is sent once more, each
+    /// alone: the broker ends the channel, which fails all of them alike, and does not say for
+    /// which of them.
     async fn send(
         &self,
         exchange: ShortString,
@@ -141,9 +143,27 @@ impl Publisher {
         body: &[u8],
         properties: BasicProperties,
     ) -> Result<(), PublishError> {
+        match self.attempt(1, exchange.clone(), topic, body, properties.clone()).await {
+            Err(PublishError::Refused(_)) if self.inner.tells_refusals => {
+                self.attempt(WINDOW, exchange, topic, body, properties).await
+            }
+            Err(PublishError::Refused(_)) => Err(PublishError::LinkDown),
+            outcome => outcome,
+        }
+    }
+
+    /// Sends a message that takes this much of the window.
+    async fn attempt(
+        &self,
+        room: u32,
+        exchange: ShortString,
+        topic: &str,
+        body: &[u8],
+        properties: BasicProperties,
+    ) -> Result<(), PublishError> {
         // Not cut short by the scheduler's budget: whoever comes first must be queued first.
         let gate = unconstrained(self.inner.gate.lock()).await;
-        let _room = self.inner.window.acquire().await.map_err(|_| PublishError::Closed)?;
+        let _room = self.inner.window.acquire_many(room).await.map_err(|_| PublishError::Closed)?;
         let session = self.session().await?;
         let id = session.published.fetch_add(1, Ordering::Relaxed);
         // Also when the caller gives up: what is abandoned is not waited for.
@@ -162,10 +182,8 @@ impl Publisher {
             Err(error) => {
                 session.fail(&error);
                 match ConnectError::of(&error) {
-                    ConnectError::Refused(reason) if self.inner.tells_refusals => {
-                        Err(PublishError::Refused(reason))
-                    }
-                    _ => Err(PublishError::LinkDown),
+                    ConnectError::Refused(reason) => Err(PublishError::Refused(reason)),
+                    ConnectError::Unreachable(_) => Err(PublishError::LinkDown),
                 }
             }
         }
@@ -286,6 +304,8 @@ fn trace_headers(trace: &TraceParent) -> FieldTable {
 /// Gives the publisher a new session each time the link comes up.
 struct PublishLink {
     sender: watch::Sender<Option<Arc<Session>>>,
+    /// Whether only the channel is made anew when the broker refuses a message.
+    outlives_refusals: bool,
 }
 
 impl SupervisedSession for PublishLink {
@@ -294,26 +314,39 @@ impl SupervisedSession for PublishLink {
     }
 
     async fn run(&mut self, connection: &Connection, live: &Live<'_>) -> ConnectError {
-        let channel = match confirming_channel(connection).await {
-            Ok(channel) => channel,
-            Err(error) => return ConnectError::of(&error),
-        };
-        let session = Arc::new(Session {
-            channel,
-            broken: CancellationToken::new(),
-            reason: StdMutex::new(None),
-            published: AtomicU64::new(0),
-            settled: AtomicU64::new(0),
-            returned: Returned::default(),
-        });
-        self.sender.send_replace(Some(Arc::clone(&session)));
-        live.up();
-        tokio::select! {
-            () = session.broken.cancelled() => lock(&session.reason).take().unwrap_or_else(|| {
-                ConnectError::Unreachable("the channel broke".to_owned())
-            }),
-            error = watch_confirms(connection, &session, live) => error,
+        let mut is_up = false;
+        loop {
+            let channel = match confirming_channel(connection).await {
+                Ok(channel) => channel,
+                Err(error) => return ConnectError::of(&error),
+            };
+            let session = Arc::new(Session {
+                channel,
+                broken: CancellationToken::new(),
+                reason: StdMutex::new(None),
+                published: AtomicU64::new(0),
+                settled: AtomicU64::new(0),
+                returned: Returned::default(),
+            });
+            self.sender.send_replace(Some(Arc::clone(&session)));
+            if !std::mem::replace(&mut is_up, true) {
+                live.up();
+            }
+            let error = tokio::select! {
+                () = session.broken.cancelled() => lock(&session.reason).take().unwrap_or_else(|| {
+                    ConnectError::Unreachable("the channel broke".to_owned())
+                }),
+                error = watch_confirms(connection, &session, live) => error,
+            };
+            let refused = matches!(error, ConnectError::Refused(_));
+            if !(refused && self.outlives_refusals && connection.status().connected()) {
+                return error;
+            }
         }
+    }
+
+    fn outlives_refusals(&self) -> bool {
+        self.outlives_refusals
     }
 
     fn ended(&mut self) {

@@ -22,7 +22,7 @@ use super::declare::declare_named;
 use super::supervisor::{Live, Session, supervise};
 use super::{REASON_HEADER, Shared};
 use crate::bus::link::lock;
-use crate::bus::topology::PATTERNS_MAX_MESSAGES;
+use crate::bus::topology::{PATTERNS_MAX_BYTES, PATTERNS_MAX_MESSAGES};
 use crate::bus::{Delivery, Link, Pattern, Position, Receipt, Source, Start};
 use crate::contract::{TRACE_HEADER, TraceParent};
 
@@ -434,6 +434,7 @@ async fn own_queue(
 ) -> lapin::Result<String> {
     let mut arguments = FieldTable::default();
     arguments.insert("x-max-length".into(), AMQPValue::LongLongInt(PATTERNS_MAX_MESSAGES));
+    arguments.insert("x-max-length-bytes".into(), AMQPValue::LongLongInt(PATTERNS_MAX_BYTES));
     arguments.insert("x-overflow".into(), AMQPValue::LongString("drop-head".into()));
     let options = QueueDeclareOptions { exclusive: true, auto_delete: true, ..Default::default() };
     let queue = channel.queue_declare(ShortString::default(), options, arguments).await?;

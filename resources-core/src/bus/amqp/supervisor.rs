@@ -44,6 +44,11 @@ pub(super) trait Session: Send + 'static {
         live: &Live<'_>,
     ) -> impl Future<Output = ConnectError> + Send;
 
+    /// Whether it goes on over the same connection when the broker refuses what it does.
+    fn outlives_refusals(&self) -> bool {
+        false
+    }
+
     /// The session is over: nothing sent over it will be confirmed or acknowledged any more.
     fn ended(&mut self);
 }
@@ -204,10 +209,11 @@ impl Supervisor {
         };
         self.blocked.store(false, Ordering::Relaxed);
         let live = Live { link: self };
+        let outlives_refusals = session.outlives_refusals();
         let error = tokio::select! {
             biased;
             () = closing.cancelled() => None,
-            error = self.watch_events(&connection) => Some(error),
+            error = self.watch_events(&connection, outlives_refusals) => Some(error),
             error = session.run(&connection, &live) => Some(error),
         };
         session.ended();
@@ -216,7 +222,7 @@ impl Supervisor {
     }
 
     /// Shows alarms of the broker while the connection lives, and resolves when it breaks.
-    async fn watch_events(&self, connection: &Connection) -> ConnectError {
+    async fn watch_events(&self, connection: &Connection, outlives_refusals: bool) -> ConnectError {
         let mut events = Box::pin(connection.events_listener());
         while let Some(event) = events.next().await {
             match event {
@@ -230,7 +236,14 @@ impl Supervisor {
                     tracing::info!("the broker accepts messages again");
                     self.show(LinkState::Up);
                 }
-                Event::Error(error) => return ConnectError::of(&error),
+                Event::Error(error) => {
+                    let error = ConnectError::of(&error);
+                    let is_refusal = matches!(error, ConnectError::Refused(_));
+                    // Then it was a channel that ended, and its session knows.
+                    if !(is_refusal && outlives_refusals && connection.status().connected()) {
+                        return error;
+                    }
+                }
                 _ => {}
             }
         }

@@ -10,6 +10,9 @@ use crate::bus::PublishError;
 /// Last words of routing keys told apart; any other counts as the last one.
 const KINDS: [&str; 6] = ["measure", "analysis", "alert", "acknowledgement", "silence", "other"];
 
+/// Why a try to publish failed; see [`PublishError::cause`].
+const CAUSES: [&str; 5] = ["link_down", "unroutable", "not_accepted", "closed", "refused"];
+
 /// Bounds of the wait for a confirm, in seconds.
 const CONFIRM_BUCKETS: [f64; 14] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0];
@@ -27,7 +30,7 @@ pub(crate) struct BusMetrics {
     redelivered: [Counter; KINDS.len()],
     published: [Counter; KINDS.len()],
     rejected: [Counter; KINDS.len()],
-    failures: [Counter; 5],
+    failures: [Counter; CAUSES.len()],
     confirm: Histogram,
     pending: Gauge,
     links: IntGaugeVec,
@@ -61,7 +64,7 @@ impl BusMetrics {
                 "resources_publish_failures_total",
                 "Attempts to publish that failed, by why",
                 "cause",
-                ["link_down", "unroutable", "not_accepted", "closed", "refused"],
+                CAUSES,
             ),
             confirm: registered(Histogram::with_opts(confirm.buckets(CONFIRM_BUCKETS.to_vec()))),
             pending: gauge(
@@ -112,14 +115,10 @@ impl BusMetrics {
     }
 
     fn failed(&self, error: &PublishError) {
-        let cause = match error {
-            PublishError::LinkDown => 0,
-            PublishError::Unroutable(_) => 1,
-            PublishError::NotAccepted => 2,
-            PublishError::Closed => 3,
-            PublishError::Refused(_) => 4,
-        };
-        self.failures[cause].inc();
+        let cause = CAUSES.iter().position(|cause| *cause == error.cause());
+        if let Some(counter) = cause.and_then(|cause| self.failures.get(cause)) {
+            counter.inc();
+        }
     }
 
     /// A message was handed to the bus; it counts until the value is dropped.
