@@ -6,6 +6,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use clap::ValueEnum;
 use resources_core::bus::Delivery;
+use resources_core::contract::MAX_TIME_MS;
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -66,13 +67,10 @@ pub(crate) fn line(delivery: &Delivery) -> serde_json::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The first millisecond of the year 10000, which no time of four digits tells.
-const YEAR_10000_MS: u64 = 253_402_300_800_000;
-
 /// A message for people, in one line.
 fn text(topic: &str, timestamp_ms: Option<u64>, body: &[u8]) -> String {
     let time = timestamp_ms
-        .filter(|ms| *ms < YEAR_10000_MS)
+        .filter(|ms| *ms <= MAX_TIME_MS)
         .map(|ms| UNIX_EPOCH + Duration::from_millis(ms))
         .map_or_else(|| "-".into(), |time| humantime::format_rfc3339_seconds(time).to_string());
     let body = match serde_json::from_slice(body) {

@@ -33,3 +33,7 @@ pub const MAX_BODY_BYTES: usize = 256 * 1024;
 
 /// Largest integer a message may hold: 2^53 − 1, so that every JSON reader holds it exactly.
 pub const MAX_INTEGER: u64 = (1 << 53) - 1;
+
+/// Latest time a message may tell, in milliseconds since the Unix epoch: the end of the year 9999.
+/// What is later is no date to many a reader, browsers among them.
+pub const MAX_TIME_MS: u64 = 253_402_300_799_999;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::validate::{self, integer, text, written};
+use super::validate::{self, text, time, written};
 use super::{HostName, Kind, Rejection};
 
 /// Somebody has seen an episode and cares for it, published to `<host>.acknowledgement`: whoever
@@ -53,6 +53,6 @@ impl Acknowledgement {
         if let Some(note) = &self.note {
             written(note, Self::MAX_NOTE_CHARACTERS, "at most 500 characters", || "note".into())?;
         }
-        integer(self.timestamp_ms, || "timestamp_ms".into())
+        time(self.timestamp_ms, || "timestamp_ms".into())
     }
 }

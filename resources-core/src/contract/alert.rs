@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::validate::{self, integer, percentage, text};
+use super::validate::{self, integer, percentage, text, time};
 use super::{HostName, Kind, Level, Rejection};
 
 /// A condition of one resource of one host that began or ended, published to `<host>.alert`.
@@ -104,8 +104,8 @@ impl Alert {
         if let Some(repeat) = alert.repeat {
             integer(repeat, || "repeat".into())?;
         }
-        integer(alert.since_ms, || "since_ms".into())?;
-        integer(alert.timestamp_ms, || "timestamp_ms".into())?;
+        time(alert.since_ms, || "since_ms".into())?;
+        time(alert.timestamp_ms, || "timestamp_ms".into())?;
         Ok(alert)
     }
 }

@@ -4,7 +4,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
-use super::validate::{self, at_most, celsius, integer, not_negative, percentage, text};
+use super::validate::{self, at_most, celsius, integer, not_negative, percentage, text, time};
 use super::{HostName, Kind, Labels, Levels, MAX_BODY_BYTES, Rejection};
 
 /// One reading of one host, as a tracker publishes it to `<host>.measure`.
@@ -424,13 +424,12 @@ impl Identity<'_> {
             ("sequence", self.sequence),
             ("interval_ms", self.interval_ms),
             ("dropped", self.dropped),
-            ("timestamp_ms", Some(self.timestamp_ms)),
         ] {
             if let Some(value) = value {
                 integer(value, || name.into())?;
             }
         }
-        Ok(())
+        time(self.timestamp_ms, || "timestamp_ms".into())
     }
 }
 

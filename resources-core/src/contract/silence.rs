@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::validate::{self, integer, refuse, text, written};
+use super::validate::{self, refuse, text, time, written};
 use super::{AlertKind, HostName, Kind, Rejection};
 
 /// For a time nobody is to be told of a host, or of one resource or one kind of condition of it,
@@ -67,8 +67,8 @@ impl Silence {
         if let Some(resource) = &self.resource {
             text(resource, 4_096, "at most 4,096 bytes", || "resource".into())?;
         }
-        integer(self.from_ms, || "from_ms".into())?;
-        integer(self.until_ms, || "until_ms".into())?;
+        time(self.from_ms, || "from_ms".into())?;
+        time(self.until_ms, || "until_ms".into())?;
         let length_ms = self.until_ms.checked_sub(self.from_ms);
         if length_ms.is_none_or(|length_ms| length_ms > Self::MAX_LENGTH_MS) {
             return refuse(
@@ -83,7 +83,7 @@ impl Silence {
                 "reason".into()
             })?;
         }
-        integer(self.timestamp_ms, || "timestamp_ms".into())
+        time(self.timestamp_ms, || "timestamp_ms".into())
     }
 
     /// Whether it holds at `now_ms`.

@@ -4,7 +4,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 
 use super::{
-    Acknowledgement, HostName, Kind, MAX_BODY_BYTES, MAX_INTEGER, Rejection, RoutingKey, Thresholds,
+    Acknowledgement, HostName, Kind, MAX_BODY_BYTES, MAX_INTEGER, MAX_TIME_MS, Rejection,
+    RoutingKey, Thresholds,
 };
 
 /// Checks size and key of a received message and gives the host it is about.
@@ -112,6 +113,10 @@ pub(super) fn celsius(value: f64, field: impl FnOnce() -> String) -> Result<(), 
 
 pub(super) fn integer(value: u64, field: impl FnOnce() -> String) -> Result<(), Rejection> {
     if value <= MAX_INTEGER { Ok(()) } else { refuse(field, value, "an integer below 2^53") }
+}
+
+pub(super) fn time(value: u64, field: impl FnOnce() -> String) -> Result<(), Rejection> {
+    if value <= MAX_TIME_MS { Ok(()) } else { refuse(field, value, "a time before the year 10000") }
 }
 
 pub(super) fn at_most(

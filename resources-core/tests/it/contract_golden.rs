@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use resources_core::contract::{
     Acknowledgement, Alert, Analysis, Disk, HostName, Labels, Level, Levels, MAX_BODY_BYTES,
-    Measure, Network, Process, ReceivedMeasure, Rejection, Silence, System, Temperature, Usage,
+    MAX_TIME_MS, Measure, Network, Process, ReceivedMeasure, Rejection, Silence, System,
+    Temperature, Usage,
 };
 use serde::Serialize;
 
@@ -273,7 +274,7 @@ fn maybe<S: Strategy>(value: S) -> impl Strategy<Value = Option<S::Value>> {
 fn any_measure() -> impl Strategy<Value = Measure> {
     let host = "[a-z0-9_-]{1,20}(\\.[a-z0-9_-]{1,20}){0,3}";
     let told = (maybe(integer()), maybe(integer()), any::<bool>());
-    let identity = (host, maybe("[ -~]{0,64}"), maybe(integer()), integer(), told);
+    let identity = (host, maybe("[ -~]{0,64}"), maybe(integer()), 0..=MAX_TIME_MS, told);
     let rate = || 0.0..1e15f64;
     let cpu = (percentage(), few(percentage()), maybe([rate(), rate(), rate()]));
     let disk = (text(), usage()).prop_map(|(mount_point, Usage { total_bytes, used_bytes })| {

@@ -1,5 +1,6 @@
 //! The part of an address behind the question mark, checked.
 
+use resources_core::contract::MAX_TIME_MS;
 use url::form_urlencoded;
 
 use crate::error::ApiError;
@@ -8,9 +9,6 @@ use crate::history::read::{Range, tier_name};
 
 /// Resources or hosts one question may name.
 const MAX_NAMES: usize = 64;
-
-/// The last millisecond that may be asked for: the end of the year 9999.
-const MAX_TIME_MS: u64 = 253_402_300_799_999;
 
 /// Parameters, each of them known and given once.
 #[derive(Debug)]

@@ -83,6 +83,14 @@ describe('bytes and rates', () => {
   });
 });
 
+it('a moment that is no date has a sign of its own, and breaks nothing', () => {
+  for (const timeMs of [8.7e15, NaN, Infinity]) {
+    expect([format.localTime(timeMs), format.utcTime(timeMs)]).toEqual(['–', '–']);
+    expect(format.iso(timeMs)).toBeUndefined();
+  }
+  expect(format.utcTime(253_402_300_799_999)).toBe('9999-12-31 23:59:59 UTC');
+});
+
 it('durations are as short as they can be', () => {
   expect([250, 1_000, 1_500, 120_000].map((value) => plain(format.duration(value)))).toEqual([
     '250 ms',

@@ -78,14 +78,23 @@ export function temperature(celsius: number): string {
 
 const LOCAL = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
 
+/** What stands for a moment that is no date: browsers know none so far away, and throw. */
+const NO_DATE = '–';
+
 /** A moment in the time of this browser, as its language writes it. */
 export function localTime(timeMs: number): string {
-  return LOCAL.format(timeMs);
+  return iso(timeMs) === undefined ? NO_DATE : LOCAL.format(timeMs);
 }
 
 /** The same moment for everyone: `2026-11-20 19:45:03 UTC`. */
 export function utcTime(timeMs: number): string {
-  return `${new Date(timeMs).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
+  return iso(timeMs)?.replace(/T(.{8}).*/, ' $1 UTC') ?? NO_DATE;
+}
+
+/** For machines: the `datetime` of a `<time>`; `undefined` of what is no date. */
+export function iso(timeMs: number): string | undefined {
+  const date = new Date(timeMs);
+  return Number.isNaN(date.getTime()) ? undefined : date.toISOString();
 }
 
 function bytePower(bytes: number): number {

@@ -424,7 +424,11 @@ export const LOADING = { heading: 'Loading this view…', text: '' };
 export const NOT_LOADED = {
   heading: 'This view could not be loaded',
   text: 'The server may be away, or newer than this page.',
-  action: 'Reload',
+};
+
+export const NOT_SHOWN = {
+  heading: 'This view broke off',
+  text: 'It came upon something it cannot show. The other views go on.',
 };
 
 export const VIEWS_LABEL = 'Views of the fleet';

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::time::{Duration, UNIX_EPOCH};
 
 use resources_core::bus::Delivery;
+use resources_core::contract::MAX_TIME_MS;
 
 use super::identity::Identity;
 
@@ -63,8 +64,8 @@ fn time(message: &Delivery) -> String {
     let time =
         message.timestamp_ms.and_then(|ms| UNIX_EPOCH.checked_add(Duration::from_millis(ms)));
     match time {
-        // Beyond the year 9999 there is no such text.
-        Some(time) if message.timestamp_ms < Some(253_402_300_800_000) => {
+        // Of what is later there is no such text.
+        Some(time) if message.timestamp_ms <= Some(MAX_TIME_MS) => {
             humantime::format_rfc3339_seconds(time).to_string()
         }
         _ => "-".to_owned(),

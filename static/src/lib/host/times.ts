@@ -1,5 +1,9 @@
 /** Instants as people read them: in their own time, or in UTC. */
 
+import { utcTime } from '../format';
+
+export { iso } from '../format';
+
 const DAY_MS = 86_400_000;
 
 const clockWithSeconds = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' });
@@ -9,12 +13,7 @@ const monthAndYear = new Intl.DateTimeFormat(undefined, { month: 'short', year: 
 
 /** `18:20:11 UTC`, where the day is told beside it. */
 export function utcClock(instantMs: number): string {
-  return `${iso(instantMs).slice(11, 19)} UTC`;
-}
-
-/** For machines: the `datetime` of a `<time>`. */
-export function iso(instantMs: number): string {
-  return new Date(instantMs).toISOString();
+  return utcTime(instantMs).slice(-12);
 }
 
 /** Labels of an axis whose marks are `stepMs` apart; the day is told where it changes. */
