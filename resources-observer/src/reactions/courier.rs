@@ -6,9 +6,8 @@ use std::time::Duration;
 use futures_util::{StreamExt as _, stream};
 use resources_core::bus::{Backoff, PublishError, Publisher};
 use resources_core::contract::Topic;
-use resources_core::service::now_ms;
 use tokio::sync::mpsc;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::figures::Figures;
@@ -110,7 +109,10 @@ impl Courier {
     /// Tries until somebody was told, or until it has been tried for long enough.
     async fn persevere(&self, formed: &Formed) -> Result<(), GivenUp> {
         let Reaction { name, sender, retry_for, .. } = self.reaction();
-        let Formed { at_ms, notification } = formed;
+        let Formed { notification } = formed;
+        // Neither the time while the observer was away counts, nor what the clock of the machine
+        // says.
+        let begun = Instant::now();
         let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT).unwrap_or_default();
         let mut tries = 0_u32;
         loop {
@@ -135,7 +137,7 @@ impl Courier {
                     }
                     Err(error) => error,
                 };
-            let spent = Duration::from_millis(now_ms().saturating_sub(*at_ms));
+            let spent = begun.elapsed();
             if !worth_another_try || spent >= *retry_for {
                 return Err(GivenUp { cause, tries });
             }
@@ -218,32 +220,68 @@ struct GivenUp {
 mod tests {
     use resources_core::bus::{Bus, BusConfig};
     use resources_core::test_support::in_time;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
 
     use super::*;
     use crate::reactions::Reactions;
     use crate::reactions::outbox::Formed;
 
+    /// Whether `formed` is done with once the reaction of `rules` has told it, or given it up.
+    async fn is_done_with(rules: &str, bus: &Bus, formed: Formed) -> bool {
+        let config = Reactions::parse("r.toml", rules).unwrap().0;
+        let (settled, mut events) = mpsc::channel(1);
+        let (hand, to_tell) = mpsc::channel(1);
+        let courier = Courier {
+            config,
+            place: 0,
+            mode: Mode::Act,
+            publisher: bus.publisher(),
+            settled,
+            figures: Figures::of("hook"),
+            stop: CancellationToken::new(),
+        };
+        hand.send(formed).await.unwrap();
+        drop(hand);
+        in_time("the courier ends", courier.run(to_tell)).await;
+        events.recv().await.is_some()
+    }
+
     #[tokio::test]
     async fn what_cannot_be_set_aside_is_not_done_with() {
         let rules = "[reaction.hook]\ntype = \"webhook\"\nurl = \"http://127.0.0.1:1/\"\n\
                      retry_for = \"0s\"";
-        let config = Reactions::parse("r.toml", rules).unwrap().0;
         for closed in [false, true] {
             let bus = Bus::open(BusConfig::in_memory("test"));
-            let publisher = bus.publisher();
             if closed {
                 bus.close().await;
             }
-            let (settled, mut events) = mpsc::channel(1);
-            let (hand, to_tell) = mpsc::channel(1);
-            let (config, stop) = (Arc::clone(&config), CancellationToken::new());
-            let (mode, figures) = (Mode::Act, Figures::of("hook"));
-            let courier = Courier { config, place: 0, mode, publisher, settled, figures, stop };
             let notification = Notification::made_up("hook", 0, None, false);
-            hand.send(Formed { at_ms: 0, notification }).await.unwrap();
-            drop(hand);
-            in_time("the courier ends", courier.run(to_tell)).await;
-            assert_eq!(events.recv().await.is_some(), !closed);
+            assert_eq!(is_done_with(rules, &bus, Formed { notification }).await, !closed);
         }
+    }
+
+    #[tokio::test]
+    async fn the_time_while_the_observer_was_away_is_not_time_in_which_was_tried() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let rules = format!(
+            "[reaction.hook]\ntype = \"webhook\"\nurl = \"http://{}/\"\nretry_for = \"1h\"",
+            listener.local_addr().unwrap()
+        );
+        // Formed long before the network is up again.
+        let notification = Notification::made_up("hook", 0, None, false);
+        let stored = serde_json::json!({ "at_ms": 0, "notification": notification });
+        let formed = serde_json::from_value(stored).unwrap();
+        let bus = Bus::open(BusConfig::in_memory("test"));
+        let serve = async {
+            drop(listener.accept().await.unwrap());
+            let (mut second, _) = in_time("it is tried again", listener.accept()).await.unwrap();
+            second.read_exact(&mut [0]).await.unwrap();
+            second.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
+            // Kept until the answer was read.
+            second.read_to_end(&mut Vec::new()).await.ok();
+        };
+        let (done_with, ()) = tokio::join!(is_done_with(&rules, &bus, formed), serve);
+        assert!(done_with);
     }
 }

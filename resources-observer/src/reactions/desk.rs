@@ -1,6 +1,6 @@
 //! Router, outboxes and store together: what the service's thread does, one step at a time.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use resources_core::bus::{Delivery, Position, Start};
 use resources_core::contract::{
@@ -10,10 +10,10 @@ use resources_core::contract::{
 use resources_core::telemetry::Span;
 
 use super::Config;
-use super::figures::Figures;
+use super::figures::{Figures, SILENCES_LEFT_OUT};
 use super::outbox::{Formed, Outbox};
 use super::route::{Target, listeners, targets};
-use super::router::{Router, Told};
+use super::router::{MAX_SILENCES, Router, Told};
 use super::store::{Kept, Store};
 use crate::database::{Location, OpenError, sqlite_error};
 
@@ -32,6 +32,8 @@ pub(super) struct Desk {
     told: Vec<Told>,
     /// Formed and not handed over: the reaction, and what it is told.
     formed: Vec<(usize, Formed)>,
+    /// Whether it was said that there is no room for silences.
+    said_full: bool,
     /// Messages that were none of ours.
     refused: u64,
     changed: bool,
@@ -41,6 +43,8 @@ impl Desk {
     pub(super) fn open(
         config: Arc<Config>,
         location: &Location,
+        // So that it is told before there is anything to count.
+        LazyLock::force(&SILENCES_LEFT_OUT);
         now_ms: u64,
     ) -> Result<Self, OpenError> {
         let (store, Kept { router, outboxes, position }) = Store::open(location, now_ms)?;
@@ -52,6 +56,7 @@ impl Desk {
             store,
             position,
             told: Vec::new(),
+            said_full: false,
             formed: Vec::new(),
             refused: 0,
             changed: true,
@@ -208,6 +213,14 @@ impl Desk {
     pub(super) fn sum_up(&mut self) {
         let refused = std::mem::take(&mut self.refused);
         if refused > 0 {
+        let left_out = self.router.take_silences_left_out();
+        SILENCES_LEFT_OUT.inc_by(left_out);
+        if left_out > 0 && !std::mem::replace(&mut self.said_full, true) {
+            tracing::warn!(
+                "there are {MAX_SILENCES} silences, and no room for another: alerts it is for are \
+                 told; end some of those there are"
+            );
+        }
             tracing::warn!(refused, "{refused} messages were no alerts and were left out");
         }
     }

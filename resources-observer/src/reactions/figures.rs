@@ -3,8 +3,16 @@
 use std::sync::LazyLock;
 
 use resources_core::telemetry::metrics::{
-    Counter, Counters, Gauge, Gauges, counters_by, gauges_by,
+    Counter, Counters, Gauge, Gauges, counter, counters_by, gauges_by,
 };
+
+/// Silences that are not heeded.
+pub(super) static SILENCES_LEFT_OUT: LazyLock<Counter> = LazyLock::new(|| {
+    counter(
+        "resources_silences_left_out_total",
+        "Silences that are not heeded, as there are too many others",
+    )
+});
 
 /// The figures of one reaction.
 #[derive(Debug, Clone)]

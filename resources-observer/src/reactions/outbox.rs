@@ -45,8 +45,6 @@ pub(super) struct Outbox {
 /// A notification that is told, again and again as it is until somebody takes it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Formed {
-    /// Milliseconds since the Unix epoch.
-    pub(super) at_ms: u64,
     pub(super) notification: Notification,
 }
 
@@ -120,7 +118,7 @@ impl Outbox {
                 self.formed_ms.pop_front();
             }
         }
-        self.under_way.push(Formed { at_ms: now_ms, notification });
+        self.under_way.push(Formed { notification });
         self.under_way.last()
     }
 

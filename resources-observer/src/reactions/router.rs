@@ -4,6 +4,7 @@
 mod slot;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 
 use resources_core::contract::{Acknowledgement, Alert, AlertState, Silence, TraceParent};
 use serde::{Deserialize, Serialize};
@@ -13,12 +14,13 @@ use self::slot::Slot;
 /// Most episodes that are remembered. Of what is raised beyond, each message is told as it comes.
 const MAX_EPISODES: usize = 200_000;
 
-/// Episodes that were cleared and are remembered, so that a message that comes twice is told
-/// once. Twice comes what was under way when a link broke, some hundred alerts at most.
-const MAX_CLEARED: usize = 4_096;
+/// Episodes that were cleared and are remembered, some 6 MB, so that a message that comes twice is
+/// told once. Twice comes what was under way when a link broke, some hundred alerts; and after a
+/// power cut every end whose confirm was not on the disk yet: of 40,000 hosts that just came back.
+const MAX_CLEARED: usize = 65_536;
 
 /// Most silences that are remembered.
-const MAX_SILENCES: usize = 10_000;
+pub(super) const MAX_SILENCES: usize = 10_000;
 
 /// Longest that an alert is under way to here. When the clock was set back, what was made this
 /// long before that is noticed is told, too.
@@ -86,9 +88,11 @@ pub(super) struct Router {
     episodes: HashMap<Box<str>, Episode>,
     /// The episode that is raised in each slot.
     slots: HashMap<Slot, Box<str>>,
-    cleared: VecDeque<Box<str>>,
-    cleared_known: HashSet<Box<str>>,
+    cleared: VecDeque<Arc<str>>,
+    cleared_known: HashSet<Arc<str>>,
     silences: BTreeMap<Box<str>, KnownSilence>,
+    /// Silences for which there was no room.
+    silences_left_out: u64,
     changes: Changes,
 }
 
@@ -132,7 +136,7 @@ impl Router {
         match (alert.state, alert.repeat) {
             (AlertState::Cleared, _) => self.end(alert, trace, now_ms, told),
             (AlertState::Raised, repeat) => {
-                if self.cleared_known.contains(&alert.id) {
+                if self.cleared_known.contains(&*alert.id) {
                     return;
                 }
                 match (self.episodes.contains_key(&alert.id), repeat) {
@@ -226,7 +230,7 @@ impl Router {
     }
 
     fn end(&mut self, alert: Alert, trace: Option<TraceParent>, now_ms: u64, told: &mut Vec<Told>) {
-        if self.cleared_known.contains(&alert.id) {
+        if self.cleared_known.contains(&*alert.id) {
             return;
         }
         self.note_cleared(alert.id.clone());
@@ -265,25 +269,33 @@ impl Router {
         }
     }
 
-    /// Somebody knows of an episode: it is not reminded of any more.
+    /// Somebody knows of an episode: it is not reminded of any more. Of another host nobody can
+    /// know it.
     pub(super) fn acknowledge(&mut self, acknowledgement: &Acknowledgement) {
         if let Some(episode) = self.episodes.get_mut(&acknowledgement.id)
+            && episode.raised.host == acknowledgement.host
             && !std::mem::replace(&mut episode.acknowledged, true)
         {
             self.changes.episodes.insert(acknowledgement.id.clone());
         }
     }
 
-    /// Somebody wants quiet, or ends it.
+    /// Somebody wants quiet, or ends it: of a silence that is known only the end changes, and only
+    /// for its own host.
     pub(super) fn silence(&mut self, silence: Silence, now_ms: u64) {
         let id = silence.id.clone();
         if let Some(known) = self.silences.get_mut(&id) {
-            known.forget_ms = known.forget_ms.max(silence.until_ms);
-            if silence.until_ms < known.silence.until_ms {
-                known.silence = silence;
+            if known.silence.host != silence.host {
+                return;
             }
+            known.forget_ms = known.forget_ms.max(silence.until_ms);
+            known.silence.until_ms = known.silence.until_ms.min(silence.until_ms);
         } else {
-            if silence.until_ms <= now_ms || self.silences.len() >= MAX_SILENCES {
+            if silence.until_ms <= now_ms {
+                return;
+            }
+            if self.silences.len() >= MAX_SILENCES {
+                self.silences_left_out += 1;
                 return;
             }
             let forget_ms = silence.until_ms;
@@ -387,12 +399,13 @@ impl Router {
     }
 
     fn note_cleared(&mut self, id: Box<str>) {
-        self.remember_cleared(id.clone());
+        self.remember_cleared(&id);
         self.changes.cleared.push(id);
     }
 
-    fn remember_cleared(&mut self, id: Box<str>) {
-        self.cleared_known.insert(id.clone());
+    fn remember_cleared(&mut self, id: &str) {
+        let id = Arc::<str>::from(id);
+        self.cleared_known.insert(Arc::clone(&id));
         self.cleared.push_back(id);
         if self.cleared.len() > MAX_CLEARED
             && let Some(oldest) = self.cleared.pop_front()
@@ -404,6 +417,11 @@ impl Router {
     /// How many cleared episodes are remembered at most.
     pub(super) const fn most_cleared() -> usize {
         MAX_CLEARED
+    }
+
+    /// How many silences there was no room for since the last time.
+    pub(super) fn take_silences_left_out(&mut self) -> u64 {
+        std::mem::take(&mut self.silences_left_out)
     }
 
     /// What changed since it was stored.
@@ -438,7 +456,7 @@ impl Router {
     }
 
     /// Takes back what was stored, in the order in which it was cleared.
-    pub(super) fn restore_cleared(&mut self, id: Box<str>) {
+    pub(super) fn restore_cleared(&mut self, id: &str) {
         self.remember_cleared(id);
     }
 }

@@ -144,7 +144,7 @@ fn read(connection: &Connection, now_ms: u64) -> Result<Kept, ReadError> {
     let mut cleared = connection.prepare("SELECT id FROM cleared ORDER BY number")?;
     let mut rows = cleared.query([])?;
     while let Some(row) = rows.next()? {
-        router.restore_cleared(row.get::<_, String>(0)?.into());
+        router.restore_cleared(&row.get::<_, String>(0)?);
     }
     let mut outboxes = Vec::new();
     each(connection, "SELECT reaction, state FROM outboxes", |reaction, outbox| {

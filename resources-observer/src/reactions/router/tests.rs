@@ -151,6 +151,52 @@ fn a_silence_is_ended_early_and_by_nobody_begun_again() {
 }
 
 #[test]
+fn nobody_mutes_another_host_by_an_id_that_is_taken() {
+    let db = || HostName::new("db").unwrap();
+    let mut router = Router::new(0);
+    told(&mut router, raised("a", 1));
+    router.acknowledge(&Acknowledgement { host: db(), ..acknowledge("a") });
+    assert_eq!(told(&mut router, reminder("a", 1, 2)).len(), 1);
+    router.silence(silence("s", 10, 1_000), 10);
+    // Neither ended, nor moved.
+    router.silence(Silence { host: db(), until_ms: 20, ..silence("s", 10, 1_000) }, 10);
+    assert_eq!(told(&mut router, raised("b", 30)), []);
+    assert_eq!(told(&mut router, alert("c", "db", Raised, 30)).len(), 1);
+    // Whoever may end it makes it no wider.
+    let narrow = Silence { resource: Some("memory".into()), ..silence("t", 0, 1_000) };
+    let mut router = Router::new(0);
+    router.silence(narrow, 0);
+    router.silence(silence("t", 0, 900), 10);
+    assert_eq!(told(&mut router, raised("cpu", 20)).len(), 1);
+    assert_eq!(router.due_ms(), Some(900));
+}
+
+#[test]
+fn silences_for_which_there_is_no_room_are_counted() {
+    let mut router = Router::new(0);
+    for number in 0..MAX_SILENCES + 3 {
+        router.silence(silence(&format!("s{number}"), 0, 1_000), 0);
+    }
+    assert_eq!(router.take_silences_left_out(), 3);
+    assert_eq!(router.take_silences_left_out(), 0);
+}
+
+#[test]
+fn the_ends_of_a_whole_fleet_come_twice_after_a_power_cut_and_are_told_once() {
+    let mut router = Router::new(0);
+    let mut count = 0;
+    for at_ms in [1, 2] {
+        for number in 0..40_000 {
+            let mut told = Vec::new();
+            let end = Alert { since_ms: 1, ..cleared(&format!("{number:016x}"), at_ms) };
+            router.alert(end, None, at_ms, &mut told);
+            count += told.len();
+        }
+    }
+    assert_eq!(count, 40_000);
+}
+
+#[test]
 fn a_silence_is_of_a_resource_or_a_kind_when_it_says_so() {
     let mut router = Router::new(0);
     router.silence(Silence { resource: Some("memory".into()), ..silence("s", 0, 1_000) }, 0);
