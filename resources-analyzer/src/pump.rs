@@ -147,7 +147,7 @@ fn work(
             Work::Publish(message)
         }
         Err(rejection) => {
-            span.end_process(&delivery, Some(rejection.kind()));
+            span.end_process(&delivery, Some(rejection.kind().into()));
             delivery.trace = Some(span.trace());
             rejections.note(&mut delivery, &rejection, Instant::now());
             Work::SetAside(Box::new((delivery, rejection)))

@@ -22,7 +22,7 @@ use url::Url;
 use crate::bus::BusConfig;
 use crate::service::{Failure, within};
 
-pub use span::{Span, begin_trace, next_of};
+pub use span::{Span, StepError, begin_trace, next_of};
 pub(crate) use span::{published, publishing, set_aside};
 
 /// How long the last spans may take to leave when a program ends.

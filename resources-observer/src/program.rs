@@ -56,7 +56,8 @@ pub enum ProgramError {
         /// Its exit status.
         status: ExitStatus,
     },
-    /// It was ended because its time was over, and with it what it had started.
+    /// It was ended because its time was over, and with it its process group: what it had started
+    /// and did not leave the group.
     #[error("{} took longer than {limit:?} and was ended", path.display())]
     TookTooLong {
         /// The program.

@@ -183,7 +183,7 @@ impl Feed {
     fn take(&mut self, delivery: &Delivery) -> Result<u64, Rejection> {
         let (begun, span) = (Instant::now(), Span::after(delivery.trace));
         let taken = self.take_analysis(delivery);
-        span.end_process(delivery, taken.as_ref().err().map(Rejection::kind));
+        span.end_process(delivery, taken.as_ref().err().map(|rejection| rejection.kind().into()));
         self.figures.show.observe(begun.elapsed().as_secs_f64());
         taken
     }

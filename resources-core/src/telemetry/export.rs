@@ -10,7 +10,7 @@ use std::sync::{Arc, LazyLock, Once, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use opentelemetry::trace::{
-    SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceId, TraceState,
+    Link, SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceId, TraceState,
 };
 use opentelemetry::{InstrumentationScope, KeyValue};
 use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig as _, WithHttpConfig as _};
@@ -23,6 +23,7 @@ use url::Url;
 
 use self::client::Client;
 use super::metrics::{Counter, counter};
+use super::span::StepError;
 use crate::bus::Names;
 use crate::contract::TraceParent;
 use crate::service::Failure;
@@ -93,8 +94,9 @@ pub(super) struct Finished<'a> {
     pub(super) name: String,
     pub(super) begun: SystemTime,
     pub(super) attributes: Vec<KeyValue>,
-    /// Why it failed, in a word or two.
-    pub(super) failure: Option<&'a str>,
+    /// Steps it follows from besides its parent.
+    pub(super) links: Vec<TraceParent>,
+    pub(super) failure: Option<StepError<'a>>,
 }
 
 /// Starts to export to the collector at `endpoint`, as `program`, for the rest of the process.
@@ -197,23 +199,19 @@ impl Exporter {
             });
             return;
         }
-        let Finished { trace, kind, name, begun, mut attributes, failure } = finished;
+        let Finished { trace, kind, name, begun, mut attributes, links, failure } = finished;
         let status = match failure {
             None => Status::Unset,
-            Some(failure) => {
-                attributes.push(KeyValue::new("error.type", failure.to_owned()));
-                Status::error(failure.to_owned())
+            Some(StepError { class, cause }) => {
+                attributes.push(KeyValue::new("error.type", class.to_owned()));
+                Status::error(cause.to_owned())
             }
         };
+        let mut followed = SpanLinks::default();
+        followed.links = links.iter().map(|step| Link::with_context(context(step))).collect();
         let parent = trace.parent_id();
         self.processor.on_end(SpanData {
-            span_context: SpanContext::new(
-                TraceId::from_bytes(trace.trace_id().to_be_bytes()),
-                SpanId::from_bytes(trace.span_id().to_be_bytes()),
-                TraceFlags::SAMPLED,
-                false,
-                TraceState::NONE,
-            ),
+            span_context: context(&trace),
             parent_span_id: parent
                 .map_or(SpanId::INVALID, |parent| SpanId::from_bytes(parent.to_be_bytes())),
             parent_span_is_remote: kind == SpanKind::Consumer,
@@ -224,11 +222,22 @@ impl Exporter {
             attributes,
             dropped_attributes_count: 0,
             events: SpanEvents::default(),
-            links: SpanLinks::default(),
+            links: followed,
             status,
             instrumentation_scope: self.scope.clone(),
         });
     }
+}
+
+/// A step that is sampled, as OpenTelemetry names it.
+fn context(step: &TraceParent) -> SpanContext {
+    SpanContext::new(
+        TraceId::from_bytes(step.trace_id().to_be_bytes()),
+        SpanId::from_bytes(step.span_id().to_be_bytes()),
+        TraceFlags::SAMPLED,
+        false,
+        TraceState::NONE,
+    )
 }
 
 #[cfg(test)]
@@ -253,6 +262,7 @@ mod tests {
                 name: "tell".to_owned(),
                 begun: SystemTime::now(),
                 attributes: Vec::new(),
+                links: Vec::new(),
                 failure: None,
             });
         }

@@ -13,6 +13,25 @@ use super::export::{Exporter, Finished, exporter};
 use crate::bus::{Delivery, Message, PublishError};
 use crate::contract::TraceParent;
 
+/// Most links of a step, as OpenTelemetry has it.
+const MAX_LINKS: usize = 128;
+
+/// Why a step failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StepError<'a> {
+    /// What kind of failure it is, in one of few words: `error.type`.
+    pub class: &'a str,
+    /// What happened, without any secret: the description of the status.
+    pub cause: &'a str,
+}
+
+impl<'a> From<&'a str> for StepError<'a> {
+    /// Of a failure of which there is no more to say.
+    fn from(class: &'a str) -> Self {
+        Self { class, cause: class }
+    }
+}
+
 /// Begins a trace. How many are sampled a setting says: none unless spans are exported.
 #[must_use]
 pub fn begin_trace() -> TraceParent {
@@ -63,8 +82,8 @@ impl Span {
         next_of(self.trace)
     }
 
-    /// Ends the work on `delivery`, with a word or two on why it failed.
-    pub fn end_process(self, delivery: &Delivery, failure: Option<&str>) {
+    /// Ends the work on `delivery`, with why it failed.
+    pub fn end_process(self, delivery: &Delivery, failure: Option<StepError<'_>>) {
         let Some((begun, exporter)) = self.recorded() else { return };
         let topic = &*delivery.topic;
         let mut attributes = messaging(exporter.exchange(), "process", topic, delivery.body.len());
@@ -77,17 +96,19 @@ impl Span {
             name: format!("process {}", kind_of(topic)),
             begun,
             attributes,
+            links: Vec::new(),
             failure,
         });
     }
 
-    /// Ends a call of something outside, such as a webhook, named by few different names; with a
-    /// word or two on why it failed.
+    /// Ends a call of something outside, such as a webhook, named by few different names; with the
+    /// steps it follows from besides its parent, and why it failed.
     pub fn end_call(
         self,
         name: &str,
         attributes: impl IntoIterator<Item = (&'static str, String)>,
-        failure: Option<&str>,
+        links: impl IntoIterator<Item = TraceParent>,
+        failure: Option<StepError<'_>>,
     ) {
         let Some((begun, exporter)) = self.recorded() else { return };
         let attributes = attributes.into_iter().map(|(key, value)| KeyValue::new(key, value));
@@ -97,6 +118,7 @@ impl Span {
             name: name.to_owned(),
             begun,
             attributes: attributes.collect(),
+            links: links.into_iter().filter(TraceParent::is_sampled).take(MAX_LINKS).collect(),
             failure,
         });
     }
@@ -128,6 +150,7 @@ pub(crate) fn published(
         name: format!("send {}", kind_of(topic)),
         begun,
         attributes: messaging(exporter.exchange(), "send", topic, message.body.len()),
+        links: Vec::new(),
         failure,
     });
 }
@@ -148,12 +171,13 @@ pub(crate) fn set_aside(
         name: format!("set aside {}", kind_of(topic)),
         begun,
         attributes: messaging(exporter.rejected(), "send", topic, delivery.body.len()),
+        links: Vec::new(),
         failure: failure_of(outcome),
     });
 }
 
-fn failure_of(outcome: &Result<(), PublishError>) -> Option<&'static str> {
-    outcome.as_ref().err().map(PublishError::cause)
+fn failure_of(outcome: &Result<(), PublishError>) -> Option<StepError<'static>> {
+    outcome.as_ref().err().map(|error| error.cause().into())
 }
 
 fn messaging(

@@ -110,7 +110,7 @@ impl Worker {
             // Whoever shows analyses sets it aside.
             Err(rejection) => {
                 self.refused += 1;
-                span.end_process(delivery, Some(rejection.kind()));
+                span.end_process(delivery, Some(rejection.kind().into()));
             }
         }
         self.figures.judge.observe(begun.elapsed().as_secs_f64());

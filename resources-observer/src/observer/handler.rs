@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use resources_core::bus::{Backoff, Pattern};
-use resources_core::telemetry::Span;
 use resources_core::telemetry::metrics::{self, Histogram};
+use resources_core::telemetry::{Span, StepError};
 use serde::de::DeserializeOwned;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -70,15 +70,39 @@ where
 
 /// Why a call did not succeed.
 #[derive(Debug)]
-pub(super) enum Cause {
-    /// Calling again may help.
-    Failed(String),
-    /// It would not.
-    Final(String),
+pub(super) struct Failure {
+    class: Class,
+    cause: String,
+}
+
+/// What kind of failure it is. Calling again may help, unless it is rejected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Failed,
+    Panic,
+    Timeout,
+    Rejected,
+}
+
+impl Class {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::Panic => "panic",
+            Self::Timeout => "timeout",
+            Self::Rejected => "rejected",
+        }
+    }
+}
+
+impl Failure {
+    fn new(class: Class, cause: &str) -> Self {
+        Self { class, cause: shortened(cause) }
+    }
 }
 
 /// Any handler.
-pub(super) type Run = Arc<dyn Fn(Event) -> BoxFuture<'static, Result<(), Cause>> + Send + Sync>;
+pub(super) type Run = Arc<dyn Fn(Event) -> BoxFuture<'static, Result<(), Failure>> + Send + Sync>;
 
 pub(super) fn untyped<H, F>(handler: H) -> Run
 where
@@ -102,16 +126,16 @@ where
             async move { outcome(work.await) }.boxed()
         }
         Err(error) => {
-            let cause = Cause::Final(format!("the body does not parse: {error}"));
-            std::future::ready(Err(cause)).boxed()
+            let cause = format!("the body does not parse: {error}");
+            std::future::ready(Err(Failure::new(Class::Rejected, &cause))).boxed()
         }
     })
 }
 
-fn outcome(outcome: impl Outcome) -> Result<(), Cause> {
+fn outcome(outcome: impl Outcome) -> Result<(), Failure> {
     outcome.into_result().map_err(|error| match error.downcast_ref::<Reject>() {
-        Some(Reject(cause)) => Cause::Final(cause.clone()),
-        None => Cause::Failed(error.to_string()),
+        Some(Reject(cause)) => Failure::new(Class::Rejected, cause),
+        None => Failure::new(Class::Failed, &error.to_string()),
     })
 }
 
@@ -176,20 +200,14 @@ impl Way {
         counts: Arc<Counts>,
     ) -> Verdict {
         for attempt in 1.. {
-            let cause = match self.attempt(&event, &counts).await {
-                Ok(()) => {
-                    counts.handled.add_one();
-                    return Verdict::Done;
-                }
-                Err(Cause::Final(cause)) => {
-                    counts.failed_attempts.add_one();
-                    return Verdict::Rejected(shortened(&cause));
-                }
-                Err(Cause::Failed(cause)) => {
-                    counts.failed_attempts.add_one();
-                    shortened(&cause)
-                }
+            let Err(Failure { class, cause }) = self.attempt(&event, &counts).await else {
+                counts.handled.add_one();
+                return Verdict::Done;
             };
+            counts.failed_attempts.add_one();
+            if class == Class::Rejected {
+                return Verdict::Rejected(cause);
+            }
             if attempt >= self.attempts {
                 let times = if attempt == 1 { "once" } else { &format!("{attempt} times") };
                 return Verdict::Rejected(format!("tried {times}: {cause}"));
@@ -204,15 +222,18 @@ impl Way {
     }
 
     /// Calls it once, as a step of the event's trace.
-    async fn attempt(&self, event: &Event, counts: &Counts) -> Result<(), Cause> {
+    async fn attempt(&self, event: &Event, counts: &Counts) -> Result<(), Failure> {
         let (begun, span) = (Instant::now(), Span::after(Some(event.trace())));
         let outcome = self.call(event.in_step(span.trace()), counts).await;
         self.seconds.observe(begun.elapsed().as_secs_f64());
-        span.end_process(event.delivery(), outcome.is_err().then_some("not handled"));
+        let failed = outcome.as_ref().err();
+        let failed =
+            failed.map(|Failure { class, cause }| StepError { class: class.word(), cause });
+        span.end_process(event.delivery(), failed);
         outcome
     }
 
-    async fn call(&self, event: Event, counts: &Counts) -> Result<(), Cause> {
+    async fn call(&self, event: Event, counts: &Counts) -> Result<(), Failure> {
         let run = Arc::clone(&self.run);
         // Called inside of the future, as a function may panic before it gives one.
         let mut call = Box::pin(AssertUnwindSafe(async move { run(event).await }).catch_unwind());
@@ -224,11 +245,12 @@ impl Way {
             (Ok(Ok(outcome)), Ok(())) => return outcome,
             (Err(_), Ok(())) => {
                 let limit = self.time_limit;
-                return Err(Cause::Failed(format!("the handler took longer than {limit:?}")));
+                let cause = format!("the handler took longer than {limit:?}");
+                return Err(Failure::new(Class::Timeout, &cause));
             }
         };
         counts.panics.add_one();
-        Err(Cause::Failed(panicked(&*panic)))
+        Err(Failure::new(Class::Panic, &panicked(&*panic)))
     }
 }
 
@@ -259,4 +281,47 @@ fn words(panic: &(dyn Any + Send)) -> &str {
 /// Short enough for a header, and in one line.
 fn shortened(cause: &str) -> String {
     cause.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST_CAUSE).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU16;
+
+    use resources_core::bus::{Bus, BusConfig, Message, Source};
+    use resources_core::contract::{Topic, TraceParent};
+
+    use super::*;
+    use crate::observer::events::Events;
+
+    async fn event() -> Event {
+        let bus = Bus::open(BusConfig::in_memory("test"));
+        let everything = Source::Patterns(vec!["#".parse().unwrap()]);
+        let mut events = bus.subscribe(everything, NonZeroU16::MIN);
+        let topic = Topic::new("a").unwrap();
+        let message = Message::json(topic, &1, 0, TraceParent::begin()).unwrap();
+        bus.publisher().publish(&message).await.unwrap();
+        Event::new(&events.next().await.unwrap(), 1.into(), bus.publisher())
+    }
+
+    async fn failure(run: Run) -> (&'static str, String) {
+        let events = Events::of("a").time_limit(Duration::from_millis(50)).check().unwrap();
+        let way = Registered::new(events, run).way;
+        let failed = way.attempt(&event().await, &Counts::default()).await.unwrap_err();
+        (failed.class.word(), failed.cause)
+    }
+
+    #[tokio::test]
+    async fn a_failure_says_of_what_kind_it_is() {
+        let failed = |class, cause: &str| (class, cause.to_owned());
+        let run = untyped(async |_| Err::<(), _>("no\nroom"));
+        assert_eq!(failure(run).await, failed("failed", "no room"));
+        let run = untyped(async |_| Err::<(), _>(Reject("not mine".to_owned())));
+        assert_eq!(failure(run).await, failed("rejected", "not mine"));
+        let run = typed(async |_: String, _| ());
+        assert_eq!(failure(run).await.0, "rejected");
+        let run = untyped(async |_| -> () { panic!("oh") });
+        assert_eq!(failure(run).await, failed("panic", "the handler panicked: oh"));
+        let run = untyped(|_| std::future::pending::<()>());
+        assert_eq!(failure(run).await, failed("timeout", "the handler took longer than 50ms"));
+    }
 }

@@ -120,7 +120,7 @@ impl Courier {
             if tries > 1 {
                 self.figures.retries.inc();
             }
-            let SendError { cause, worth_another_try } =
+            let SendError { cause, worth_another_try, .. } =
                 match sender.send(notification, &self.publisher).await {
                     Ok(how) => {
                         self.figures.told.inc();
@@ -166,7 +166,7 @@ impl Courier {
         let GivenUp { cause, tries } = given_up;
         let reason = format!("reaction {name} was given up after {tries} tries: {cause}");
         let topic = Topic::new(&format!("{name}.notification"));
-        let body = serde_json::to_string(notification);
+        let body = publish::fitting(notification, publish::json);
         let outcome = match (topic, body) {
             (Ok(topic), Ok(body)) => {
                 let message = publish::message(topic, body, notification);

@@ -3,9 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use resources_core::bus::{Delivery, Position, Start};
-use resources_core::contract::{
-    Acknowledgement, Alert, AlertState, Kind, Rejection, RoutingKey, Silence,
-};
+use resources_core::contract::{Acknowledgement, Alert, AlertState, Kind, RoutingKey, Silence};
 
 use resources_core::telemetry::Span;
 
@@ -32,10 +30,10 @@ pub(super) struct Desk {
     told: Vec<Told>,
     /// Formed and not handed over: the reaction, and what it is told.
     formed: Vec<(usize, Formed)>,
-    /// Whether it was said that there is no room for silences.
-    said_full: bool,
     /// Messages that were none of ours.
     refused: u64,
+    /// Whether it was said that there is no room for silences.
+    said_full: bool,
     changed: bool,
 }
 
@@ -43,10 +41,10 @@ impl Desk {
     pub(super) fn open(
         config: Arc<Config>,
         location: &Location,
-        // So that it is told before there is anything to count.
-        LazyLock::force(&SILENCES_LEFT_OUT);
         now_ms: u64,
     ) -> Result<Self, OpenError> {
+        // So that it is told before there is anything to count.
+        LazyLock::force(&SILENCES_LEFT_OUT);
         let (store, Kept { router, outboxes, position }) = Store::open(location, now_ms)?;
         let mut desk = Self {
             outboxes: config.reactions.iter().map(|_| (Outbox::default(), false)).collect(),
@@ -56,9 +54,9 @@ impl Desk {
             store,
             position,
             told: Vec::new(),
-            said_full: false,
             formed: Vec::new(),
             refused: 0,
+            said_full: false,
             changed: true,
         };
         for (name, outbox) in outboxes {
@@ -118,7 +116,7 @@ impl Desk {
                 return;
             }
         };
-        span.end_process(delivery, taken.as_ref().err().map(Rejection::kind));
+        span.end_process(delivery, taken.as_ref().err().map(|rejection| rejection.kind().into()));
         // Whoever shows alerts sets it aside.
         self.refused += u64::from(taken.is_err());
         self.tell(now_ms);
@@ -213,6 +211,8 @@ impl Desk {
     pub(super) fn sum_up(&mut self) {
         let refused = std::mem::take(&mut self.refused);
         if refused > 0 {
+            tracing::warn!(refused, "{refused} messages were no alerts and were left out");
+        }
         let left_out = self.router.take_silences_left_out();
         SILENCES_LEFT_OUT.inc_by(left_out);
         if left_out > 0 && !std::mem::replace(&mut self.said_full, true) {
@@ -220,8 +220,6 @@ impl Desk {
                 "there are {MAX_SILENCES} silences, and no room for another: alerts it is for are \
                  told; end some of those there are"
             );
-        }
-            tracing::warn!(refused, "{refused} messages were no alerts and were left out");
         }
     }
 }

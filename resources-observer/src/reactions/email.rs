@@ -1,5 +1,6 @@
 //! Writes an e-mail.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -70,6 +71,7 @@ impl Taken {
 
 /// Why a receiver did not get an e-mail.
 struct Refusal {
+    class: Cow<'static, str>,
     cause: String,
     /// Whether the server says so of this receiver; otherwise no other is worth trying.
     of_receiver: bool,
@@ -157,7 +159,7 @@ impl Email {
                     self.taken(|taken| taken.by(&notification.id).insert(place));
                 }
                 Err(refusal) if refusal.of_receiver => refusals.push(refusal),
-                Err(Refusal { cause, .. }) => return Err(SendError::passing(cause)),
+                Err(Refusal { class, cause, .. }) => return Err(SendError::passing(class, cause)),
             }
         }
         let causes: Vec<&str> = refusals.iter().map(|refusal| &*refusal.cause).collect();
@@ -165,7 +167,8 @@ impl Email {
         let nobody_took = self.taken(|taken| taken.by(&notification.id).is_empty());
         if nobody_took || refusals.iter().any(|refusal| !refusal.lasting) {
             // Also a lasting refusal is tried again while nobody took it: accounts are mended.
-            return Err(SendError::passing(causes));
+            let class = refusals.first().map_or("refused".into(), |refusal| refusal.class.clone());
+            return Err(SendError::passing(class, causes));
         }
         if !refusals.is_empty() {
             tracing::warn!(
@@ -186,14 +189,26 @@ impl Email {
     /// Hands an e-mail over for one receiver, whom the server may refuse without harm to others.
     async fn hand_over(&self, receiver: &Mailbox, message: &[u8]) -> Result<(), Refusal> {
         let (server, address) = (&self.server, &receiver.email);
-        let passing = |cause| Refusal { cause, of_receiver: false, lasting: false };
+        let passing = |class: &'static str, cause| Refusal {
+            class: class.into(),
+            cause,
+            of_receiver: false,
+            lasting: false,
+        };
         let envelope = Envelope::new(Some(self.from.email.clone()), vec![address.clone()])
-            .map_err(|error| passing(error.to_string()))?;
+            .map_err(|error| passing("template", error.to_string()))?;
         match timeout(self.timeout, self.transport.send_raw(&envelope, message)).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => {
                 let code = error.status().map(|code| code.to_string());
+                let class = match &code {
+                    Some(code) => format!("smtp_{code}").into(),
+                    None if error.is_timeout() => "timeout".into(),
+                    None if error.is_tls() => "tls".into(),
+                    None => "connect".into(),
+                };
                 Err(Refusal {
+                    class,
                     cause: format!(
                         "{server} did not take the e-mail for {address}: {}",
                         causes(&error)
@@ -204,14 +219,15 @@ impl Email {
             }
             Err(_) => {
                 let limit = humantime::format_duration(self.timeout);
-                Err(passing(format!("{server} did not take the e-mail within {limit}")))
+                let cause = format!("{server} did not take the e-mail within {limit}");
+                Err(passing("timeout", cause))
             }
         }
     }
 
     fn message(&self, notification: &Notification) -> Result<Message, SendError> {
-        let subject = self.subject.render(notification).map_err(SendError::lasting)?;
-        let body = self.body.render(notification).map_err(SendError::lasting)?;
+        let subject = self.subject.render(notification).map_err(SendError::unwritable)?;
+        let body = self.body.render(notification).map_err(SendError::unwritable)?;
         let shown = |c: char| if c.is_control() { ' ' } else { c };
         let subject: String = subject.trim().chars().map(shown).take(SUBJECT_CHARACTERS).collect();
         let domain = self.from.email.domain();
@@ -222,7 +238,7 @@ impl Email {
             .message_id(Some(format!("<{}@{domain}>", notification.id)))
             .header(ContentType::TEXT_PLAIN)
             .body(body)
-            .map_err(SendError::lasting)?;
+            .map_err(SendError::unwritable)?;
         // Nobody's out-of-office note comes back for it.
         let mut add = |name: &'static str, value: &str| {
             let name = HeaderName::new_from_ascii_str(name);

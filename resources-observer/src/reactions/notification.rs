@@ -25,13 +25,33 @@ pub(super) struct Notification {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) truncated: Option<u64>,
     /// In the order in which they came.
-    pub(super) alerts: Vec<Alert>,
+    pub(super) alerts: Vec<Listed>,
     /// The trace that the first alert belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) traceparent: Option<Box<str>>,
     /// Where to look.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) page_url: Option<Box<str>>,
+}
+
+/// An alert of a list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Listed {
+    #[serde(flatten)]
+    pub(super) alert: Alert,
+    /// The step of its own trace that it follows from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    traceparent: Option<Box<str>>,
+}
+
+impl Listed {
+    pub(super) fn new(alert: Alert, trace: Option<TraceParent>) -> Self {
+        Self { alert, traceparent: trace.map(|trace| trace.to_string().into()) }
+    }
+
+    pub(super) fn trace(&self) -> Option<TraceParent> {
+        self.traceparent.as_deref().and_then(|trace| trace.parse().ok())
+    }
 }
 
 /// How many alerts a notification is about.
@@ -57,18 +77,16 @@ impl Notification {
     pub(super) fn new(
         reaction: &str,
         group: Counts,
-        alerts: Vec<Alert>,
-        trace: Option<TraceParent>,
+        alerts: Vec<Listed>,
         page: Option<&Url>,
     ) -> Self {
-        let left_out = group.count.saturating_sub(alerts.len() as u64);
         Self {
             version: VERSION,
             id: id_of(reaction, group, &alerts),
             reaction: reaction.into(),
             group,
-            truncated: (left_out > 0).then_some(left_out),
-            traceparent: trace.map(|trace| trace.to_string().into()),
+            truncated: left_out(group, &alerts),
+            traceparent: alerts.first().and_then(|first| first.traceparent.clone()),
             page_url: page.map(|page| page_of(page, &alerts)),
             alerts,
         }
@@ -89,6 +107,14 @@ impl Notification {
         Self { traceparent: Some(trace.to_string().into()), ..self.clone() }
     }
 
+    /// The same, with no more than the first `most` alerts listed and the others counted.
+    pub(super) fn listing(&self, most: usize) -> Self {
+        let mut shorter = self.clone();
+        shorter.alerts.truncate(most);
+        shorter.truncated = left_out(shorter.group, &shorter.alerts);
+        shorter
+    }
+
     /// Made up, to try a reaction with: one alert, or several of which some are not listed.
     pub(super) fn made_up(reaction: &str, now_ms: u64, page: Option<&Url>, several: bool) -> Self {
         let host =
@@ -105,10 +131,11 @@ impl Notification {
             since_ms: now_ms,
             timestamp_ms: now_ms,
         };
-        let (mut group, mut alerts) = (Counts::default(), vec![level.clone()]);
+        let traced = |alert| Listed::new(alert, Some(TraceParent::begin()));
+        let (mut group, mut alerts) = (Counts::default(), vec![traced(level.clone())]);
         group.add(AlertState::Raised);
         if several {
-            alerts.push(Alert {
+            alerts.push(traced(Alert {
                 host: host("other-host"),
                 resource: None,
                 kind: AlertKind::Silent,
@@ -116,16 +143,16 @@ impl Notification {
                 level: None,
                 percentage: None,
                 ..level
-            });
+            }));
             group = Counts { count: 3, raised: 2, cleared: 1 };
         }
-        Self::new(reaction, group, alerts, Some(TraceParent::begin()), page)
+        Self::new(reaction, group, alerts, page)
     }
 
     /// What it is about, in a line.
     pub(super) fn subject(&self) -> String {
         match (&*self.alerts, self.group.count) {
-            ([only], 1) => line_of(only),
+            ([only], 1) => line_of(&only.alert),
             _ => {
                 let Counts { count, raised, cleared } = self.group;
                 format!("{count} alerts: {raised} raised, {cleared} cleared")
@@ -136,8 +163,8 @@ impl Notification {
     /// All of it for people: a line for each alert.
     pub(super) fn text(&self) -> String {
         let mut text = String::new();
-        for alert in &self.alerts {
-            text.push_str(&line_of(alert));
+        for listed in &self.alerts {
+            text.push_str(&line_of(&listed.alert));
             text.push('\n');
         }
         // Writing to a string cannot fail.
@@ -152,15 +179,20 @@ impl Notification {
     }
 }
 
+fn left_out(group: Counts, listed: &[Listed]) -> Option<u64> {
+    let left_out = group.count.saturating_sub(listed.len() as u64);
+    (left_out > 0).then_some(left_out)
+}
+
 /// The same for the same alerts of the same reaction. What is put together otherwise after a power
 /// cut is something else, which nobody may leave out.
-fn id_of(reaction: &str, group: Counts, alerts: &[Alert]) -> Box<str> {
+fn id_of(reaction: &str, group: Counts, alerts: &[Listed]) -> Box<str> {
     let mut digest = ring::digest::Context::new(&ring::digest::SHA256);
     digest.update(reaction.as_bytes());
     for count in [group.raised, group.cleared] {
         digest.update(&count.to_be_bytes());
     }
-    for alert in alerts {
+    for Listed { alert, .. } in alerts {
         let state = match alert.state {
             AlertState::Raised => "raised",
             AlertState::Cleared => "cleared",
@@ -184,11 +216,11 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 }
 
 /// The page of the host at that time, when the alerts are about one machine; otherwise of all hosts.
-fn page_of(page: &Url, alerts: &[Alert]) -> Box<str> {
+fn page_of(page: &Url, alerts: &[Listed]) -> Box<str> {
     let mut page = page.clone();
-    if let Some(first) = alerts.first()
+    if let Some(Listed { alert: first, .. }) = alerts.first()
         && first.host.as_str() != Alert::PIPELINE
-        && alerts.iter().all(|alert| alert.host == first.host)
+        && alerts.iter().all(|listed| listed.alert.host == first.host)
     {
         // A host name needs no escaping there.
         let from_ms = first.since_ms.saturating_sub(AROUND_MS);
@@ -268,7 +300,7 @@ mod tests {
         assert_ne!(one.id, Notification::made_up("chat", 6, None, false).id);
         let cut = |count| {
             let group = Counts { count, raised: count, cleared: 0 };
-            Notification::new("chat", group, one.alerts.clone(), None, None).id
+            Notification::new("chat", group, one.alerts.clone(), None).id
         };
         assert_ne!(cut(2), cut(3), "also of those that are counted only");
     }

@@ -10,7 +10,7 @@ use resources_core::contract::{Alert, TraceParent};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::notification::{Counts, Notification};
+use super::notification::{Counts, Listed, Notification};
 
 /// Most notifications of a reaction that may be under way at a time.
 pub(super) const MAX_PARALLEL: usize = 64;
@@ -55,8 +55,7 @@ struct Group {
     window_ms: u64,
     counts: Counts,
     /// The first ones.
-    alerts: Vec<Alert>,
-    trace: Option<Box<str>>,
+    alerts: Vec<Listed>,
 }
 
 impl Outbox {
@@ -75,14 +74,13 @@ impl Outbox {
             window_ms,
             counts: Counts::default(),
             alerts: Vec::new(),
-            trace: trace.map(|trace| trace.to_string().into()),
         });
         if due_ms < group.due_ms {
             (group.due_ms, group.window_ms) = (due_ms, window_ms);
         }
         group.counts.add(alert.state);
         if group.alerts.len() < limits.listed {
-            group.alerts.push(alert.clone());
+            group.alerts.push(Listed::new(alert.clone(), trace));
         }
     }
 
@@ -109,9 +107,8 @@ impl Outbox {
         if self.due_ms(limits)? > now_ms {
             return None;
         }
-        let Group { counts, alerts, trace, .. } = self.group.take()?;
-        let trace = trace.and_then(|trace| trace.parse().ok());
-        let notification = Notification::new(reaction, counts, alerts, trace, page);
+        let Group { counts, alerts, .. } = self.group.take()?;
+        let notification = Notification::new(reaction, counts, alerts, page);
         if let Some(rate) = limits.rate {
             self.formed_ms.push_back(now_ms);
             while self.formed_ms.len() > rate.count {

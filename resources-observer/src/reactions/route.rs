@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn an_alert_takes_every_route_up_to_one_that_stops() {
-        let high = Notification::made_up("x", 0, None, false).alerts.remove(0);
+        let high = Notification::made_up("x", 0, None, false).alerts.remove(0).alert;
         let low = Alert { level: None, percentage: Some(3.0), ..high.clone() };
         let cleared = Alert { state: AlertState::Cleared, ..low.clone() };
         let routes = [

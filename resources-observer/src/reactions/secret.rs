@@ -94,6 +94,26 @@ impl Secrets {
     }
 }
 
+/// Stands for a line that holds a secret.
+const SCREENED: &str = "(a line with a secret is not shown)";
+
+impl Secrets {
+    /// `text` without the lines that hold a part of one; nothing of it when one is spread over
+    /// several lines.
+    pub(super) fn screened(&self, text: &str) -> String {
+        let (mut screened, mut kept) = (Vec::new(), String::new());
+        for line in text.lines() {
+            if self.are_in(line) {
+                screened.push(SCREENED);
+            } else {
+                screened.push(line);
+                kept.push_str(line);
+            }
+        }
+        if self.are_in(&kept) { SCREENED.to_owned() } else { screened.join("\n") }
+    }
+}
+
 /// The letters and digits of a text, as other marks may be escaped.
 fn plain(text: &str) -> String {
     text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
@@ -125,6 +145,16 @@ mod tests {
         for text in ["", "invalid_payload", "no room at all: x"] {
             assert!(!secrets.are_in(text), "{text}");
         }
+    }
+
+    #[test]
+    fn a_line_that_holds_a_secret_is_left_out() {
+        let mut secrets = Secrets::default();
+        assert_eq!(secrets.screened("as it is\n\nof two"), "as it is\n\nof two");
+        secrets.add("T0ken-1");
+        let printed = "begun\n+ curl -H 'Bearer T0ken-1'\nno room";
+        assert_eq!(secrets.screened(printed), format!("begun\n{SCREENED}\nno room"));
+        assert_eq!(secrets.screened("begun T0k\nen1"), SCREENED);
     }
 
     #[test]

@@ -5,11 +5,11 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use resources_core::bus::Publisher;
-use resources_core::telemetry::{Span, metrics};
+use resources_core::telemetry::{Span, StepError, metrics};
 
 use super::email::Email;
 use super::exec::Exec;
-use super::notification::Notification;
+use super::notification::{Listed, Notification};
 use super::publish::PublishTo;
 use super::webhook::Webhook;
 
@@ -35,6 +35,8 @@ pub(super) enum Sender {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{cause}")]
 pub(super) struct SendError {
+    /// What kind of failure it is, in one of few words.
+    pub(super) class: Cow<'static, str>,
     /// What happened, without any secret.
     pub(super) cause: String,
     /// Whether another try could end otherwise.
@@ -43,13 +45,18 @@ pub(super) struct SendError {
 
 impl SendError {
     /// Another try may end otherwise.
-    pub(super) fn passing(cause: impl ToString) -> Self {
-        Self { cause: cause.to_string(), worth_another_try: true }
+    pub(super) fn passing(class: impl Into<Cow<'static, str>>, cause: impl ToString) -> Self {
+        Self { class: class.into(), cause: cause.to_string(), worth_another_try: true }
     }
 
     /// It would end the same.
-    pub(super) fn lasting(cause: impl ToString) -> Self {
-        Self { cause: cause.to_string(), worth_another_try: false }
+    pub(super) fn lasting(class: impl Into<Cow<'static, str>>, cause: impl ToString) -> Self {
+        Self { class: class.into(), cause: cause.to_string(), worth_another_try: false }
+    }
+
+    /// What is to be told cannot be written.
+    pub(super) fn unwritable(cause: impl ToString) -> Self {
+        Self::lasting("template", cause)
     }
 }
 
@@ -75,9 +82,11 @@ impl Sender {
         if outcome.is_err() {
             FAILED.inc();
         }
-        let failure = outcome.is_err().then_some("not told");
+        let failed = outcome.as_ref().err();
+        let failed = failed.map(|SendError { class, cause, .. }| StepError { class, cause });
         let reaction = [("resources.reaction", notification.reaction.to_string())];
-        span.end_call(&format!("tell {kind}"), reaction, failure);
+        let others = notification.alerts.iter().skip(1).filter_map(Listed::trace);
+        span.end_call(&format!("tell {kind}"), reaction, others, failed);
         outcome
     }
 

@@ -1,5 +1,6 @@
 //! Tells an HTTP server.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -141,8 +142,8 @@ impl Webhook {
 
     pub(super) async fn send(&self, notification: &Notification) -> Result<String, SendError> {
         let body = match &self.template {
-            Some(template) => template.render(notification).map_err(SendError::lasting)?,
-            None => serde_json::to_string(notification).map_err(SendError::lasting)?,
+            Some(template) => template.render(notification).map_err(SendError::unwritable)?,
+            None => serde_json::to_string(notification).map_err(SendError::unwritable)?,
         };
         let mut headers = self.headers.clone();
         headers.insert(reqwest::header::CONTENT_TYPE, self.content_type.clone());
@@ -164,13 +165,15 @@ impl Webhook {
             return Ok(format!("{} answered {status}", self.place()));
         }
         let mut cause = format!("{} answered {status}", self.place());
+        let mut class = Cow::Owned(format!("http_{}", status.as_u16()));
         if status.is_redirection() {
+            class = "redirect".into();
             cause.push_str(", a redirect, which is not followed; give the URL it leads to");
         } else if !text.is_empty() {
             cause.push_str(": ");
             cause.push_str(&text);
         }
-        Err(SendError { cause, worth_another_try: !is_lasting(status) })
+        Err(SendError { class, cause, worth_another_try: !is_lasting(status) })
     }
 
     /// The beginning of an answer, in a line, unless it repeats a secret. What is more than a
@@ -196,15 +199,17 @@ impl Webhook {
         let place = self.place();
         if error.is_timeout() {
             let limit = humantime::format_duration(self.timeout);
-            return SendError::passing(format!("{place} did not answer within {limit}"));
+            let cause = format!("{place} did not answer within {limit}");
+            return SendError::passing("timeout", cause);
         }
+        let class = if error.is_connect() { "connect" } else { "broken" };
         let error = error.without_url();
         // The last of the causes says what happened; those before it, what was attempted.
         let mut last: &dyn std::error::Error = &error;
         while let Some(source) = last.source() {
             last = source;
         }
-        SendError::passing(format!("{place} cannot be called: {last}"))
+        SendError::passing(class, format!("{place} cannot be called: {last}"))
     }
 }
 

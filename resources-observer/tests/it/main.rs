@@ -1,6 +1,7 @@
 //! The observer around a real broker.
 
 mod at_least_once;
+mod hostile;
 mod kill;
 mod links;
 mod observer;
@@ -9,4 +10,8 @@ mod react;
 mod receivers;
 mod rights;
 mod service_rights;
+mod started;
+mod terminator;
+mod tls;
+mod traces;
 mod unheard;

@@ -74,7 +74,7 @@ impl Running {
 }
 
 /// Whether from when on alerts are told is noted in this file.
-fn has_started(kept: &Path) -> bool {
+pub(crate) fn has_started(kept: &Path) -> bool {
     let reading = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
     let noted = || -> rusqlite::Result<u64> {
         rusqlite::Connection::open_with_flags(kept, reading)?.query_row(
@@ -86,7 +86,7 @@ fn has_started(kept: &Path) -> bool {
     noted().is_ok_and(|rows| rows == 1)
 }
 
-async fn publish<T: Serialize>(
+pub(crate) async fn publish<T: Serialize>(
     publisher: &Publisher,
     host: &HostName,
     kind: Kind,
@@ -102,7 +102,7 @@ fn host(name: &str) -> HostName {
     HostName::new(name).expect("a host name")
 }
 
-fn alert(id: &str, name: &str, state: AlertState) -> Alert {
+pub(crate) fn alert(id: &str, name: &str, state: AlertState) -> Alert {
     Alert {
         id: id.into(),
         host: host(name),

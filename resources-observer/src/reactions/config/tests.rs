@@ -131,7 +131,7 @@ fn every_mistake_names_the_file_and_its_line_and_what_is_allowed() {
 fn every_field_of_an_alert_and_only_its_words_can_be_asked_for() {
     use resources_core::contract::{Alert, AlertKind};
 
-    let made_up = Notification::made_up("x", 0, None, false).alerts.remove(0);
+    let made_up = Notification::made_up("x", 0, None, false).alerts.remove(0).alert;
     let alert = serde_json::to_value(Alert { repeat: Some(1), ..made_up }).unwrap();
     let mut known: Vec<&str> = FIELDS.iter().map(|(name, _)| *name).collect();
     known.retain(|name| *name != "key");

@@ -23,7 +23,7 @@ async fn stream(episodes: u64) -> Vec<Delivery> {
     let bus = Bus::open(BusConfig::in_memory("test"));
     let prefetch = 10_000.try_into().unwrap();
     let mut alerts = bus.subscribe(Source::Alerts(Start::First), prefetch);
-    let made_up = Notification::made_up("x", 0, None, false).alerts.remove(0);
+    let made_up = Notification::made_up("x", 0, None, false).alerts.remove(0).alert;
     let count = usize::try_from(episodes * 2).unwrap();
     for number in 0..episodes * 2 {
         let state = if number.is_multiple_of(2) { AlertState::Raised } else { AlertState::Cleared };
@@ -115,8 +115,12 @@ async fn killed_anywhere_each_alert_is_told_and_told_again_only_under_its_id() {
             for (_, notification) in told.iter().filter(|(of, _)| *of == place) {
                 match by_id.insert(notification.id.clone(), notification.clone()) {
                     Some(before) => assert_eq!(before, *notification, "{kill:?}"),
-                    None => states
-                        .extend(notification.alerts.iter().map(|one| (one.id.clone(), one.state))),
+                    None => states.extend(
+                        notification
+                            .alerts
+                            .iter()
+                            .map(|one| (one.alert.id.clone(), one.alert.state)),
+                    ),
                 }
             }
             let expected: Vec<_> = (0..30)
@@ -201,7 +205,7 @@ fn handed(desk: &mut Desk, delivery: &Delivery, alert: &Alert) -> Vec<(String, A
         let notification = formed.notification;
         desk.settled(place, &notification.id);
         let name = notification.reaction.to_string();
-        told.extend(notification.alerts.iter().map(|alert| (name.clone(), alert.state)));
+        told.extend(notification.alerts.iter().map(|one| (name.clone(), one.alert.state)));
     }
     desk.commit().unwrap();
     told

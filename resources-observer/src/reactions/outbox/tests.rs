@@ -6,7 +6,7 @@ use super::*;
 const NONE: Limits = Limits { rate: None, parallel: 1, listed: 100 };
 
 fn alert(number: u64) -> Alert {
-    let alert = Notification::made_up("x", 0, None, false).alerts.remove(0);
+    let alert = Notification::made_up("x", 0, None, false).alerts.remove(0).alert;
     let state = if number.is_multiple_of(3) { AlertState::Cleared } else { AlertState::Raised };
     Alert { id: format!("alert-{number}").into(), state, ..alert }
 }
@@ -29,6 +29,23 @@ fn what_comes_within_the_window_is_one_message() {
     let id = outbox.under_way()[0].notification.id.clone();
     assert!(outbox.settle(&id) && !outbox.settle(&id));
     assert_eq!(outbox.alert_count(), 0);
+}
+
+#[test]
+fn each_alert_of_a_list_has_its_own_trace() {
+    let mut outbox = Outbox::default();
+    let traces = [(); 3].map(|()| TraceParent::begin());
+    for (number, trace) in (0..).zip(traces) {
+        outbox.add(&alert(number), Some(trace), 0, 0, &NONE);
+    }
+    outbox = serde_json::from_slice(&serde_json::to_vec(&outbox).unwrap()).unwrap();
+    let formed = outbox.form("x", 0, &NONE, None).unwrap();
+    let body = serde_json::to_value(&formed.notification).unwrap();
+    for (listed, trace) in body["alerts"].as_array().unwrap().iter().zip(traces) {
+        assert_eq!(listed["traceparent"], trace.to_string());
+    }
+    assert_eq!(body["traceparent"], traces[0].to_string());
+    assert_eq!(body["alerts"][2]["id"], "alert-2");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::*;
 use crate::reactions::notification::Notification;
 
 fn alert(id: &str, host: &str, state: AlertState, at_ms: u64) -> Alert {
-    let alert = Notification::made_up("x", 0, None, false).alerts.remove(0);
+    let alert = Notification::made_up("x", 0, None, false).alerts.remove(0).alert;
     let host = HostName::new(host).unwrap();
     // Episodes of one resource take each other's place.
     let resource = Some(id.into());
