@@ -275,6 +275,21 @@ describe('the page of a host', () => {
     }
   });
 
+  it('prints the alerts of each chart in words', async () => {
+    const { page } = stage;
+    const own = stage.use(await startMockServer({ hosts: 20, alerts: 12 }));
+    await page.goto(`${own.url}#/hosts/${OTHER}?range=6h`);
+    await page.locator('[data-chart="cpu"] [data-mark]').first().waitFor();
+    const sheets = readPaper(await page.pdf({ format: 'A4' }));
+    const written = sheets.flatMap(({ texts }) => texts.map(({ words }) => words.trim()));
+    assert.ok(
+      written.some((words) => words.startsWith('CPU at 96%, ')),
+      written.join(', '),
+    );
+    // Nothing on paper can be pressed.
+    assert.ok(!written.includes('Acknowledge'), written.join(', '));
+  });
+
   for (const theme of ['light', 'dark']) {
     it(`prints every chart whole and legible, light on paper, from the ${theme} theme`, async () => {
       const page = await stage.useNewPage({ theme });
