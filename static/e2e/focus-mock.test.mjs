@@ -37,6 +37,16 @@ describe('going from view to view', () => {
     assert.doesNotMatch(await page.title(), /·/);
   });
 
+  it('has the count of hosts read to who types, and not with every figure', async () => {
+    const { page } = stage;
+    await open('/?q=cpu>1');
+    const count = (live) => page.locator(`.listed[aria-live=${live}]`);
+    await count('off').waitFor();
+    await page.getByRole('searchbox').fill('cpu>2');
+    await count('polite').waitFor();
+    await count('off').waitFor();
+  });
+
   it('leads from the map to a host and back to the map', async () => {
     const { page } = stage;
     await open('/map');

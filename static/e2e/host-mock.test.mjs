@@ -279,6 +279,37 @@ describe('the page of a host', () => {
     }
   });
 
+  it('calls nothing the extremes of several interfaces together, but tells those of each', async () => {
+    await open('edge-1.fra.example.com', '?range=6h');
+    await drawn('network');
+    const figures = (id) => chart(id).locator('tbody tr').first().locator('td').allTextContents();
+    await stage.until(async () => (await figures('network'))[1] === 'n/a');
+    const [, , average, maximum] = await figures('network');
+    assert.match(average, /\d/);
+    assert.equal(maximum, 'n/a');
+    await stage.page.getByText('Each of the 2 interfaces').click();
+    await hasAverage('network-eth1');
+    const [, least, , most] = await figures('network-eth1');
+    assert.match(least, /\d/);
+    assert.match(most, /\d/);
+    await picture('several');
+  });
+
+  it('prints the alerts of each chart in words', async () => {
+    const { page } = stage;
+    const own = stage.use(await startMockServer({ hosts: 20, alerts: 12 }));
+    await page.goto(`${own.url}#/hosts/${OTHER}?range=6h`);
+    await page.locator('[data-chart="cpu"] [data-mark]').first().waitFor();
+    const sheets = readPaper(await page.pdf({ format: 'A4' }));
+    const written = sheets.flatMap(({ texts }) => texts.map(({ words }) => words.trim()));
+    assert.ok(
+      written.some((words) => words.startsWith('CPU at 96%, ')),
+      written.join(', '),
+    );
+    // Nothing on paper can be pressed.
+    assert.ok(!written.includes('Acknowledge'), written.join(', '));
+  });
+
   for (const theme of ['light', 'dark']) {
     it(`prints every chart whole and legible, light on paper, from the ${theme} theme`, async () => {
       const page = await stage.useNewPage({ theme });

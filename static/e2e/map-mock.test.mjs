@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import { useStage } from './harness.mjs';
 import { startMockServer } from './mock-server.mjs';
+import { contrastOnWhite, readPaper } from './paper.mjs';
 
 const HOSTS = 300;
 
@@ -135,6 +136,87 @@ describe('the fleet map', () => {
       const [red, green, blue] = pixel.data;
       return red > 150 && green < 110 && blue < 110;
     });
+  });
+
+  /** Red, green and blue of the map so far from a corner of the focused cell, right and down. */
+  const pixelAt = (corner, across, down) =>
+    stage.page.evaluate(
+      ([corner, across, down]) => {
+        const canvas = document.querySelector('[role=listbox] canvas');
+        const scale = canvas.width / canvas.clientWidth;
+        const { left, top } = canvas.getBoundingClientRect();
+        const ring = document.querySelector('[role=option]').getBoundingClientRect();
+        const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext('2d');
+        copy.drawImage(canvas, 0, 0);
+        const x = Math.round((ring.right + across - left) * scale);
+        const y = Math.round((ring[corner] + down - top) * scale);
+        return [...copy.getImageData(x, y, 1, 1).data].slice(0, 3);
+      },
+      [corner, across, down],
+    );
+  const isInk = async (...place) => (await pixelAt(...place)).every((part) => part < 70);
+
+  for (const [size, hosts, place] of [
+    ['a cell', HOSTS, ['bottom', -3, -3]],
+    // In the ground of the sign, beside it.
+    ['a tile', 40, ['top', -13, 14]],
+  ]) {
+    it(`marks ${size} whose host has alerts, and no other`, async () => {
+      const { page } = stage;
+      const own = stage.use(await startMockServer({ hosts, alerts: 3 }));
+      const alerted = own.alerts.all().active[2];
+      for (const [host, isMarked] of [
+        ['web-2.ams.example.com', false],
+        [alerted.host, true],
+      ]) {
+        await page.goto(`${own.url}#/map?selected=${host}`);
+        await page.locator(`[id="map-${host}"]`).waitFor({ state: 'attached' });
+        await stage.until(async () => (await isInk(...place)) === isMarked);
+      }
+      own.alerts.clear(alerted.id);
+      await stage.until(async () => !(await isInk(...place)));
+    });
+  }
+
+  it('is printed light on white, whole, from the dark theme', async () => {
+    const page = await stage.useNewPage({ theme: 'dark' });
+    await open('?group=label:role');
+    await page.waitForFunction(() => document.querySelector('[role=listbox] canvas').width > 0);
+    const width = () => page.locator('[role=listbox] canvas').evaluate((canvas) => canvas.width);
+    const onScreen = await width();
+    await page.evaluate(() => {
+      // After the page's own, which draws.
+      window.addEventListener('beforeprint', () => {
+        const canvas = document.querySelector('[role=listbox] canvas');
+        const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext('2d');
+        copy.drawImage(canvas, 0, 0);
+        const { data } = copy.getImageData(0, 0, canvas.width, canvas.height);
+        let [white, coloured] = [0, 0];
+        for (let i = 0; i < data.length; i += 4) {
+          const [least, most] = [Math.min, Math.max].map((of) => of(...data.subarray(i, i + 3)));
+          if (least === 255) white += 1;
+          else if (most - least > 20) coloured += 1;
+        }
+        const pixels = data.length / 4;
+        globalThis.printed = {
+          width: canvas.width,
+          white: white / pixels,
+          coloured: coloured / pixels,
+        };
+      });
+    });
+    const sheets = readPaper(await page.pdf({ format: 'A4' }));
+    const printed = await page.evaluate(() => globalThis.printed);
+    assert.equal(printed.width, 2 * 680);
+    assert.ok(printed.white > 0.1, `${printed.white} of it is white`);
+    assert.ok(printed.coloured > 0.1, `${printed.coloured} of it has a colour`);
+    // A cell is a copy of how it looks: one for each host.
+    const cells = sheets.reduce((sum, { pictures }) => sum + pictures, 0);
+    assert.ok(cells >= HOSTS, `${cells} cells are on paper`);
+    for (const { words, colour } of sheets.flatMap((sheet) => sheet.texts)) {
+      assert.ok(contrastOnWhite(colour) >= 4.5, `${words} is too pale: ${colour}`);
+    }
+    await stage.until(async () => (await width()) === onScreen);
   });
 
   it('is crisp and whole on a telephone with three pixels for one', async () => {

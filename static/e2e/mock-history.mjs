@@ -18,8 +18,13 @@ const KINDS = [
   { is: /^load_1m$/, rough: 0.4, slowMs: 300_000, now: (host) => host.load },
   { is: /:received$/, rough: 0.6, slowMs: 120_000, now: (host) => host.received },
   { is: /:transmitted$/, rough: 0.5, slowMs: 90_000, now: (host) => host.received / 3 },
-  { is: /^temperature:/, rough: 0.1, slowMs: 400_000, now: (host) => host.temperature },
+  { is: /^temperature:/, rough: 0.1, slowMs: 400_000, now: temperatureOf },
 ];
+
+/** Each sensor is a little warmer than the one before it. */
+function temperatureOf({ temperature }, resource) {
+  return temperature === null ? null : temperature + 3 * Number(resource.at(-1));
+}
 
 /** Between -1 and 1, the same for the same instant, and smooth. */
 function wave(timeMs, slowMs) {
@@ -61,7 +66,7 @@ export function historyOf(host, parameters, nowMs = Date.now()) {
 
 function seriesOf(host, resource, timestamps, stepMs, nowMs) {
   const kind = KINDS.find(({ is }) => is.test(resource));
-  const now = kind?.now(host) ?? null;
+  const now = kind?.now(host, resource) ?? null;
   const most = /^(network|load|temperature)/.test(resource) ? Infinity : 100;
   const figure = (timeMs, spread) => {
     if (now === null || timeMs > nowMs || isMissing(timeMs, nowMs)) return null;

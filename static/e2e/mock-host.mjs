@@ -242,15 +242,17 @@ export class SimulatedHost {
           total_bytes: diskBytes,
           used_bytes: Math.round((diskBytes * this.disk) / 100 / (i + 1)),
         })),
-        networks: [
-          {
-            interface: 'eth0',
-            received_bytes_per_second: round(this.received),
-            transmitted_bytes_per_second: round(this.received / 3),
-          },
-        ],
+        // One between networks has several of everything.
+        networks: (this.role === 'edge' ? ['eth0', 'eth1'] : ['eth0']).map((name) => ({
+          interface: name,
+          received_bytes_per_second: round(this.received),
+          transmitted_bytes_per_second: round(this.received / 3),
+        })),
         ...(this.temperature !== null && {
-          temperatures: [{ label: 'Package id 0', celsius: round(this.temperature, 1) }],
+          temperatures: Array.from({ length: this.role === 'edge' ? 3 : 1 }, (_, i) => ({
+            label: `Package id ${i}`,
+            celsius: round(this.temperature + 3 * i, 1),
+          })),
         }),
         uptime_seconds: Math.round((this.timestampMs - this.bootedMs) / 1_000),
         processes: [

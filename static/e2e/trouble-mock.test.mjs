@@ -103,6 +103,15 @@ describe('the page in trouble, for everybody', () => {
           await open('#/', own);
           await rows().waitFor();
           assert.equal(await stage.page.locator('.notice').count(), 0);
+          // What is read aloud must be there before it says anything.
+          assert.equal(await stage.page.locator('.page > [role=status]').textContent(), '');
+          const isLive = !rest.includes('Figures below are the last known.');
+          const tab = async () => {
+            const icon = await stage.page.locator('link[rel=icon]').getAttribute('href');
+            return { title: await stage.page.title(), icon };
+          };
+          const before = await tab();
+          assert.doesNotMatch(before.title, /not live/);
           own.fail(fault);
           await stage.page.getByRole('status').filter({ hasText: happened }).waitFor();
           const notice = stage.page.locator('.notice');
@@ -114,6 +123,8 @@ describe('the page in trouble, for everybody', () => {
           const [end, words, mood] = link;
           const told = stage.page.locator(`[data-link="${end}"] [data-mood="${mood}"]`);
           await told.getByText(words, { exact: true }).waitFor();
+          await stage.until(async () => (await tab()).title.startsWith('(not live') !== isLive);
+          if (!isLive) await stage.until(async () => (await tab()).icon !== before.icon);
           await isOpenToAll(`${fault}-${theme}`);
           for (const [view, whole] of fault === 'broker_down' ? OTHER_VIEWS : []) {
             await open(`#/${view}`, own);
@@ -123,6 +134,7 @@ describe('the page in trouble, for everybody', () => {
           }
           own.fail('none');
           await notice.waitFor({ state: 'detached' });
+          await stage.until(async () => !(await tab()).title.includes('not live'));
         });
       }
 
