@@ -75,7 +75,13 @@ impl AppState {
         let pipeline =
             Pipeline { state: PipelineState::Unknown, since_ms: now_ms(), waiting_measures: None };
         Self(Arc::new(Shared {
-            live: Arc::new(Live::new(settings.max_hosts, now, kept, pipeline)),
+            live: Arc::new(Live::new(
+                settings.max_hosts,
+                settings.push_interval,
+                now,
+                kept,
+                pipeline,
+            )),
             link,
             history,
             alerts,
