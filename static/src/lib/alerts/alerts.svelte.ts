@@ -9,6 +9,7 @@ const NONE: ActiveAlerts = { status: { state: 'reading' }, count: 0, total: 0, a
 export class Alerts {
   #told: ActiveAlerts | undefined = $state.raw();
   /** How many each host has that has any, listed or not. */
+  // eslint-disable-next-line svelte/prefer-svelte-reactivity -- replaced as a whole
   #counts: ReadonlyMap<string, number> = $state.raw(new Map());
   readonly #byHost: ReadonlyMap<string, readonly AlertEntry[]> = $derived(byHost(this.active));
   readonly #indices: ReadonlySet<number> = $derived(
