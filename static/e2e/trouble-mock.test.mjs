@@ -122,8 +122,10 @@ describe('the page in trouble, for everybody', () => {
         await inTheme();
         const own = stage.use(await startMockServer({ hosts: 30, alerts: 1_020 }));
         await open('#/', own);
-        // Thirty hosts, and thirty times as many alerts as are listed of each.
-        await page.locator(`[data-host="${HOST}"] .alerts`).getByText('34 alerts').waitFor();
+        // Of most hosts one of them is not listed.
+        const marks = page.locator('[data-host] .alerts');
+        await marks.getByText('34 alerts').first().waitFor();
+        assert.equal(await marks.filter({ hasNotText: '34 alerts' }).count(), 0);
         own.alerts.become({ state: 'halted', reason: 'the disk is full', after_ms: Date.now() });
         await page.locator('[data-link="alerts"]').getByText('halted').waitFor();
         await open('#/alerts', own);

@@ -88,3 +88,44 @@ impl<'a> Alarm<'a> {
         self.told.send_replace(None);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU16;
+
+    use resources_core::bus::{Source, Start};
+    use resources_core::test_support::{RabbitMq, in_time, open_bus};
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::pipeline::{PipelineState, PipelineWatch};
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn it_shows_on_the_link_and_nobody_is_blamed_for_the_silence() {
+        let broker = tokio::task::spawn_blocking(RabbitMq::start).await.unwrap();
+        let bus = open_bus(&broker.url(), "resources");
+        let mut analyses = bus.subscribe(Source::Analyses(Start::Next), NonZeroU16::MIN);
+        let analyzer = open_bus(&broker.url(), "resources");
+        let mut measures = analyzer.subscribe(Source::Measures, NonZeroU16::MIN);
+        let reading = async { tokio::join!(analyses.ready(), measures.ready()) };
+        assert_eq!(in_time("both read", reading).await, (true, true));
+        broker.ctl(&["set_vm_memory_high_watermark", "0.00001"]);
+
+        let watch = PipelineWatch::new(bus.clone());
+        let (mut link, mut pipeline) = (watch.link(), watch.pipeline());
+        let states = watch.pipeline();
+        let task = tokio::spawn(watch.run(CancellationToken::new()));
+        let blocked = |link: &Link| matches!(&link.state, LinkState::Blocked { reason } if reason.contains("memory"));
+        in_time("the alarm is told", link.wait_for(blocked)).await.unwrap();
+        assert!(bus.link().borrow().state.is_up(), "the bus was told nothing");
+        assert_eq!(states.borrow().state, PipelineState::Unknown);
+
+        broker.ctl(&["set_vm_memory_high_watermark", "0.8"]);
+        in_time("its end is told", link.wait_for(|link| link.state.is_up())).await.unwrap();
+        let idle = pipeline.wait_for(|now| now.state == PipelineState::Idle);
+        in_time("silence is the trackers' again", idle).await.unwrap();
+        task.abort();
+        in_time("the buses close", async { tokio::join!(bus.close(), analyzer.close()) }).await;
+        tokio::task::spawn_blocking(move || drop(broker)).await.unwrap();
+    }
+}
