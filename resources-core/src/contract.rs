@@ -19,7 +19,7 @@ mod validate;
 pub use acknowledgement::Acknowledgement;
 pub use alert::{Alert, AlertKind, AlertState};
 pub use analysis::{Analysis, Levels, ResourceLevel, ResourceThresholds};
-pub use host::{HostName, HostNameError};
+pub use host::{HostName, HostNameError, MAX_HOST_BYTES};
 pub use labels::{LabelError, Labels};
 pub use level::{Level, Thresholds, ThresholdsError};
 pub use measure::{Disk, Measure, Network, Process, ReceivedMeasure, System, Temperature, Usage};

@@ -24,6 +24,10 @@ use crate::history::{History, ReadError, Reader};
 use crate::live;
 use crate::server::AppState;
 
+#[cfg(test)]
+pub(crate) use history::MAX_FIGURES;
+#[cfg(test)]
+pub(crate) use query::MAX_NAMES;
 pub(crate) use query::Query;
 
 /// What is true now may not be true when it is asked again.

@@ -121,7 +121,8 @@ impl View {
         hosts.find_map(|(index, host)| (host.info.host.as_str() == name).then_some((*index, host)))
     }
 
-    /// The active alerts it was told of, newest first, and how many there are.
+    /// The active alerts it was told of, newest first, how many there are, and how many of each
+    /// host, sorted by name.
     #[must_use]
     pub const fn alerts(&self) -> &Alerts {
         &self.alerts
@@ -137,10 +138,17 @@ impl View {
         active.extend(told.changed.iter().cloned());
         active.sort_by(|a, b| (b.since_ms, &b.id).cmp(&(a.since_ms, &a.id)));
         active.truncate(MAX_ACTIVE);
+        let mut hosts: BTreeMap<HostName, u32> = match told.active {
+            Some(_) => BTreeMap::new(),
+            None => std::mem::take(&mut self.alerts.hosts).into_iter().collect(),
+        };
+        hosts.extend(told.hosts.iter().cloned());
+        hosts.retain(|_, count| *count > 0);
         self.alerts = Alerts {
             active: Some(active),
             changed: Vec::new(),
             cleared: Vec::new(),
+            hosts: hosts.into_iter().collect(),
             ..told.clone()
         };
     }

@@ -20,6 +20,8 @@ use resources_core::contract::{Analysis, HostName, Labels, ResourceThresholds, S
 use crate::protocol::{Changes, Info, Row, Series};
 use entry::Entry;
 pub(crate) use host::Host;
+#[cfg(test)]
+pub(crate) use points::{CLOSEST_MS, POINTS_KEPT};
 pub(crate) use recent::{RECENT_MS, Sample, is_kept};
 pub(crate) use views::AllHosts;
 
@@ -81,8 +83,8 @@ enum Place {
     Taken,
     /// Its instant was known.
     Known,
-    /// It is older than what is kept.
-    TooOld,
+    /// It is older than what is kept, or too close to that.
+    Unkept,
     /// Its timestamp is later than that of the latest: the host's clock was set back.
     Ahead,
 }

@@ -52,6 +52,8 @@ pub(crate) struct Live {
     state: Mutex<State>,
     /// Names this run of the server to those who resume.
     session: Box<str>,
+    /// Least time between two batches; zero for none.
+    push_interval: Duration,
     /// Rung when the fleet has changes to tell.
     changed: Notify,
     /// The end of the journal, for browsers that have read all of it.
@@ -104,6 +106,7 @@ impl Live {
     /// Nothing known yet but the state of the link, of history and of the pipeline.
     pub(crate) fn new(
         max_hosts: usize,
+        push_interval: Duration,
         link: Link,
         history: HistoryStatus,
         pipeline: Pipeline,
@@ -120,6 +123,7 @@ impl Live {
         Self {
             state: Mutex::new(state),
             session: format!("{:016x}", fastrand::u64(..)).into(),
+            push_interval,
             changed: Notify::new(),
             end: watch::Sender::new(0),
             recent_whole_since_ms: AtomicU64::new(now_ms()),
@@ -243,6 +247,7 @@ impl Live {
             number: state.journal.end(),
             server_version: env!("CARGO_PKG_VERSION").into(),
             server_time_ms,
+            push_interval_ms: u64::try_from(self.push_interval.as_millis()).unwrap_or(u64::MAX),
             link: state.link.clone(),
             history: state.history.clone(),
             pipeline: state.pipeline,

@@ -1,5 +1,6 @@
 //! Whether measures become analyses and, if they do not, what holds them up.
 
+mod alarm;
 mod judge;
 mod traffic;
 mod watch;
@@ -36,7 +37,7 @@ pub enum PipelineState {
     /// Somebody consumes measures, but those that wait, in the queue or with whoever took them,
     /// are not analysed.
     Stalled,
-    /// The broker cannot be asked.
+    /// The broker cannot be asked, or holds back what is published.
     Unknown,
 }
 

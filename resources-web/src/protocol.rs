@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 use crate::history::HistoryState;
 pub use crate::pipeline::{Pipeline, PipelineState};
 pub use alerts::{
-    Acknowledged, AlertEntry, AlertList, Alerts, MAX_ACTIVE, NewAcknowledgement, NewSilence,
-    Silence, Silences,
+    Acknowledged, AlertEntry, AlertList, Alerts, AlertsStatus, MAX_ACTIVE, NewAcknowledgement,
+    NewSilence, Silence, Silences,
 };
 pub use look::{BadLook, Look, MAX_LOOK_BYTES, PageMessage};
 pub use row::{Field, Figures, Row};
@@ -114,6 +114,8 @@ pub struct Snapshot {
     pub server_version: Box<str>,
     /// When it was made.
     pub server_time_ms: u64,
+    /// Least time between two messages of changes, in milliseconds; 0 for none.
+    pub push_interval_ms: u64,
     /// State of the link to the broker.
     pub link: Link,
     /// How history does.

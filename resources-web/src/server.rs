@@ -63,14 +63,25 @@ struct Shared {
 
 impl AppState {
     /// The state of a dashboard that has heard nothing yet over `bus`, and reads `history` and `alerts`.
-    fn new(settings: &Settings, bus: &Bus, history: History, alerts: Reader) -> Self {
-        let link = bus.link();
+    fn new(
+        settings: &Settings,
+        bus: &Bus,
+        link: watch::Receiver<Link>,
+        history: History,
+        alerts: Reader,
+    ) -> Self {
         let now = link.borrow().clone();
         let kept = (&*history.state().borrow()).into();
         let pipeline =
             Pipeline { state: PipelineState::Unknown, since_ms: now_ms(), waiting_measures: None };
         Self(Arc::new(Shared {
-            live: Arc::new(Live::new(settings.max_hosts, now, kept, pipeline)),
+            live: Arc::new(Live::new(
+                settings.max_hosts,
+                settings.push_interval,
+                now,
+                kept,
+                pipeline,
+            )),
             link,
             history,
             alerts,
@@ -173,6 +184,7 @@ pub struct Server {
     /// `None` when history is off.
     recording: Option<Recording>,
     keeping: Keeping,
+    pipeline: PipelineWatch,
     bus: Bus,
 }
 
@@ -197,7 +209,8 @@ impl Server {
         let (recording, history) = open_history(&settings)?;
         let mut board = Board::default();
         let (keeping, alerts) = Keeping::open(&history, &mut board).map_err(cannot_open)?;
-        let state = AppState::new(&settings, &bus, history, alerts);
+        let pipeline = PipelineWatch::new(bus.clone());
+        let state = AppState::new(&settings, &bus, pipeline.link(), history, alerts);
         state.live().change_alerts(|alerts| *alerts = board);
         tracing::info!(
             listen = %address,
@@ -210,7 +223,7 @@ impl Server {
         );
         let pace =
             Pace { push_interval: settings.push_interval, forget_after: settings.forget_after };
-        Ok(Self { listener, address, state, pace, recording, keeping, bus })
+        Ok(Self { listener, address, state, pace, recording, keeping, pipeline, bus })
     }
 
     /// Where the server listens: the port that was picked when port 0 was asked for.
@@ -237,26 +250,25 @@ impl Server {
     /// # Errors
     /// When a part of the service ends by itself.
     pub async fn run(self, stop: CancellationToken) -> Result<(), Failure> {
-        let Self { listener, state, pace, recording, keeping, bus, .. } = self;
+        let Self { listener, state, pace, recording, keeping, pipeline, bus, .. } = self;
         // The parts stop together: when asked to, or when one of them ends.
         let closing = state.closing().clone();
         let mut parts = JoinSet::new();
-        let link = bus.link();
+        let link = pipeline.link();
         if let Some(recording) = recording {
             parts.spawn(recording.run(bus.clone(), closing.clone()));
         }
         let live = Arc::clone(state.live());
         parts.spawn(alerts::run(keeping, bus.clone(), live, closing.clone()));
-        let pipeline_watch = PipelineWatch::new(bus.clone());
-        let (arrivals, pipeline) = (pipeline_watch.arrivals(), pipeline_watch.pipeline());
+        let (arrivals, told) = (pipeline.arrivals(), pipeline.pipeline());
         parts.spawn(feed::run(bus, Arc::clone(state.live()), arrivals, closing.clone()));
-        let watching = pipeline_watch.run(closing.clone());
+        let watching = pipeline.run(closing.clone());
         parts.spawn(async move {
             watching.await;
             Ok(())
         });
         let history = state.history().state();
-        let tell = Arc::clone(state.live()).tell(pace, link, history, pipeline, closing.clone());
+        let tell = Arc::clone(state.live()).tell(pace, link, history, told, closing.clone());
         parts.spawn(async move {
             tell.await;
             Ok(())

@@ -46,7 +46,11 @@ export class Broker {
   }
 
   get url() {
-    return `amqp://guest:guest@127.0.0.1:${this.#ports[0]}/%2f`;
+    return this.urlOf('guest', 'guest');
+  }
+
+  urlOf(user, password) {
+    return `amqp://${user}:${password}@127.0.0.1:${this.#ports[0]}/%2f`;
   }
 
   /** Ends the node at once, as a power cut would; its data stays. */
@@ -83,13 +87,12 @@ export class Broker {
    */
   settle() {
     const names = '[dets:sync(maps:get(directory_rev, maps:get(names, ra_system:fetch(S))))';
-    const args = [
-      '-q',
-      '-n',
-      this.#node(),
-      'eval',
-      `${names} || S <- [coordination, quorum_queues]].`,
-    ];
+    this.control('eval', `${names} || S <- [coordination, quorum_queues]].`);
+  }
+
+  /** Runs `rabbitmqctl` on the node. */
+  control(...words) {
+    const args = ['-q', '-n', this.#node(), ...words];
     const done = spawnSync(script('rabbitmqctl'), args, {
       env: this.#environment(),
       encoding: 'utf8',

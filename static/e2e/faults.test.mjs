@@ -24,6 +24,7 @@ const SENTENCES = {
   serverSilent: 'The server has fallen silent.',
   serverAway: 'Connection to the server lost.',
   brokerAway: 'The server has lost its link to the broker.',
+  alarm: 'The broker is short of memory or disk and holds back what is published.',
   idle: 'No tracker is sending.',
   noAnalyzer: /No analyzer is running, and \d+ measures? waits? for one\./,
   stalled: /The analyzer has stalled: \d+ measures? waits?, and none is analysed\./,
@@ -117,6 +118,33 @@ describe('the page in trouble', () => {
     await stage.picture('fault-broker');
     await broker.startAgain();
     await allIsWell();
+  });
+
+  it('says when the broker accepts nothing, of which only who publishes is told', async () => {
+    broker.control('set_vm_memory_high_watermark', '0.00001');
+    await appears(SENTENCES.alarm);
+    await stage.page.getByText('Figures below are the last known.').waitFor();
+    await stage.page.locator('[data-link="broker"]').getByText('blocked').waitFor();
+    // What is silent is the broker, and no host.
+    const { idle, late, silent } = SENTENCES;
+    for (const text of [idle, late, silent]) assert.equal(await sentence(text).count(), 0);
+    await stage.picture('fault-alarm');
+    broker.control('set_vm_memory_high_watermark', '0.8');
+    await allIsWell();
+  });
+
+  it('says why when the broker refuses a server that was connected', async () => {
+    const { page } = stage;
+    broker.control('add_user', 'page', 'secret');
+    broker.control('set_permissions', 'page', '.*', '.*', '.*');
+    const other = stage.use(await startWeb(broker.urlOf('page', 'secret')));
+    await page.goto(other.url);
+    await allIsWell();
+    broker.control('change_password', 'page', 'another');
+    broker.control('close_all_user_connections', 'page', 'maintenance');
+    await appears(SENTENCES.brokerAway);
+    await page.getByText('Reason: ACCESS_REFUSED').waitFor();
+    await stage.picture('fault-refused');
   });
 
   it('says when measures wait and nobody analyses them', async () => {

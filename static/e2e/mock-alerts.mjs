@@ -20,6 +20,7 @@ export class MockAlerts {
   #silences = new Map();
   #tell;
   #next = 0;
+  #status = { state: 'on' };
 
   /** `tell` is called with what a message says of each change. */
   constructor(fleet, count, tell, nowMs = Date.now()) {
@@ -40,7 +41,8 @@ export class MockAlerts {
   /** What whoever connects is told. */
   all() {
     const active = this.#newestFirst().slice(0, TOLD_AT_MOST);
-    return { ...this.#counts(), active };
+    const hosts = this.#hosts([...this.#active.values()]);
+    return { ...this.#counts(), active, hosts };
   }
 
   /** Raises one more, now. */
@@ -59,7 +61,7 @@ export class MockAlerts {
     this.#active.delete(id);
     const nowMs = Date.now();
     this.#past.unshift({ ...entry, cleared_ms: nowMs, timestamp_ms: nowMs });
-    this.#tell({ ...this.#counts(), cleared: [id] });
+    this.#tell({ ...this.#counts(), cleared: [id], hosts: this.#hosts([entry]) });
   }
 
   /** Answers a request under /api/v1: a status and a body. */
@@ -93,7 +95,20 @@ export class MockAlerts {
     const nowMs = Date.now();
     const isOpen = (entry) => !entry.acknowledged && !(entry.silenced_until_ms > nowMs);
     const count = [...this.#active.values()].filter(isOpen).length;
-    return { count, total: this.#active.size };
+    return { status: this.#status, count, total: this.#active.size };
+  }
+
+  /** How many are active of the hosts of these. */
+  #hosts(entries) {
+    const active = [...this.#active.values()];
+    const hosts = new Set(entries.map(({ host }) => host));
+    return [...hosts].map((host) => [host, active.filter((one) => one.host === host).length]);
+  }
+
+  /** What becomes of them: `on`, or `lagging` and `halted` with more. */
+  become(status) {
+    this.#status = status;
+    this.#tell(this.#counts());
   }
 
   #newestFirst() {
@@ -102,7 +117,7 @@ export class MockAlerts {
 
   #changed(entries) {
     for (const entry of entries) this.#active.set(entry.id, entry);
-    this.#tell({ ...this.#counts(), changed: entries });
+    this.#tell({ ...this.#counts(), changed: entries, hosts: this.#hosts(entries) });
   }
 
   #page(parameters) {

@@ -19,15 +19,6 @@ const TERSE = 'api-2.ams.example.com';
 
 /** What is said of each fault the server tells of: in a sentence, what then, and in the head. */
 const TOLD = {
-  broker_refused: {
-    happened: 'The broker refuses the server.',
-    rest: [
-      'Reason: ACCESS_REFUSED - Login was refused.',
-      'Check its user, password and permissions.',
-      'Figures below are the last known.',
-    ],
-    link: ['broker', 'refused', 'bad'],
-  },
   broker_blocked: {
     happened: 'The broker is short of memory or disk and holds back what is published.',
     rest: ['Reason: low on disk.', 'Figures below are the last known.'],
@@ -137,6 +128,51 @@ describe('the page in trouble, for everybody', () => {
           await stage.until(async () => !(await tab()).title.includes('not live'));
         });
       }
+
+      it('says from when on alerts are not shown, and marks hosts of which none is listed', async () => {
+        const { page } = stage;
+        await inTheme();
+        const own = stage.use(await startMockServer({ hosts: 30, alerts: 1_020 }));
+        await open('#/', own);
+        // Of most hosts one of them is not listed.
+        const marks = page.locator('[data-host] .alerts');
+        await marks.getByText('34 alerts').first().waitFor();
+        assert.equal(await marks.filter({ hasNotText: '34 alerts' }).count(), 0);
+        own.alerts.become({ state: 'halted', reason: 'the disk is full', after_ms: Date.now() });
+        await page.locator('[data-link="alerts"]').getByText('halted').waitFor();
+        await open('#/alerts', own);
+        const sentence =
+          /^Alerts after .+ are not shown. Alerts are not being stored: the disk is full\./;
+        await page.getByRole('status').filter({ hasText: sentence }).waitFor();
+        await isOpenToAll(`alerts-halted-${theme}`);
+        own.alerts.become({ state: 'on' });
+        await page.locator('[data-link="alerts"]').waitFor({ state: 'detached' });
+        own.alerts.become({ state: 'reading' });
+        await page.getByRole('heading', { name: 'Nothing is known of alerts yet' }).waitFor();
+      });
+
+      it('keeps to itself what one view cannot show', async () => {
+        const { page } = stage;
+        await inTheme();
+        stage.expect(/cannot draw/);
+        await open();
+        await rows().waitFor();
+        await page.evaluate(() => {
+          const { prototype } = HTMLCanvasElement;
+          const { getContext } = prototype;
+          prototype.getContext = function (...args) {
+            if (this.closest('[role="listbox"]')) throw new Error('cannot draw');
+            return getContext.apply(this, args);
+          };
+        });
+        await page.evaluate(() => (location.hash = '#/map'));
+        await page.getByRole('heading', { name: 'This view broke off' }).waitFor();
+        await isOpenToAll(`broke-off-${theme}`);
+        await page.evaluate(() => (location.hash = '#/'));
+        await rows().waitFor();
+        // Its figures go on.
+        await stage.changes(() => document.querySelector('main')?.textContent);
+      });
 
       it('is whole while nothing is heard, and when the server is gone', async () => {
         await inTheme();

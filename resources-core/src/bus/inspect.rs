@@ -8,6 +8,9 @@ use super::amqp;
 use super::settings::{BrokerUrl, BusConfig};
 use super::topology::ListenerName;
 
+/// The key of a message that is for nobody; see [`Inspector::flow`].
+pub const PROBE_KEY: &str = "resources.probe";
+
 /// One connection to look through.
 #[derive(Debug)]
 pub struct Inspector(amqp::Inspector);
@@ -89,6 +92,17 @@ pub enum Right {
     Denied(String),
 }
 
+/// Whether what is published gets through.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Flow {
+    /// It does.
+    Free,
+    /// The broker holds it back (a memory or disk alarm); the broker's words.
+    HeldBack(String),
+    /// This user may not publish, so nobody knows; the broker's words.
+    Denied(String),
+}
+
 /// How many measures wait to be analysed, and for whom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Backlog {
@@ -155,6 +169,22 @@ impl Inspector {
     /// When the connection breaks.
     pub async fn may_publish(&mut self) -> Result<Right, InspectError> {
         self.0.may_publish().await
+    }
+
+    /// Whether what is published gets through. Only who publishes is told of an alarm of the
+    /// broker, so this publishes `{}` to the exchange under [`PROBE_KEY`], which no queue takes.
+    /// While it is held back the broker answers nothing else over this connection.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    pub async fn flow(&mut self) -> Result<Flow, InspectError> {
+        self.0.flow().await
+    }
+
+    /// Resolves when the broker holds nothing of this connection back any more, or it broke. Safe
+    /// to drop and call again.
+    pub async fn released(&mut self) {
+        self.0.released().await;
     }
 
     /// Reads the end of the stream of analyses, and what comes within `time`; at most `most`.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Longest host name, in bytes; leaves room for the kind in a routing key of 255 bytes.
-const MAX_BYTES: usize = 200;
+pub const MAX_HOST_BYTES: usize = 200;
 
 /// A checked host name: 1–200 bytes of ASCII letters, digits, `-`, `_` and `.`, no empty label.
 ///
@@ -24,7 +24,7 @@ pub enum HostNameError {
     #[error("a host name must not be empty")]
     Empty,
     /// Longer than 200 bytes.
-    #[error("a host name has at most {MAX_BYTES} bytes, this one has {0}")]
+    #[error("a host name has at most {MAX_HOST_BYTES} bytes, this one has {0}")]
     TooLong(usize),
     /// A character outside the allowed set.
     #[error(
@@ -61,7 +61,7 @@ impl HostName {
         if name.is_empty() {
             return Err(HostNameError::Empty);
         }
-        if name.len() > MAX_BYTES {
+        if name.len() > MAX_HOST_BYTES {
             return Err(HostNameError::TooLong(name.len()));
         }
         let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);

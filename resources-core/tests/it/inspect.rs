@@ -4,7 +4,7 @@ use std::num::NonZeroU16;
 use std::time::Duration;
 
 use resources_core::bus::inspect::{
-    Declaration, Glimpse, InspectError, Inspector, Part, PartState, Presence, Right,
+    Declaration, Flow, Glimpse, InspectError, Inspector, Part, PartState, Presence, Right,
 };
 use resources_core::bus::{Message, Source};
 use resources_core::contract::{Topic, TraceParent};
@@ -111,6 +111,9 @@ async fn a_user_is_told_what_it_may_not_do() {
 
     let mut inspector = look(&broker.url_of("nobody", "secret"), "resources").await;
     assert!(matches!(inspector.may_publish().await.unwrap(), Right::Denied(_)));
+    assert!(matches!(inspector.flow().await.unwrap(), Flow::Denied(_)));
+    // The refusal ended nothing but the question.
+    assert!(matches!(inspector.flow().await.unwrap(), Flow::Denied(_)));
     inspector.close().await;
 
     let wrong = bus_config(&broker.url_of("tracker", "wrong"), "resources");

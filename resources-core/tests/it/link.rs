@@ -3,9 +3,10 @@
 use std::num::NonZeroU16;
 use std::time::Duration;
 
+use resources_core::bus::inspect::{Flow, Inspector};
 use resources_core::bus::{Bus, LinkState, Message, Source, Start};
 use resources_core::contract::{Topic, TraceParent};
-use resources_core::test_support::{RabbitMq, in_time, open_bus};
+use resources_core::test_support::{RabbitMq, bus_config, in_time, open_bus};
 use tokio::time::timeout;
 
 const PREFETCH: NonZeroU16 = NonZeroU16::new(100).unwrap();
@@ -171,7 +172,12 @@ async fn an_alarm_of_the_broker_stops_publishing_until_it_is_over(broker: &Rabbi
     in_time("the link", publisher.publish_until_confirmed(&message("web.analysis", 1)))
         .await
         .unwrap();
+    let mut inspector = Inspector::connect(&bus_config(&broker.url(), "resources")).await.unwrap();
+    assert_eq!(in_time("an answer", inspector.flow()).await.unwrap(), Flow::Free);
     broker.ctl(&["set_vm_memory_high_watermark", "0.00001"]);
+    // Whoever only looks is not told by itself.
+    let flow = in_time("an answer", inspector.flow()).await.unwrap();
+    assert!(matches!(&flow, Flow::HeldBack(why) if why.contains("memory")), "{flow:?}");
     let publishing = {
         let publisher = publisher.clone();
         tokio::spawn(
@@ -183,6 +189,9 @@ async fn an_alarm_of_the_broker_stops_publishing_until_it_is_over(broker: &Rabbi
     assert!(!publishing.is_finished());
     broker.ctl(&["set_vm_memory_high_watermark", "0.8"]);
     until(&bus, "the end of the alarm", LinkState::is_up).await;
+    in_time("the end of the alarm", inspector.released()).await;
+    assert_eq!(in_time("an answer", inspector.flow()).await.unwrap(), Flow::Free);
+    inspector.close().await;
     in_time("the confirm", publishing).await.unwrap().unwrap();
     bus.close().await;
 }

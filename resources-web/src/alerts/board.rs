@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use resources_core::contract::{Acknowledgement, Alert, AlertKind, AlertState, HostName, Silence};
 
 use super::Event;
-use crate::protocol::{Acknowledged, AlertEntry, Alerts, MAX_ACTIVE};
+use crate::protocol::{Acknowledged, AlertEntry, Alerts, AlertsStatus, MAX_ACTIVE};
 use silences::Silences;
 
 /// Most active alerts known at a time; further ones are left out and counted.
@@ -44,6 +44,9 @@ pub(crate) struct Board {
     revision: u64,
     /// What pages were told: of each alert its revision.
     told: HashMap<Box<str>, u64>,
+    /// Hosts of which pages may know another number of alerts.
+    changed_hosts: HashSet<HostName>,
+    status: AlertsStatus,
     has_news: bool,
     /// Whether what it knows is of the past yet, and nobody is to be told.
     catches_up: bool,
@@ -128,9 +131,28 @@ impl Board {
     }
 
     /// What it knows is of now.
-    pub(super) const fn has_caught_up(&mut self) {
+    pub(super) fn has_caught_up(&mut self) {
         self.catches_up = false;
+        self.changed_hosts = self.of_host.keys().cloned().collect();
         self.has_news = true;
+    }
+
+    /// What becomes of alerts that are to be written.
+    pub(super) fn set_status(&mut self, status: AlertsStatus) {
+        if self.status != status {
+            self.status = status;
+            self.has_news = true;
+        }
+    }
+
+    /// Whether what it tells is all there is.
+    pub(crate) fn status(&self) -> AlertsStatus {
+        if self.catches_up { AlertsStatus::Reading } else { self.status.clone() }
+    }
+
+    /// When the newest event was published that it has.
+    pub(super) const fn newest_ms(&self) -> u64 {
+        self.newest_ms
     }
 
     /// Takes in one event.
@@ -303,6 +325,7 @@ impl Board {
         self.loud += usize::from(is_loud(&entry));
         self.newest.insert(place(&entry));
         self.of_host.entry(entry.host.clone()).or_default().push(entry.id.clone());
+        self.changed_hosts.insert(entry.host.clone());
         self.revision += 1;
         self.active.insert(entry.id.clone(), Known { entry, revision: self.revision });
         self.has_news = true;
@@ -312,6 +335,7 @@ impl Board {
         let Known { entry, .. } = self.active.remove(id)?;
         self.loud -= usize::from(is_loud(&entry));
         self.newest.remove(&place(&entry));
+        self.changed_hosts.insert(entry.host.clone());
         if let Some(ids) = self.of_host.get_mut(&entry.host) {
             ids.retain(|known| **known != *id);
             if ids.is_empty() {
@@ -349,18 +373,33 @@ impl Board {
         let mut cleared: Vec<Box<str>> = before.into_keys().collect();
         cleared.retain(|id| !self.active.contains_key(id));
         cleared.sort_unstable();
-        Alerts { number: Some(number), changed, cleared, ..self.figures(server_time_ms) }
+        let changed_hosts = std::mem::take(&mut self.changed_hosts);
+        let hosts = self.counted(changed_hosts);
+        Alerts { number: Some(number), changed, cleared, hosts, ..self.figures(server_time_ms) }
+    }
+
+    /// How many active alerts each of `hosts` has, sorted by name.
+    fn counted(&self, hosts: impl IntoIterator<Item = HostName>) -> Vec<(HostName, u32)> {
+        let counted = hosts.into_iter().map(|host| {
+            let count = self.of_host.get(&host).map_or(0, Vec::len);
+            (host, u32::try_from(count).unwrap_or(u32::MAX))
+        });
+        let mut counted: Vec<_> = counted.collect();
+        counted.sort_unstable();
+        counted
     }
 
     /// What a page is to be told that knows nothing.
     pub(crate) fn all(&self, server_time_ms: u64) -> Alerts {
         let everything = Filter::default();
         let active = self.active_after(None, &everything, MAX_ACTIVE);
-        Alerts { active: Some(active), ..self.figures(server_time_ms) }
+        let hosts =
+            if self.catches_up { Vec::new() } else { self.counted(self.of_host.keys().cloned()) };
+        Alerts { active: Some(active), hosts, ..self.figures(server_time_ms) }
     }
 
     fn figures(&self, server_time_ms: u64) -> Alerts {
-        let known = Alerts { server_time_ms, ..Alerts::default() };
+        let known = Alerts { server_time_ms, status: self.status(), ..Alerts::default() };
         if self.catches_up {
             return known;
         }

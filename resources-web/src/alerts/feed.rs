@@ -15,6 +15,7 @@ use super::store::Store;
 use crate::aside::Aside;
 use crate::history::{History, OpenError, Reader};
 use crate::live::Live;
+use crate::protocol::AlertsStatus;
 
 /// Messages under way from the broker.
 const PREFETCH: NonZeroU16 = NonZeroU16::new(1_000).expect("not zero");
@@ -100,6 +101,7 @@ pub(crate) async fn run(
             was_full = !has_room;
             tell_full(was_full);
         }
+        writer.tell_status(was_full);
         let next_change = live.alerts(|board| board.next_change_ms());
         tokio::select! {
             () = stop.cancelled() => break,
@@ -246,6 +248,9 @@ struct Writer {
     waits: bool,
     next_try: Instant,
     backoff: Backoff,
+    /// Why it could not be written last time; `None` since it could.
+    trouble: Option<Box<str>>,
+    /// Whether that is more than a wait for another writer.
     is_troubled: bool,
 }
 
@@ -258,8 +263,22 @@ impl Writer {
             waits: false,
             next_try: Instant::now(),
             backoff: Backoff::default(),
+            trouble: None,
             is_troubled: false,
         }
+    }
+
+    /// Has pages told whether they are shown all there is; `is_full` when no more are read.
+    fn tell_status(&self, is_full: bool) {
+        let status = match &self.trouble {
+            Some(reason) if is_full => {
+                let after_ms = self.live.alerts(|board| board.newest_ms());
+                AlertsStatus::Halted { reason: reason.clone(), after_ms }
+            }
+            Some(reason) if self.is_troubled => AlertsStatus::Lagging { reason: reason.clone() },
+            _ => AlertsStatus::On,
+        };
+        self.live.change_alerts(|board| board.set_status(status));
     }
 
     async fn write_when_due(&mut self) -> Result<(), Failure> {
@@ -280,6 +299,7 @@ impl Writer {
                 self.live.alerts(Board::written);
                 self.waits = false;
                 self.backoff = Backoff::default();
+                self.trouble = None;
                 if std::mem::take(&mut self.is_troubled) {
                     tracing::info!("alerts are written again");
                 }
@@ -287,6 +307,7 @@ impl Writer {
             Err(error) => {
                 self.next_try = Instant::now() + self.backoff.next_wait();
                 // History writes to the same file, a large batch for longer than is waited for.
+                self.trouble = Some(error.to_string().into());
                 let is_busy = error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy);
                 if !is_busy && !std::mem::replace(&mut self.is_troubled, true) {
                     tracing::warn!(

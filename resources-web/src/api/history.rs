@@ -23,7 +23,7 @@ const MAX_POINTS: u64 = 10_000;
 const DEFAULT_POINTS: u64 = 1_000;
 
 /// Columns at most, those of all resources together: a few megabytes of text.
-const MAX_FIGURES: usize = 100_000;
+pub(crate) const MAX_FIGURES: usize = 100_000;
 
 const DEFAULT_RANGE_MS: u64 = 3_600_000;
 

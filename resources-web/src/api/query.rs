@@ -8,7 +8,7 @@ use crate::history::Tier;
 use crate::history::read::{Range, tier_name};
 
 /// Resources or hosts one question may name.
-const MAX_NAMES: usize = 64;
+pub(crate) const MAX_NAMES: usize = 64;
 
 /// Parameters, each of them known and given once.
 #[derive(Debug)]

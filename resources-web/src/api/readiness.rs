@@ -8,6 +8,7 @@ use resources_core::bus::{Link, LinkState};
 use serde::Serialize;
 
 use super::NO_STORE;
+use crate::protocol::AlertsStatus;
 use crate::server::AppState;
 
 /// `/healthz`: the process serves.
@@ -21,7 +22,8 @@ pub(crate) async fn healthz() -> impl IntoResponse {
 
 /// `/readyz`: whether analyses can arrive.
 pub(crate) async fn readyz(State(state): State<AppState>) -> impl IntoResponse {
-    let (status, readiness) = judge(state.link());
+    let alerts = state.live().alerts(|board| board.status());
+    let (status, readiness) = judge(state.link(), alerts);
     (status, NO_STORE, Json(readiness))
 }
 
@@ -31,12 +33,14 @@ struct Readiness {
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     link: Link,
+    /// Not a matter of readiness: pages show the rest.
+    alerts: AlertsStatus,
 }
 
-fn judge(link: Link) -> (StatusCode, Readiness) {
+fn judge(link: Link, alerts: AlertsStatus) -> (StatusCode, Readiness) {
     let reason = match &link.state {
         LinkState::Up => {
-            return (StatusCode::OK, Readiness { status: "ready", reason: None, link });
+            return (StatusCode::OK, Readiness { status: "ready", reason: None, link, alerts });
         }
         LinkState::Connecting => "the link to the broker is being made".to_owned(),
         LinkState::Blocked { reason } => format!("the broker accepts nothing for now: {reason}"),
@@ -44,7 +48,7 @@ fn judge(link: Link) -> (StatusCode, Readiness) {
         LinkState::Refused { reason } => format!("the broker refused the link: {reason}"),
         LinkState::Closed => "the link to the broker was closed".to_owned(),
     };
-    let readiness = Readiness { status: "not ready", reason: Some(reason), link };
+    let readiness = Readiness { status: "not ready", reason: Some(reason), link, alerts };
     (StatusCode::SERVICE_UNAVAILABLE, readiness)
 }
 
@@ -53,7 +57,7 @@ mod tests {
     use super::*;
 
     fn judged(state: LinkState) -> (u16, serde_json::Value) {
-        let (status, readiness) = judge(Link { state, since_ms: 7 });
+        let (status, readiness) = judge(Link { state, since_ms: 7 }, AlertsStatus::On);
         (status.as_u16(), serde_json::to_value(readiness).unwrap())
     }
 
@@ -61,8 +65,9 @@ mod tests {
     fn ready_is_a_link_that_is_up() {
         let (status, body) = judged(LinkState::Up);
         assert_eq!(status, 200);
-        let expected =
-            serde_json::json!({"status": "ready", "link": {"state": "up", "since_ms": 7}});
+        let expected = serde_json::json!({
+            "status": "ready", "link": {"state": "up", "since_ms": 7}, "alerts": {"state": "on"},
+        });
         assert_eq!(body, expected);
     }
 

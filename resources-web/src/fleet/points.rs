@@ -4,11 +4,16 @@ use std::collections::VecDeque;
 
 use super::Place;
 
-/// Points kept of each host.
-pub(crate) const POINTS_KEPT: usize = 120;
+/// Points kept of each host: two minutes at least, as every other one is [`CLOSEST_MS`] from the
+/// next such.
+pub(crate) const POINTS_KEPT: usize = 161;
 
-/// The last [`POINTS_KEPT`] points in ascending time, one for each instant; the last of them is
-/// the host's latest sample.
+/// A point goes when those on either side of it are less than this apart: of a host that is read
+/// ten times a second all of them would be a few seconds.
+pub(crate) const CLOSEST_MS: u64 = 1_500;
+
+/// The last points in ascending time, one for each instant, [`POINTS_KEPT`] at most; the last of
+/// them is the host's latest sample.
 #[derive(Debug, Default)]
 pub(super) struct Points(VecDeque<Point>);
 
@@ -41,10 +46,11 @@ impl Points {
         while self.0.back().is_some_and(|last| last.timestamp_ms >= timestamp_ms) {
             self.0.pop_back();
         }
-        if self.0.len() == POINTS_KEPT {
-            self.0.pop_front();
-        }
         self.0.push_back(Point::new(timestamp_ms, cpu_percentage));
+        if let Some(before) = self.0.len().checked_sub(2) {
+            self.thin(before);
+        }
+        self.forget_oldest();
     }
 
     /// Puts the point of an older sample where it belongs.
@@ -54,13 +60,35 @@ impl Points {
         match self.0.get(index) {
             None => return Place::Ahead,
             Some(next) if next.timestamp_ms == timestamp_ms => return Place::Known,
-            Some(_) if is_full && index == 0 => return Place::TooOld,
+            Some(_) if is_full && index == 0 => return Place::Unkept,
             Some(_) => self.0.insert(index, Point::new(timestamp_ms, cpu_percentage)),
         }
-        if is_full {
+        if self.thin(index) {
+            return Place::Unkept;
+        }
+        self.thin(index + 1);
+        if let Some(before) = index.checked_sub(1) {
+            self.thin(before);
+        }
+        self.forget_oldest();
+        Place::Taken
+    }
+
+    /// Takes out the point at `index` when those beside it are close; whether they were.
+    fn thin(&mut self, index: usize) -> bool {
+        let at = |index: usize| self.0.get(index).map(|point| point.timestamp_ms);
+        let around = index.checked_sub(1).and_then(at).zip(at(index + 1));
+        let is_close = around.is_some_and(|(before, after)| after - before < CLOSEST_MS);
+        if is_close {
+            self.0.remove(index);
+        }
+        is_close
+    }
+
+    fn forget_oldest(&mut self) {
+        if self.0.len() > POINTS_KEPT {
             self.0.pop_front();
         }
-        Place::Taken
     }
 
     /// Gives each point that no batch has told yet to `tell`, oldest first, and takes them as told.

@@ -104,14 +104,14 @@ impl Recent {
 
     /// Puts an older sample where it belongs.
     pub(super) fn insert_late(&mut self, sample: Sample) -> Place {
-        let Some(newest) = self.samples.back() else { return Place::TooOld };
+        let Some(newest) = self.samples.back() else { return Place::Unkept };
         let earliest_ms = newest.timestamp_ms.saturating_sub(RECENT_MS).max(self.since_ms);
         let index = self.samples.partition_point(|one| one.timestamp_ms < sample.timestamp_ms);
         match self.samples.get(index) {
             None => Place::Ahead,
             Some(next) if next.timestamp_ms == sample.timestamp_ms => Place::Known,
-            Some(_) if sample.timestamp_ms < earliest_ms => Place::TooOld,
-            Some(_) if index == 0 && self.samples.len() == SAMPLES_KEPT => Place::TooOld,
+            Some(_) if sample.timestamp_ms < earliest_ms => Place::Unkept,
+            Some(_) if index == 0 && self.samples.len() == SAMPLES_KEPT => Place::Unkept,
             Some(_) => {
                 let dropped = self.make_room();
                 self.samples.insert(index - usize::from(dropped), sample);
@@ -190,7 +190,7 @@ mod tests {
         }
         assert_eq!(times(&recent).len(), SAMPLES_KEPT);
         assert!(recent.samples.capacity() < SAMPLES_KEPT + GROWTH);
-        assert_eq!(recent.insert_late(sample(2_039_950)), Place::TooOld);
+        assert_eq!(recent.insert_late(sample(2_039_950)), Place::Unkept);
         assert_eq!(recent.insert_late(sample(2_099_850)), Place::Taken);
         assert_eq!(times(&recent).len(), SAMPLES_KEPT);
     }
@@ -204,7 +204,7 @@ mod tests {
             (400_001, Place::Ahead),
             (390_000, Place::Taken),
             (390_000, Place::Known),
-            (99_999, Place::TooOld),
+            (99_999, Place::Unkept),
         ] {
             assert_eq!(recent.insert_late(sample(timestamp_ms)), place, "{timestamp_ms}");
         }

@@ -4,7 +4,6 @@ use proptest::prelude::*;
 use resources_core::contract::Level;
 use serde_json::{Value, json};
 
-use super::points::POINTS_KEPT;
 use super::*;
 use crate::client::View;
 use crate::protocol::{Field, Message, Snapshot};
@@ -146,10 +145,10 @@ fn what_is_read_again_fills_in_behind_the_latest_and_is_not_late() {
     assert!(fleet.has_changes());
     let told = fleet.tell();
     assert_eq!((told.get("hosts"), told.get("rows")), (None, None), "it has the same newest");
-    assert_eq!(told["points"].as_array().unwrap().len(), 119);
+    assert_eq!(told["points"].as_array().unwrap().len(), POINTS_KEPT - 1);
     assert_eq!(latest(&fleet).1, 400);
     assert_eq!(fleet.recent("a", 0, u64::MAX).unwrap().samples.len(), 301);
-    let points: Vec<u64> = (281..=400).map(|second| second * 1_000).collect();
+    let points: Vec<u64> = (240..=400).map(|second| second * 1_000).collect();
     assert_eq!(fleet.named("a").unwrap().point_times(), points);
     assert_eq!(fleet.hear_again(analysis("b", 5, 1.0), 5), Applied::Newest, "one silent since");
 }
@@ -283,18 +282,18 @@ fn points_are_of_the_host_the_page_knows_by_that_index() {
 #[test]
 fn samples_that_no_row_tells_are_told_as_points() {
     let mut fleet = Fleet::new(1);
-    fleet.hear(analysis("a", 10, 1.5), 0);
-    fleet.hear(analysis("a", 30, 3.0), 0);
+    fleet.hear(analysis("a", 10_000, 1.5), 0);
+    fleet.hear(analysis("a", 30_000, 3.0), 0);
     assert_eq!(fleet.series(&[0]), [], "told by the next batch");
     let told = fleet.tell();
-    assert_eq!(told["points"], json!([[0, 10, 15]]));
-    assert_eq!(told["rows"], json!([[0, 2061, 30, 0, 30, 0]]));
+    assert_eq!(told["points"], json!([[0, 10_000, 15]]));
+    assert_eq!(told["rows"], json!([[0, 2061, 30_000, 0, 30, 0]]));
 
-    fleet.hear(analysis("a", 20, 2.0), 0);
-    assert_eq!(fleet.series(&[7, 0]), [(0, Series(vec![10, 15, 20, 30]))]);
+    fleet.hear(analysis("a", 20_000, 2.0), 0);
+    assert_eq!(fleet.series(&[7, 0]), [(0, Series(vec![10_000, 15, 20_000, 30]))]);
     let told = fleet.tell();
-    assert_eq!((&told["points"], told.get("rows")), (&json!([[0, 20, 20]]), None));
-    assert_eq!(fleet.series(&[0]), [(0, Series(vec![10, 15, 10, 20, 10, 30]))]);
+    assert_eq!((&told["points"], told.get("rows")), (&json!([[0, 20_000, 20]]), None));
+    assert_eq!(fleet.series(&[0]), [(0, Series(vec![10_000, 15, 10_000, 20, 10_000, 30]))]);
     assert!(!fleet.has_changes());
 }
 
@@ -454,13 +453,43 @@ fn an_update_of_a_host_takes_at_most_60_bytes() {
 }
 
 proptest! {
+    /// However often it is read and in whatever order what it sent comes, the small chart of a
+    /// host holds two minutes without a hole, and ends with the newest.
+    #[test]
+    fn points_cover_two_minutes_of_a_host_that_is_read_often(
+        interval_ms in 50_u64..1_000,
+        backlog in prop::sample::select(vec!["none", "oldest first", "newest first"]),
+    ) {
+        const SPAN_MS: u64 = 120_000;
+        let mut fleet = Fleet::new(1);
+        let times: Vec<u64> = (0..=3 * SPAN_MS / interval_ms).map(|i| 1_000 + i * interval_ms).collect();
+        let (late, live) = times.split_at(if backlog == "none" { 0 } else { times.len() - 1 });
+        for timestamp_ms in live {
+            fleet.hear(analysis("a", *timestamp_ms, 1.0), 0);
+        }
+        let late: Vec<u64> = match backlog {
+            "newest first" => late.iter().rev().copied().collect(),
+            _ => late.to_vec(),
+        };
+        for timestamp_ms in late {
+            fleet.hear(analysis("a", timestamp_ms, 1.0), 0);
+        }
+        let points = fleet.named("a").unwrap().point_times();
+        prop_assert!(points.len() <= POINTS_KEPT);
+        prop_assert_eq!(points.last(), times.last());
+        prop_assert!(points[points.len() - 1] - points[0] >= SPAN_MS);
+        for pair in points.windows(2) {
+            prop_assert!(pair[1] - pair[0] <= CLOSEST_MS, "{:?}", pair);
+        }
+    }
+
     /// Three runs of one host, one after the other, as a tracker that is started anew makes them.
     #[test]
     fn any_order_of_any_subset_gives_the_newest_state_and_sorted_unique_points(
         picks in prop::collection::vec((0_u64..3, 0_u64..150), 1..400),
     ) {
         let mut fleet = Fleet::new(1);
-        let timestamp = |(run, sequence): (u64, u64)| 1_000 + run * 1_000 + sequence * 2;
+        let timestamp = |(run, sequence): (u64, u64)| 1_000 + run * 1_000_000 + sequence * 2_000;
         for pick in &picks {
             fleet.hear(sample(&format!("run-{}", pick.0), pick.1, timestamp(*pick)), 0);
         }
@@ -522,7 +551,8 @@ proptest! {
         let mut shown: Option<Vec<u64>> = None;
         let mut newest_ms = 0;
         for (at, (timestamp_ms, is_batch)) in steps.iter().chain([&(0, true)]).enumerate() {
-            let timestamp_ms = 1_000 + timestamp_ms;
+            // Too far apart to be thinned out.
+            let timestamp_ms = 1_000 + timestamp_ms * 1_000;
             fleet.hear(analysis("a", timestamp_ms, 1.0), 0);
             newest_ms = newest_ms.max(timestamp_ms);
             if at == looks_at {
@@ -623,6 +653,7 @@ fn snapshot(fleet: &Fleet, number: u64, server_time_ms: u64) -> String {
         number,
         server_version: "0".into(),
         server_time_ms,
+        push_interval_ms: 0,
         link: serde_json::from_value(json!({"state": "up", "since_ms": 0})).unwrap(),
         history: serde_json::from_value(json!({"state": "off"})).unwrap(),
         pipeline: serde_json::from_value(json!({"state": "flowing", "since_ms": 0})).unwrap(),

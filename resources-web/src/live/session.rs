@@ -42,7 +42,7 @@ const RESUME_PATIENCE: Duration = Duration::from_secs(5);
 const ANSWER_AFTER: Duration = Duration::from_secs(1);
 
 /// Least time between two looks that are taken; of those said meanwhile the last one counts. What
-/// is newly looked at is up to 30,720 points, copied while nothing else can touch the fleet.
+/// is newly looked at is up to 41,216 points, copied while nothing else can touch the fleet.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// Longest reason a close may hold.

@@ -19,7 +19,7 @@ fn no_pipeline() -> watch::Receiver<Pipeline> {
 }
 
 fn live(history: HistoryStatus) -> Live {
-    Live::new(10, up(), history, flowing())
+    Live::new(10, Duration::ZERO, up(), history, flowing())
 }
 
 impl Live {
@@ -161,14 +161,14 @@ async fn batches_keep_their_distance_and_the_first_leaves_at_once() {
     end.changed().await.unwrap();
     assert_eq!(started.elapsed(), Duration::ZERO);
 
-    for timestamp_ms in 2..=5 {
-        live.hear(analysis("a", timestamp_ms), now);
+    for second in 2..=5 {
+        live.hear(analysis("a", second * 1_000), now);
         tokio::time::advance(Duration::from_millis(10)).await;
     }
     end.changed().await.unwrap();
     assert_eq!(started.elapsed(), Duration::from_millis(100));
     let batch = message(&live, 1);
-    assert_eq!(batch["points"], json!([[0, 2, 10], [0, 3, 10], [0, 4, 10]]));
+    assert_eq!(batch["points"], json!([[0, 2_000, 10], [0, 3_000, 10], [0, 4_000, 10]]));
     assert_eq!(batch["rows"].as_array().unwrap().len(), 1, "the newest");
     assert_eq!(live.next(2), Next::NotYet);
 

@@ -26,6 +26,8 @@ pub(super) enum Heard {
     NotLongEnough,
     /// No measure, or nobody could listen.
     Nothing,
+    /// The broker holds back what is published, so silence says nothing.
+    HeldBack,
     /// So many measures, long enough ago that they should have become analyses.
     Measures(u64),
 }
@@ -67,6 +69,7 @@ pub(super) fn judge(
         (Sight::NoQueue | Sight::Queue(Backlog { consumers: 0, .. }), _) => {
             (PipelineState::NoAnalyzer, ready)
         }
+        (Sight::Queue(_) | Sight::InProcess, Heard::HeldBack) => (PipelineState::Unknown, ready),
         // Those that were heard are in the queue, or somebody has taken them.
         (Sight::Queue(_) | Sight::InProcess, Heard::Measures(count)) => {
             (PipelineState::Stalled, Some(count.max(ready.unwrap_or(0))))
@@ -154,6 +157,17 @@ mod tests {
                 assert_eq!(judged, told, "{sight:?} after {before:?}");
             }
         }
+    }
+
+    #[test]
+    fn an_alarm_of_the_broker_is_blamed_on_no_tracker_and_no_analyzer() {
+        for before in [Flowing, Idle, Stalled, Unknown] {
+            for measures in [0, 30] {
+                let told = judge(queue(measures, 1), Heard::HeldBack, quiet(5, 10), before);
+                assert_eq!(told, (Unknown, Some(measures.into())));
+            }
+        }
+        assert_eq!(judge(queue(0, 0), Heard::HeldBack, NEVER, Flowing), (NoAnalyzer, Some(0)));
     }
 
     #[test]

@@ -11,7 +11,8 @@ use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::judge::{Quiet, Sight, judge};
+use super::alarm::Alarm;
+use super::judge::{Heard, Quiet, Sight, judge};
 use super::traffic::Traffic;
 use super::{Pipeline, PipelineState};
 
@@ -53,6 +54,9 @@ pub(crate) struct PipelineWatch {
     /// Follows them from the first one on.
     seen: watch::Receiver<Arrival>,
     told: watch::Sender<Pipeline>,
+    /// The link to the broker as it is told: that of the bus, or held back by an alarm.
+    link: watch::Sender<Link>,
+    alarm: watch::Sender<Option<Link>>,
 }
 
 impl PipelineWatch {
@@ -62,11 +66,14 @@ impl PipelineWatch {
             Pipeline { state: PipelineState::Unknown, since_ms: now_ms(), waiting_measures: None };
         let begin = Arrival { at: Instant::now(), interval: Duration::ZERO };
         let (arrivals, seen) = watch::channel(begin);
+        let link = watch::Sender::new(bus.link().borrow().clone());
         Self {
             bus,
             arrivals: Arc::new(Arrivals(arrivals)),
             seen,
             told: watch::Sender::new(unknown),
+            link,
+            alarm: watch::Sender::new(None),
         }
     }
 
@@ -80,11 +87,35 @@ impl PipelineWatch {
         self.told.subscribe()
     }
 
+    /// The state of the link to the broker.
+    pub(crate) fn link(&self) -> watch::Receiver<Link> {
+        self.link.subscribe()
+    }
+
     /// Watches until `stop`.
     pub(crate) async fn run(self, stop: CancellationToken) {
         tokio::select! {
             () = stop.cancelled() => {}
             () = self.watch() => {}
+            () = self.follow_link() => {}
+        }
+    }
+
+    async fn follow_link(&self) {
+        let (mut link, mut alarm) = (self.bus.link(), self.alarm.subscribe());
+        loop {
+            let of_bus = link.borrow_and_update().clone();
+            let held_back = alarm.borrow_and_update().clone().filter(|_| of_bus.state.is_up());
+            let now = held_back.unwrap_or(of_bus);
+            self.link.send_if_modified(|told| {
+                let is_new = *told != now;
+                *told = now;
+                is_new
+            });
+            tokio::select! {
+                Ok(()) = link.changed() => {}
+                Ok(()) = alarm.changed() => {}
+            }
         }
     }
 
@@ -92,6 +123,7 @@ impl PipelineWatch {
         let mut arrivals = self.seen.clone();
         let mut probe = Probe::new(&self.bus);
         let mut traffic = Traffic::new(&self.bus);
+        let mut alarm = Alarm::new(&self.bus, &self.alarm);
         loop {
             // Asks until one comes.
             let mut asks = interval_at(arrivals.borrow().at + QUIET, QUIET);
@@ -101,22 +133,31 @@ impl PipelineWatch {
                     Ok(()) = arrivals.changed() => break,
                     _ = asks.tick() => {
                         let sight = probe.look().await;
-                        if sight == Sight::Nothing {
-                            // What came meanwhile is not known.
+                        if sight != Sight::Nothing {
+                            alarm.ask().await;
+                        }
+                        if sight == Sight::Nothing || alarm.is_raised() {
+                            // What came meanwhile, or would have, is not known.
                             traffic.close();
                         } else {
                             traffic.open();
                         }
                         if !arrivals.has_changed().unwrap_or(true) {
                             let quiet = quiet(&arrivals);
-                            let heard = traffic.heard(quiet);
+                            let heard = if alarm.is_raised() {
+                                Heard::HeldBack
+                            } else {
+                                traffic.heard(quiet)
+                            };
                             self.tell(|before| judge(sight, heard, quiet, before));
                         }
                     }
                     () = traffic.listen() => {}
+                    () = alarm.over() => {}
                 }
             }
             traffic.close();
+            alarm.close().await;
             probe.close().await;
             self.tell(|_| (PipelineState::Flowing, None));
             // They come, thousands a second perhaps: looked at now and then.

@@ -10,7 +10,7 @@ pub const MAX_ACTIVE: usize = 1_000;
 ///
 /// Behind a snapshot it comes without a number and with `active`, which replaces all that was
 /// known. Otherwise it is numbered, and tells what changed since the one before. A page keeps the
-/// newest [`MAX_ACTIVE`], by `since_ms` and then by `id`.
+/// newest [`MAX_ACTIVE`], by `since_ms` and then by `id`, and of every host how many it has.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct Alerts {
@@ -19,6 +19,8 @@ pub struct Alerts {
     pub number: Option<u64>,
     /// When it was sent.
     pub server_time_ms: u64,
+    /// Whether that is all there is.
+    pub status: AlertsStatus,
     /// Active alerts that are neither acknowledged nor silenced.
     pub count: u64,
     /// All active alerts.
@@ -34,6 +36,36 @@ pub struct Alerts {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(test, ts(as = "Option<Vec<Box<str>>>", optional))]
     pub cleared: Vec<Box<str>>,
+    /// How many active alerts a host has: behind a snapshot of every host that has any, which
+    /// replaces what was known, otherwise of those of which that may have changed, down to 0.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(test, ts(as = "Option<Vec<(HostName, u32)>>", optional))]
+    pub hosts: Vec<(HostName, u32)>,
+}
+
+/// Whether what is told of alerts is all there is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "lowercase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub enum AlertsStatus {
+    /// It is.
+    #[default]
+    On,
+    /// Those of before the server's start are being read; nothing is told until they are.
+    Reading,
+    /// They cannot be written. They are told all the same, and the stream keeps them.
+    Lagging {
+        /// Why, in words for people.
+        reason: Box<str>,
+    },
+    /// So many could not be written that none is read any more: what was published later is not
+    /// told until they can.
+    Halted {
+        /// Why, in words for people.
+        reason: Box<str>,
+        /// When the last was published that is told.
+        after_ms: u64,
+    },
 }
 
 /// One episode of an alert, from raised to cleared.

@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 pub const MAX_LOOK_BYTES: usize = 16 * 1024;
 
 /// Most rows a page may look at.
-const MAX_ROWS: usize = 256;
+pub(super) const MAX_ROWS: usize = 256;
 
 /// Most hosts a page may look at in detail.
-const MAX_DETAILS: usize = 8;
+pub(super) const MAX_DETAILS: usize = 8;
 
 /// One text frame from a page.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
-use resources_core::contract::Analysis;
+use resources_core::contract::{Acknowledgement, Analysis, MAX_HOST_BYTES, MAX_TIME_MS, Silence};
 use ts_rs::{Config, TS};
 
 use super::{
     AlertList, Field, MAX_ACTIVE, Message, NewAcknowledgement, NewSilence, PROTOCOL, PageMessage,
-    Silences,
+    Silences, look,
 };
+use crate::api::{MAX_FIGURES, MAX_NAMES};
+use crate::fleet::{CLOSEST_MS, POINTS_KEPT};
 
 const HEADER: &str =
     "// Written by `UPDATE_TYPES=1 cargo test -p resources-web types`; do not edit.\n";
@@ -22,11 +24,40 @@ fn folder() -> PathBuf {
 
 /// The constants that server and page must agree on.
 fn constants() -> String {
-    let mut text =
-        format!("{HEADER}\n/** Version of the protocol. */\nexport const PROTOCOL = {PROTOCOL};\n");
-    text += &format!(
-        "\n/** Most active alerts that are told. */\nexport const MAX_ACTIVE = {MAX_ACTIVE};\n"
-    );
+    let mut text = HEADER.to_owned();
+    for (name, value, what) in [
+        ("PROTOCOL", u64::from(PROTOCOL), "Version of the protocol."),
+        ("MAX_TIME_MS", MAX_TIME_MS, "The latest time a message may tell, and one may ask for."),
+        ("MAX_HOST_BYTES", MAX_HOST_BYTES as u64, "Longest name of a host; it is ASCII."),
+        ("MAX_ACTIVE", MAX_ACTIVE as u64, "Most active alerts that are told."),
+        ("MAX_LOOK_ROWS", look::MAX_ROWS as u64, "Most rows one look may name."),
+        ("MAX_LOOK_DETAILS", look::MAX_DETAILS as u64, "Most hosts in detail one look may name."),
+        ("POINTS_KEPT", POINTS_KEPT as u64, "Points kept of each host."),
+        (
+            "CLOSEST_POINTS_MS",
+            CLOSEST_MS,
+            "A point goes when those on either side of it are less than this apart.",
+        ),
+        ("MAX_HISTORY_NAMES", MAX_NAMES as u64, "Most resources one question to history may name."),
+        (
+            "MAX_HISTORY_FIGURES",
+            MAX_FIGURES as u64,
+            "Most points times resources one question to history may ask for.",
+        ),
+        ("MAX_SILENCE_MS", Silence::MAX_LENGTH_MS, "Longest silence."),
+        (
+            "MAX_BY_CHARACTERS",
+            Acknowledgement::MAX_BY_CHARACTERS as u64,
+            "Longest name of who acknowledges or silences.",
+        ),
+        (
+            "MAX_NOTE_CHARACTERS",
+            Acknowledgement::MAX_NOTE_CHARACTERS.min(Silence::MAX_REASON_CHARACTERS) as u64,
+            "Longest note to an alert, and reason of a silence.",
+        ),
+    ] {
+        text += &format!("\n/** {what} */\nexport const {name} = {value};\n");
+    }
     text += "\n/** What a row may tell; the place of each is its bit in the mask. */\n";
     text += "export const ROW_FIELDS = [\n";
     for field in Field::ALL {

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends when its ground gives way")]
 
 mod alerts;
+mod alerts_trouble;
 mod any_frames;
 mod api;
 mod archive;

@@ -64,7 +64,8 @@ export class Connection {
   history: History | undefined = $state.raw();
   /** What becomes of measures on their way to the server, as last heard. */
   pipeline: Pipeline | undefined = $state.raw();
-  serverVersion: string | undefined = $state();
+  /** Nothing is told more often than this, as last heard. */
+  pushIntervalMs = $state(0);
   updatesPerSecond = $state(0);
   /** Whether the listening part of the page could not be started at all. */
   broken = $state(false);
@@ -195,7 +196,7 @@ export class Connection {
     if (batch.link !== undefined) this.link = batch.link;
     if (batch.history !== undefined) this.history = batch.history;
     if (batch.pipeline !== undefined) this.pipeline = batch.pipeline;
-    if (batch.serverVersion !== undefined) this.serverVersion = batch.serverVersion;
+    if (batch.pushIntervalMs !== undefined) this.pushIntervalMs = batch.pushIntervalMs;
     if (batch.alerts !== undefined) alerts.take(batch.alerts);
     const wasKnown = this.#fleet.known;
     this.#fleet.apply(batch);

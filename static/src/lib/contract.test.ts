@@ -24,7 +24,7 @@ const snapshot = {
   protocol: 2,
   session: 's',
   number: 3,
-  server_version: '1.2.3',
+  push_interval_ms: 80,
   server_time_ms: 1_002,
   ...conditions,
   hosts: [[0, info]],

@@ -7,9 +7,9 @@
  */
 
 import { parseEntries } from './alerts/entry';
-import type { AlertsStep } from './alerts/ledger';
+import type { AlertsStatus, AlertsStep } from './alerts/ledger';
 import { readDetail, type DetailOfHost } from './detail';
-import { PROTOCOL } from './generated/constants';
+import { MAX_LOOK_DETAILS, MAX_LOOK_ROWS, PROTOCOL } from './generated/constants';
 import type { History as ToldHistory } from './generated/History';
 import type { Link as ToldLink } from './generated/Link';
 import type { Look as ToldLook } from './generated/Look';
@@ -33,7 +33,7 @@ import { parseLabels } from './labels';
 
 export type { Analysis, Detail, DetailOfHost } from './detail';
 export type { Info, Level, Pipeline, PipelineState };
-export { ContractError, PROTOCOL };
+export { ContractError, MAX_LOOK_DETAILS, MAX_LOOK_ROWS, PROTOCOL };
 
 export type LinkState = ToldLink['state'];
 export type HistoryState = ToldHistory['state'];
@@ -47,7 +47,7 @@ export interface Link extends Reasoned<LinkState> {
 export type History = Reasoned<HistoryState>;
 
 /** The generated types know which states have a reason; whoever shows one need not. */
-interface Reasoned<State> {
+export interface Reasoned<State> {
   readonly state: State;
   readonly reason?: string;
 }
@@ -60,10 +60,6 @@ export const LEVELS: readonly Level[] = ['HIGH', 'MEDIUM', 'LOW'];
 
 /** Levels by the number that stands for them in a row. */
 export const LEVEL_BY_NUMBER: readonly Level[] = ['LOW', 'MEDIUM', 'HIGH'];
-
-/** The most rows and details one `look` may name. */
-export const LOOK_ROWS_AT_MOST = 256;
-export const LOOK_DETAILS_AT_MOST = 8;
 
 /** A host as one message tells it; absent when it did not pass the guard. */
 export type Told = readonly [index: number, info: Info];
@@ -94,7 +90,8 @@ interface Hosts {
 export interface Snapshot extends Numbered, Conditions, Hosts {
   readonly type: 'snapshot';
   readonly session: string;
-  readonly server_version: string;
+  /** Nothing is told more often than this. */
+  readonly push_interval_ms: number;
 }
 
 export interface Resumed extends Numbered, Conditions {
@@ -185,7 +182,7 @@ export function parseMessage({ type, fields: message }: Frame): Message | null {
         type,
         ...numbered(),
         session: string(message.session, 'session'),
-        server_version: string(message.server_version, 'server_version'),
+        push_interval_ms: number(message.push_interval_ms, 'push_interval_ms'),
         ...parseConditions(message),
         ...parseHosts(message.hosts),
         rows: list(message.rows, 'rows'),
@@ -271,12 +268,30 @@ function parseAlerts(message: Record<string, unknown>): AlertsStep & Pick<Hosts,
       rejected.push(sentence);
     });
   return {
+    status: parseStatus(message.status),
     count: number(message.count, 'count'),
     total: number(message.total, 'total'),
     active: optional(message.active, entries),
     changed: optional(message.changed, entries) ?? [],
     cleared: strings(message.cleared ?? [], 'cleared'),
+    hosts: listOrNone(message.hosts, 'hosts').map((one) => {
+      const [host, count] = list(one, 'a host');
+      return [string(host, 'host'), number(count, 'count of a host')];
+    }),
     rejected,
+  };
+}
+
+const ALERTS_STATES = ['on', 'reading', 'lagging', 'halted'] as const;
+
+function parseStatus(input: unknown): AlertsStatus {
+  const status = record(input, 'status');
+  return {
+    state: oneOf(status.state, ALERTS_STATES, 'status.state'),
+    ...present({
+      reason: optional(status.reason, (value) => string(value, 'status.reason')),
+      after_ms: optional(status.after_ms, (value) => number(value, 'status.after_ms')),
+    }),
   };
 }
 

@@ -38,7 +38,7 @@ describe('the mirror', () => {
   it('hands a snapshot over whole, and nothing after it', () => {
     const mirror = mirrorOf(2);
     const batch = next(mirror);
-    expect(batch).toMatchObject({ generation: 1, complete: true, serverVersion: '1' });
+    expect(batch).toMatchObject({ generation: 1, complete: true, pushIntervalMs: 80 });
     expect(batch.hosts.map(([index]) => index)).toEqual([0, 1]);
     expect(cpus(batch)).toEqual([
       [0, 0],

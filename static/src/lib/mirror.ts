@@ -25,10 +25,10 @@ import {
   type Told,
 } from './contract';
 import { FIGURE, FIGURES } from './figures';
+import { POINTS_KEPT } from './generated/constants';
 import { ContractError } from './guard';
 import { sortByName } from './names';
 import { readPoint, readPointList, readRow } from './rows';
-import { POINTS_KEPT } from './series';
 import { ServerClock } from './server-clock';
 
 /** Hosts in one batch: a few milliseconds of the page's time, a whole fleet in a few frames. */
@@ -52,7 +52,8 @@ export interface Batch {
   readonly link?: Link;
   readonly history?: History;
   readonly pipeline?: Pipeline;
-  readonly serverVersion?: string;
+  /** Nothing is told more often than this. */
+  readonly pushIntervalMs?: number;
   /** All active ones, when something about them changed. */
   readonly alerts?: ActiveAlerts;
   /** To be applied in this order: hosts that are gone, hosts, their figures, points. */
@@ -88,7 +89,7 @@ export class Mirror {
   #link: Link | undefined;
   #history: History | undefined;
   #pipeline: Pipeline | undefined;
-  #serverVersion: string | undefined;
+  #pushIntervalMs: number | undefined;
   #isFresh = false;
 
   /** `complain` is told, in a sentence, of each part of a message that had to be left out. */
@@ -119,7 +120,7 @@ export class Mirror {
     this.#infos.clear();
     this.#gone.clear();
     for (const points of this.#points.values()) points.length = 0;
-    this.#serverVersion = snapshot.server_version;
+    this.#pushIntervalMs = snapshot.push_interval_ms;
     this.conditions(snapshot);
     // In the order of names, so that the page has little left to do to list them.
     this.#hosts(sortByName(snapshot.hosts, ([, info]) => info.host));
@@ -213,7 +214,7 @@ export class Mirror {
       ...(this.#link && { link: this.#link }),
       ...(this.#history && { history: this.#history }),
       ...(this.#pipeline && { pipeline: this.#pipeline }),
-      ...(this.#serverVersion !== undefined && { serverVersion: this.#serverVersion }),
+      ...(this.#pushIntervalMs !== undefined && { pushIntervalMs: this.#pushIntervalMs }),
       ...(alerts && { alerts }),
       gone,
       hosts,
@@ -226,7 +227,7 @@ export class Mirror {
     this.#link = undefined;
     this.#history = undefined;
     this.#pipeline = undefined;
-    this.#serverVersion = undefined;
+    this.#pushIntervalMs = undefined;
     this.#arrived = 0;
     this.#isFresh = false;
     return batch;

@@ -23,7 +23,7 @@ const snapshot = {
   protocol: 2,
   session: 'abc',
   number: 5,
-  server_version: '1',
+  push_interval_ms: 80,
   server_time_ms: 6_000,
   ...conditions,
   hosts: [[0, { host: 'a' }]],

@@ -6,8 +6,8 @@
 
 import {
   ContractError,
-  LOOK_DETAILS_AT_MOST,
-  LOOK_ROWS_AT_MOST,
+  MAX_LOOK_DETAILS,
+  MAX_LOOK_ROWS,
   parseMessage,
   ProtocolError,
   readFrame,
@@ -194,8 +194,8 @@ export class Receiver {
   #look(): void {
     const look: Look = {
       type: 'look',
-      rows: this.#rows.slice(0, LOOK_ROWS_AT_MOST),
-      detail: this.#detail.slice(0, LOOK_DETAILS_AT_MOST),
+      rows: this.#rows.slice(0, MAX_LOOK_ROWS),
+      detail: this.#detail.slice(0, MAX_LOOK_DETAILS),
     };
     const text = JSON.stringify(look);
     const isNothing = look.rows.length === 0 && look.detail.length === 0;

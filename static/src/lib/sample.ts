@@ -13,7 +13,7 @@ export function snapshotOf(hosts: [number, Info][], rows: unknown[]): Snapshot {
     type: 'snapshot',
     session: 's',
     number: 0,
-    server_version: '1',
+    push_interval_ms: 80,
     server_time_ms: 10_000,
     link: UP,
     history: { state: 'on' },

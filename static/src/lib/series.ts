@@ -1,11 +1,13 @@
 /** Recent CPU of one host: kept short and in order. */
 
+import { CLOSEST_POINTS_MS, POINTS_KEPT } from './generated/constants';
+
 export { DEFAULT_INTERVAL_MS } from './figures';
 
-/** Points kept of each host. */
-export const POINTS_KEPT = 120;
-
-/** The last points of one host, in ascending time, one per instant. */
+/**
+ * The last points of one host, in ascending time, one per instant; two minutes at least. Of a host
+ * that is read often not all, or they would be a few seconds.
+ */
 export class Series {
   readonly #timesMs: number[] = [];
   readonly #percentages: number[] = [];
@@ -45,9 +47,20 @@ export class Series {
     }
     this.#timesMs.splice(index, 0, timestampMs);
     this.#percentages.splice(index, 0, percentage);
+    // The one behind it first: it stays itself only if it is needed.
+    for (const one of [index, index + 1, index - 1]) this.#thin(one);
     if (this.#timesMs.length > POINTS_KEPT) {
       this.#timesMs.shift();
       this.#percentages.shift();
+    }
+  }
+
+  /** Drops a point when those beside it are close. */
+  #thin(index: number): void {
+    const apartMs = (this.#timesMs[index + 1] ?? NaN) - (this.#timesMs[index - 1] ?? NaN);
+    if (apartMs < CLOSEST_POINTS_MS) {
+      this.#timesMs.splice(index, 1);
+      this.#percentages.splice(index, 1);
     }
   }
 

@@ -2,6 +2,7 @@
 
 import type { Attachment } from 'svelte/attachments';
 import { inFrame, notInFrame } from './frames';
+import { CLOSEST_POINTS_MS } from './generated/constants';
 import type { Series } from './series';
 import type { ChartColours } from './theme.svelte';
 
@@ -79,7 +80,11 @@ function draw(
   context.lineJoin = 'round';
   context.strokeStyle = colours.line;
   context.fillStyle = colours.area;
-  for (const run of runs(series, newestMs - spanMs, GAP_INTERVALS * intervalMs)) {
+  for (const run of runs(
+    series,
+    newestMs - spanMs,
+    Math.max(CLOSEST_POINTS_MS, GAP_INTERVALS * intervalMs),
+  )) {
     const [first, last] = [run[0], run.at(-1)];
     if (first === undefined || last === undefined) continue;
     if (run.length === 1) {

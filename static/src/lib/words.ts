@@ -1,5 +1,6 @@
 /** Every sentence that depends on a state, in one place and out of the logic. */
 
+import type { AlertsStatus } from './alerts/ledger';
 import type { Column } from './columns';
 import type { History, Info, Level, Link, LinkState, Pipeline } from './contract';
 import { COMPARED, type FilterProblem } from './filter';
@@ -167,6 +168,7 @@ export const LINKS = {
   broker: { name: 'Broker', explanation: 'Link from the server to the broker' },
   analyzer: { name: 'Analyzer', explanation: 'Way of measures through an analyzer' },
   history: { name: 'History' },
+  alerts: { name: 'Alerts' },
 } as const;
 
 export const UPDATES = {
@@ -200,10 +202,10 @@ export function brokerCondition(link: Link | undefined, pageIsOpen: boolean): Co
       return { mood: 'waiting', words: 'connecting' };
     case 'blocked':
       return { mood: 'waiting', words: 'blocked' };
+    // A server that is refused at its start ends; later that is a link that is down.
+    case 'refused':
     case 'down':
       return { mood: 'bad', words: 'not connected' };
-    case 'refused':
-      return { mood: 'bad', words: 'refused' };
     case 'closed':
       return { mood: 'bad', words: 'closed' };
   }
@@ -285,19 +287,20 @@ export function pageNotice(state: SocketState, wasOpen: boolean, nowMs: number):
   return { mood: 'bad', happened: 'Connection to the server lost.', next, offers: 'retry' };
 }
 
+const LINK_LOST = 'The server has lost its link to the broker.';
+
 /** What to say about the link between server and broker; `null` when it is up. */
 export function brokerNotice(link: Link | undefined): Notice | null {
   if (link === undefined || link.state === 'up') return null;
   const happened: Record<Exclude<LinkState, 'up'>, string> = {
     connecting: 'The server is connecting to the broker.',
     blocked: 'The broker is short of memory or disk and holds back what is published.',
-    down: 'The server has lost its link to the broker.',
-    refused: 'The broker refuses the server.',
+    down: LINK_LOST,
+    refused: LINK_LOST,
     closed: 'The server has closed its link to the broker and is about to stop.',
   };
   const next: Partial<Record<LinkState, string>> = {
     down: 'The server keeps trying.',
-    refused: 'Check its user, password and permissions.',
   };
   return {
     mood: 'waiting',
@@ -399,6 +402,22 @@ export function historyLag(
     words: 'lagging',
     explanation: `History is not being written${why}. What is shown here is live; history catches up from the stream.`,
   };
+}
+
+/** What to say when alerts are not stored, or not shown any more; `null` when they are. */
+export function alertsLag(
+  { state, reason, after_ms: afterMs }: AlertsStatus,
+  pageIsOpen: boolean,
+): { words: string; explanation: string } | null {
+  if (!pageIsOpen || (state !== 'lagging' && state !== 'halted')) return null;
+  const why = reason === undefined ? '' : `: ${reason.replace(/\.$/, '')}`;
+  const lagging = `Alerts are not being stored${why}.`;
+  return state === 'lagging'
+    ? { words: 'lagging', explanation: `${lagging} They are shown all the same.` }
+    : {
+        words: 'halted',
+        explanation: `Alerts after ${format.localTime(afterMs ?? NaN)} are not shown. ${lagging} They appear once they are.`,
+      };
 }
 
 /** The badge of a host of which samples arrive that were taken earlier. */

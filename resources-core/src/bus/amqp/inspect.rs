@@ -1,15 +1,16 @@
 //! Looking at a RabbitMQ without changing it.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use lapin::options::{
-    BasicConsumeOptions, BasicQosOptions, ExchangeDeclareOptions, ExchangeUnbindOptions,
-    QueueDeclareOptions,
+    BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions,
+    ExchangeDeclareOptions, ExchangeUnbindOptions, QueueDeclareOptions,
 };
 use lapin::protocol::AMQPSoftError;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
-use lapin::{Channel, Connection, ExchangeKind};
+use lapin::{BasicProperties, Channel, Connection, Event, ExchangeKind};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::connect::{ConnectError, connect, reason};
@@ -19,7 +20,7 @@ use super::declare::{
 };
 use super::subscription::received;
 use crate::bus::inspect::{
-    Backlog, Declaration, Glimpse, InspectError, Part, PartState, Presence, Right,
+    Backlog, Declaration, Flow, Glimpse, InspectError, PROBE_KEY, Part, PartState, Presence, Right,
 };
 use crate::bus::settings::{AmqpUrl, BusConfig};
 use crate::bus::topology::{ListenerName, Names};
@@ -163,6 +164,50 @@ impl Inspector {
             }
             _ => Right::Granted,
         })
+    }
+
+    pub(in crate::bus) async fn flow(&mut self) -> Result<Flow, InspectError> {
+        let mut events = pin!(self.connection.events_listener());
+        let publishing = async {
+            let channel = self.channel().await?;
+            let published = async {
+                channel.confirm_select(ConfirmSelectOptions::default()).await?;
+                let confirm = channel.basic_publish(
+                    self.names.exchange().into(),
+                    PROBE_KEY.into(),
+                    BasicPublishOptions::default(),
+                    b"{}",
+                    BasicProperties::default(),
+                );
+                confirm.await?.await
+            };
+            Ok(match answer(published.await)? {
+                Answer::Done(_) => Flow::Free,
+                Answer::Refused(AMQPSoftError::ACCESSREFUSED, words) => Flow::Denied(words),
+                Answer::Refused(_, words) => return Err(InspectError::Unreachable(words)),
+            })
+        };
+        let held_back = async {
+            while let Some(event) = events.next().await {
+                if let Event::ConnectionBlocked(words) = event {
+                    return words;
+                }
+            }
+            std::future::pending().await
+        };
+        tokio::select! {
+            flow = publishing => flow,
+            words = held_back => Ok(Flow::HeldBack(words)),
+        }
+    }
+
+    pub(in crate::bus) async fn released(&self) {
+        let mut events = pin!(self.connection.events_listener());
+        let is_held_back = || {
+            let status = self.connection.status();
+            status.connected() && status.blocked()
+        };
+        while is_held_back() && events.next().await.is_some() {}
     }
 
     pub(in crate::bus) const fn names(&self) -> &Names {

@@ -215,10 +215,11 @@ fn the_past_is_told_to_nobody_until_all_of_it_is_known() {
     board.catch_up();
     let over = raised("a", "web", 5);
     board.apply(Event::Alert(over.clone()), 10);
-    let nothing = (Some(Vec::new()), 0, 0);
+    let nothing = (Some(Vec::new()), 0, 0, AlertsStatus::Reading);
     let told = |board: &Board| {
         let all = board.all(0);
-        (all.active, all.count, all.total)
+        assert_eq!(all.hosts, []);
+        (all.active, all.count, all.total, all.status)
     };
     assert_eq!((told(&board), board.has_news()), (nothing, false));
     board.apply(Event::Alert(raised("b", "db", 6)), 10);
@@ -227,6 +228,7 @@ fn the_past_is_told_to_nobody_until_all_of_it_is_known() {
     assert!(board.has_news());
     let news = board.take_news(1, 10);
     assert_eq!((news.changed.len(), news.cleared.len(), news.total), (1, 0, 1));
+    assert_eq!((news.hosts, news.status), (vec![(host("db"), 1)], AlertsStatus::On));
 }
 
 #[test]
@@ -244,6 +246,9 @@ fn what_slips_back_among_the_newest_is_told() {
     let news = board.take_news(2, 0);
     assert_eq!(news.cleared, ["0500".into()]);
     assert_eq!(news.changed.iter().map(|entry| &*entry.id).collect::<Vec<_>>(), ["0000"]);
+    // Of a host it is told whether it has any, listed or not.
+    assert_eq!(news.hosts, [(host("web-500"), 0)]);
+    assert_eq!(board.all(0).hosts.len(), MAX_ACTIVE);
 }
 
 #[test]

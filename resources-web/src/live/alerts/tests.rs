@@ -11,7 +11,7 @@ use crate::protocol::{HistoryStatus, Pipeline, PipelineState};
 fn live() -> Live {
     let link = Link { state: LinkState::Up, since_ms: 1 };
     let pipeline = Pipeline { state: PipelineState::Flowing, since_ms: 1, waiting_measures: None };
-    Live::new(10, link, HistoryStatus::Off, pipeline)
+    Live::new(10, std::time::Duration::ZERO, link, HistoryStatus::Off, pipeline)
 }
 
 /// A message of the alert with this number, each of a host of its own.
@@ -97,6 +97,7 @@ proptest! {
             let known = page.view.alerts();
             prop_assert_eq!(&known.active, &all.active);
             prop_assert_eq!((known.count, known.total), (all.count, all.total));
+            prop_assert_eq!(&known.hosts, &all.hosts);
         }
     }
 }

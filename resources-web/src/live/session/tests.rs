@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::PollSender;
 
 use super::*;
-use crate::fleet::Receipt;
+use crate::fleet::{POINTS_KEPT, Receipt};
 use crate::protocol::{HistoryStatus, Pipeline, PipelineState};
 
 /// The server's end: takes messages as fast as the browser reads, one ahead.
@@ -63,7 +63,7 @@ impl Sink<Message> for Socket {
 fn connect() -> Browser {
     let link = Link { state: LinkState::Up, since_ms: 1 };
     let pipeline = Pipeline { state: PipelineState::Flowing, since_ms: 1, waiting_measures: None };
-    connect_to(Arc::new(Live::new(10, link, HistoryStatus::Off, pipeline)), None)
+    connect_to(Arc::new(Live::new(10, Duration::ZERO, link, HistoryStatus::Off, pipeline)), None)
 }
 
 fn connect_to(live: Arc<Live>, resume: Option<Resume>) -> Browser {
@@ -311,14 +311,14 @@ async fn after_a_snapshot_what_is_looked_at_is_sent_anew() {
     browser.look(&[0], &["a"]).await;
     assert_eq!(browser.next().await["type"], "points");
     assert_eq!(browser.next().await["type"], "detail");
-    for timestamp_ms in 2..3_000 {
-        browser.change(timestamp_ms);
+    for second in 2..3_000 {
+        browser.change(second * 1_000);
     }
     assert_eq!(browser.next().await["type"], "snapshot");
     let points = browser.next().await;
     assert_eq!(points["type"], "points");
-    assert_eq!(points["hosts"][0][1].as_array().unwrap().len(), 240);
-    assert_eq!(browser.next().await["analysis"]["timestamp_ms"], 2_999);
+    assert_eq!(points["hosts"][0][1].as_array().unwrap().len(), 2 * POINTS_KEPT);
+    assert_eq!(browser.next().await["analysis"]["timestamp_ms"], 2_999_000);
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,21 +2,29 @@
 
 import { fleet } from '../fleet.svelte';
 import type { AlertEntry } from './entry';
-import type { ActiveAlerts } from './ledger';
+import type { ActiveAlerts, AlertsStatus } from './ledger';
 
-const NONE: ActiveAlerts = { count: 0, total: 0, active: [] };
+const NONE: ActiveAlerts = { status: { state: 'reading' }, count: 0, total: 0, active: [] };
 
 export class Alerts {
   #told: ActiveAlerts | undefined = $state.raw();
+  /** How many each host has that has any, listed or not. */
+  // eslint-disable-next-line svelte/prefer-svelte-reactivity -- replaced as a whole
+  #counts: ReadonlyMap<string, number> = $state.raw(new Map());
   readonly #byHost: ReadonlyMap<string, readonly AlertEntry[]> = $derived(byHost(this.active));
   readonly #indices: ReadonlySet<number> = $derived(
     // eslint-disable-next-line svelte/prefer-svelte-reactivity -- replaced as a whole
-    new Set([...this.#byHost.keys()].flatMap((host) => fleet.indexOf(host) ?? [])),
+    new Set([...this.#counts.keys()].flatMap((host) => fleet.indexOf(host) ?? [])),
   );
 
   /** Whether the server has told of alerts at all. */
   get known(): boolean {
-    return this.#told !== undefined;
+    return this.status.state !== 'reading';
+  }
+
+  /** Whether that is all there is. */
+  get status(): AlertsStatus {
+    return (this.#told ?? NONE).status;
   }
 
   /** Those that are neither acknowledged nor silenced. */
@@ -39,7 +47,12 @@ export class Alerts {
     return (this.#told ?? NONE).active;
   }
 
-  /** The active alerts of a host. */
+  /** How many active alerts a host has. */
+  countOf(host: string): number {
+    return this.#counts.get(host) ?? 0;
+  }
+
+  /** Those of a host that are among the newest. */
   of(host: string): readonly AlertEntry[] {
     return this.#byHost.get(host) ?? [];
   }
@@ -51,6 +64,7 @@ export class Alerts {
 
   take(told: ActiveAlerts): void {
     this.#told = told;
+    if (told.hosts !== undefined) this.#counts = told.hosts;
   }
 }
 

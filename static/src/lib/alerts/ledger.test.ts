@@ -3,12 +3,16 @@ import { MAX_ACTIVE } from '../generated/constants';
 import { Ledger, type AlertsStep } from './ledger';
 import { alertOf } from './sample';
 
+const ON = { state: 'on' } as const;
+
 const step = (more: Partial<AlertsStep>): AlertsStep => ({
+  status: ON,
   count: 1,
   total: 1,
   active: undefined,
   changed: [],
   cleared: [],
+  hosts: [],
   ...more,
 });
 const ids = (ledger: Ledger) => ledger.next()?.active.map(({ id }) => id);
@@ -28,14 +32,36 @@ describe('the ledger of alerts', () => {
     const known = alertOf({ acknowledged: { by: 'Ada', at_ms: 1 } });
     ledger.take(step({ changed: [known], cleared: ['b', 'never heard of'] }));
     ledger.take(step({ changed: [known], cleared: ['b'], count: 0 }));
-    expect(ledger.next()).toEqual({ count: 0, total: 1, active: [known] });
+    expect(ledger.next()).toMatchObject({ status: ON, count: 0, total: 1, active: [known] });
   });
 
   it('forgets all of it when it is told all of it anew', () => {
     const ledger = new Ledger();
     ledger.take(step({ active: [alertOf()] }));
     ledger.take(step({ active: [], count: 0, total: 0 }));
-    expect(ledger.next()).toEqual({ count: 0, total: 0, active: [] });
+    expect(ledger.next()).toMatchObject({ status: ON, count: 0, total: 0, active: [] });
+  });
+
+  it('knows how many each host has, listed or not, and hands that over when it changed', () => {
+    const ledger = new Ledger();
+    const hosts = () => ledger.next()?.hosts;
+    const many: [string, number][] = Array.from({ length: 4_000 }, (_, i) => [`web-${i}`, 1]);
+    ledger.take(step({ active: [alertOf()], hosts: many, total: 4_000 }));
+    expect(hosts()?.size).toBe(4_000);
+    ledger.take(step({ total: 4_000 }));
+    expect(hosts()).toBeUndefined();
+    ledger.take(
+      step({
+        hosts: [
+          ['web-7', 0],
+          ['web-8', 2],
+        ],
+      }),
+    );
+    const known = hosts();
+    expect([known?.size, known?.get('web-7'), known?.get('web-8')]).toEqual([3_999, undefined, 2]);
+    ledger.take(step({ active: [] }));
+    expect(hosts()?.size).toBe(0);
   });
 
   it('keeps the newest of very many', () => {

@@ -30,6 +30,10 @@ server_version: string,
  */
 server_time_ms: number, 
 /**
+ * Least time between two messages of changes, in milliseconds; 0 for none.
+ */
+push_interval_ms: number, 
+/**
  * State of the link to the broker.
  */
 link: Link, 

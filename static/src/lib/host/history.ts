@@ -1,5 +1,7 @@
 /** Asks the server for the history of one host, and checks what it answers. */
 
+import { MAX_HISTORY_FIGURES, MAX_HISTORY_NAMES } from '../generated/constants';
+
 /** One stretch of time of some resources, in at most so many columns. */
 export interface Question {
   readonly host: string;
@@ -52,12 +54,6 @@ export class HistoryError extends Error {
   }
 }
 
-/** Names one request may hold. */
-const NAMES_AT_MOST = 64;
-
-/** Points times names one request may ask for. */
-const FIGURES_AT_MOST = 100_000;
-
 /** A name with a comma cannot be asked for: commas stand between names. */
 export function canBeAskedFor(resource: string): boolean {
   return resource !== '' && !resource.includes(',');
@@ -67,8 +63,8 @@ export function canBeAskedFor(resource: string): boolean {
 export function addresses(question: Question, baseUri: string): string[] {
   const names = [...new Set(question.resources)].filter(canBeAskedFor);
   const requests: string[] = [];
-  for (let first = 0; first < names.length; first += NAMES_AT_MOST) {
-    const some = names.slice(first, first + NAMES_AT_MOST);
+  for (let first = 0; first < names.length; first += MAX_HISTORY_NAMES) {
+    const some = names.slice(first, first + MAX_HISTORY_NAMES);
     const address = new URL(`api/v1/hosts/${encodeURIComponent(question.host)}/history`, baseUri);
     address.hash = '';
     address.search = new URLSearchParams({
@@ -84,8 +80,8 @@ export function addresses(question: Question, baseUri: string): string[] {
 
 /** The same for each request of a question, so that all answers have the same columns. */
 function pointsFor({ points, resources }: Question): number {
-  const names = Math.min(NAMES_AT_MOST, Math.max(1, resources.length));
-  return Math.max(1, Math.min(Math.floor(points), Math.floor(FIGURES_AT_MOST / names)));
+  const names = Math.min(MAX_HISTORY_NAMES, Math.max(1, resources.length));
+  return Math.max(1, Math.min(Math.floor(points), Math.floor(MAX_HISTORY_FIGURES / names)));
 }
 
 /** How to reach the server: `fetch`, or what stands for it in a test. */

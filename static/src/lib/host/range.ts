@@ -1,5 +1,7 @@
 /** Which stretch of time the charts of a host show. Pure; all times are the host's own. */
 
+import { MAX_TIME_MS } from '../generated/constants';
+
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
@@ -28,9 +30,6 @@ export const DEFAULT_RANGE: TimeRange = { kind: 'last', length: '15m' };
 export const SHORTEST_MS = 10_000;
 
 const MEMORY_MARGIN_MS = 2_000;
-
-/** What history reads as a time: up to the end of the year 9999. */
-const LATEST_MS = 253_402_300_799_999;
 
 /** From an instant up to, not including, a later one. */
 export interface Span {
@@ -67,7 +66,7 @@ export function rangeQuery(range: TimeRange): RangeQuery {
 /** A range that stands still; `null` when its ends make none. */
 export function between(fromMs: number, toMs: number): TimeRange | null {
   const [from, to] = [Math.round(fromMs), Math.round(toMs)];
-  const makesSense = from >= 0 && to <= LATEST_MS && from < to;
+  const makesSense = from >= 0 && to <= MAX_TIME_MS && from < to;
   return makesSense ? { kind: 'between', fromMs: from, toMs: to } : null;
 }
 

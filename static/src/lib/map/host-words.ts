@@ -1,6 +1,6 @@
 /** One host of the map in words, for the tooltip and for ears. */
 
-import type { AlertEntry } from '../alerts/entry';
+import type { Alerts } from '../alerts/alerts.svelte';
 import { LEVEL_BY_NUMBER, type Info, type Level } from '../contract';
 import * as format from '../format';
 import type { Columns, Freshness } from '../store';
@@ -27,18 +27,19 @@ export function hostWords(
   columns: Columns,
   freshness: Freshness,
   serverNowMs: number,
-  alerts: readonly AlertEntry[],
+  alerts: Pick<Alerts, 'of' | 'countOf'>,
 ): HostWords {
   const figure = (column: Float32Array, write: (value: number) => string) => {
     const value = column[index] ?? NaN;
     return Number.isNaN(value) ? words.NOT_SENT : write(value);
   };
+  const count = alerts.countOf(info.host);
   return {
     host: info.host,
     level: LEVEL_BY_NUMBER[columns.level[index] ?? 0] ?? 'LOW',
     freshness: FRESHNESS_WORDS[freshness],
     causes: causes(info),
-    alerts: alerts.length === 0 ? '' : ofHost(alerts),
+    alerts: count === 0 ? '' : ofHost(count, alerts.of(info.host)),
     figures: [
       [words.CPU, figure(columns.cpu, format.percentage)],
       [words.MEMORY, figure(columns.memory, format.percentage)],

@@ -33,10 +33,13 @@ describe('an alert in words', () => {
 it('counts', () => {
   expect(words.listed(1, 1, 0)).toBe('1 alert, 0 open');
   expect(words.listed(3, 1_200, 2)).toBe('3 of 1,200 alerts, 2 open');
-  expect(words.ofHost([alertOf()])).toBe('1 alert: CPU at 93%');
-  expect(words.ofHost(Array.from({ length: 7 }, () => alertOf()))).toMatch(
-    /^7 alerts: .*, 2 more$/,
-  );
+  expect(words.ofHost(1, [alertOf()])).toBe('1 alert: CPU at 93%');
+  expect(
+    words.ofHost(
+      7,
+      Array.from({ length: 7 }, () => alertOf()),
+    ),
+  ).toMatch(/^7 alerts: .*, 2 more$/);
 });
 
 it('says what is silenced', () => {

@@ -124,11 +124,12 @@ export function onlyNewest(known: number): string {
   return `Only the newest ${format.count(known)} are listed. Choose a rule or a resource to see the older ones of it.`;
 }
 
-/** What stands at a host that has active alerts. */
-export function ofHost(active: readonly AlertEntry[]): string {
-  const shown = active.slice(0, 5).map((alert) => condition(alert));
-  const more = active.length > shown.length ? [`${active.length - shown.length} more`] : [];
-  return `${alerts(active.length)}: ${[...shown, ...more].join(', ')}`;
+/** What stands at a host that has active alerts; of `count` those in `listed` are known. */
+export function ofHost(count: number, listed: readonly AlertEntry[]): string {
+  const shown = listed.slice(0, 5).map((alert) => condition(alert));
+  const left = count - shown.length;
+  if (left > 0 && shown.length > 0) shown.push(`${left} more`);
+  return [alerts(count), shown.join(', ')].filter(Boolean).join(': ');
 }
 
 export const LIST_LABEL = 'Active alerts';
@@ -204,7 +205,7 @@ export const DIALOG = {
   hours: (count: number) => `${count}\u00a0h`,
   hourUnit: 'h',
   custom: 'Other:',
-  customLabel: 'Hours, at most 720',
+  customLabel: (most: number) => `Hours, at most ${most}`,
   cancel: 'Cancel',
   acknowledge: {
     heading: 'Acknowledge',
