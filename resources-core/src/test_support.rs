@@ -2,6 +2,7 @@
 //! breaks lines, a way to wait for a condition, and sample messages. Feature `test-support`; never part of a service.
 #![expect(clippy::expect_used, clippy::panic, reason = "tests end when their ground gives way")]
 
+mod metrics;
 mod proxy;
 mod rabbitmq;
 mod samples;
@@ -11,6 +12,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+pub use metrics::served_metrics;
 pub use proxy::{Mode, Proxy};
 pub use rabbitmq::{RabbitMq, ServerTls};
 pub use samples::full_measure;
