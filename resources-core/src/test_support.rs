@@ -2,6 +2,7 @@
 //! breaks lines, a way to wait for a condition, and sample messages. Feature `test-support`; never part of a service.
 #![expect(clippy::expect_used, clippy::panic, reason = "tests end when their ground gives way")]
 
+mod metrics;
 mod ports;
 mod proxy;
 mod rabbitmq;
@@ -12,6 +13,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+pub use metrics::served_metrics;
 pub use ports::free_port;
 pub use proxy::{Mode, Proxy};
 pub use rabbitmq::{RabbitMq, ServerTls};

@@ -1,8 +1,13 @@
 //! The program: what it refuses, in one line and with which exit code.
 
-use std::process::{Command, Output};
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Output, Stdio};
 
-use resources_core::test_support::{eventually, shared_broker};
+use resources_core::bus::Message;
+use resources_core::contract::{Topic, TraceParent};
+use resources_core::test_support::{
+    eventually, in_time, open_bus, served_metrics, shared_broker, unique_exchange,
+};
 
 fn analyzer(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_resources-analyzer"))
@@ -97,4 +102,44 @@ fn help_names_every_setting_with_its_default() {
     for word in ["--cpu-medium", "RESOURCES_THRESHOLDS", "[default: 512]", "Exit codes"] {
         assert!(help.contains(word), "{word} is not in {help}");
     }
+}
+
+#[test]
+fn it_serves_its_figures_where_it_is_asked_to() {
+    let program = env!("CARGO_BIN_EXE_resources-analyzer");
+    let figures = served_metrics(program, &["--broker-url", "memory:"]);
+    for name in ["resources_handler_seconds_count{handler=\"analyse\"}", "process_threads"] {
+        assert!(figures.contains(&format!("\n{name} ")), "{name} in {figures}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_it_says_of_a_message_carries_the_trace_of_that() {
+    let exchange = unique_exchange();
+    let bus = open_bus(shared_broker(), &exchange);
+    let message = Message {
+        topic: Topic::new("web.measure").expect("a key"),
+        body: "no measure".into(),
+        timestamp_ms: 0,
+        trace: TraceParent::begin(),
+    };
+    in_time("it waits", bus.publisher().publish_until_confirmed(&message)).await.expect("a queue");
+    let mut running = Command::new(env!("CARGO_BIN_EXE_resources-analyzer"))
+        .args(["--broker-url", shared_broker(), "--exchange", &exchange, "--log-format", "json"])
+        .env_clear()
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let log = BufReader::new(running.stderr.take().expect("piped"));
+    let said = tokio::task::spawn_blocking(|| {
+        let lines = log.lines().map(|line| line.expect("UTF-8"));
+        let mut lines = lines.filter_map(|line| serde_json::from_str(&line).ok());
+        lines.find(|line: &serde_json::Value| line["trace_id"].is_string())
+    });
+    let said = in_time("it is said", said).await.expect("no panic").expect("it still runs");
+    running.kill().expect("it runs");
+    running.wait().expect("it ends");
+    assert_eq!(said["trace_id"], message.trace.trace_id_text().to_string(), "{said}");
+    assert_eq!(said["level"], "WARN", "{said}");
+    bus.close().await;
 }

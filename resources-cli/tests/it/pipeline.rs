@@ -1,6 +1,6 @@
 //! `resources up`: from this machine's sensors to the page's address, in one process.
 
-use resources_core::test_support::{eventually, shared_broker, unique_exchange};
+use resources_core::test_support::{eventually, served_metrics, shared_broker, unique_exchange};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -134,4 +134,15 @@ async fn up_ends_when_a_part_cannot_work() {
     assert_eq!(output.status.code(), Some(1), "{error}");
     assert!(error.contains(&address) && error.contains("in use"), "{error}");
     assert!(output.stdout.is_empty(), "nothing to open");
+}
+
+#[test]
+fn up_serves_the_figures_of_all_parts_where_it_is_asked_to() {
+    let arguments =
+        ["up", "--listen", "127.0.0.1:0", "--history", "off", "--state", "memory", "--host", "me"];
+    let figures = served_metrics(env!("CARGO_BIN_EXE_resources"), &arguments);
+    for name in ["resources_outbox_samples", "resources_messages_received_total", "process_threads"]
+    {
+        assert!(figures.contains(&format!("\n{name}")), "{name} in {figures}");
+    }
 }

@@ -1,7 +1,6 @@
 //! Figures of this program, counted once for all parts that run in it.
 //!
-//! Counters, gauges and histograms are atomics: to count costs an addition, whether anyone asks
-//! or not. Each part registers its own with [`counter`], [`gauge`] and [`handler`]; how messages
+//! Counters, gauges and histograms are atomics, counted whether anyone asks or not. Each part registers its own with [`counter`], [`gauge`] and [`handler`]; how messages
 //! travel is counted here, by the bus. `docs/observability.md` has every name.
 
 mod bus;
@@ -12,8 +11,8 @@ use std::sync::LazyLock;
 use prometheus::{HistogramOpts, HistogramVec, Opts, Registry, TextEncoder};
 
 pub use prometheus::{
-    Histogram, IntCounter as Counter, IntCounterVec as Counters, IntGauge as Gauge,
-    IntGaugeVec as Gauges,
+    Gauge as Seconds, Histogram, IntCounter as Counter, IntCounterVec as Counters,
+    IntGauge as Gauge, IntGaugeVec as Gauges,
 };
 
 pub(crate) use bus::bus;
@@ -46,6 +45,14 @@ static LAG: LazyLock<Histogram> = LazyLock::new(|| {
     let options = HistogramOpts::new(
         "resources_sample_lag_seconds",
         "Age of a sample, by the clock of its host, when this program takes it",
+    );
+    registered(Histogram::with_opts(options.buckets(LAG_BUCKETS.to_vec())))
+});
+
+static ALERT_LAG: LazyLock<Histogram> = LazyLock::new(|| {
+    let options = HistogramOpts::new(
+        "resources_alert_lag_seconds",
+        "Age of an alert, by the clock of the observer, when this program takes it",
     );
     registered(Histogram::with_opts(options.buckets(LAG_BUCKETS.to_vec())))
 });
@@ -123,6 +130,21 @@ pub fn lag() -> Histogram {
     LAG.clone()
 }
 
+/// Ages of alerts when this program takes them, in seconds.
+#[must_use]
+pub fn alert_lag() -> Histogram {
+    ALERT_LAG.clone()
+}
+
+/// Seconds that go up and down. To be called once for a name, which ends in `_seconds`.
+///
+/// # Panics
+/// When there is one of that name, or the name is none.
+#[must_use]
+pub fn seconds(name: &str, help: &str) -> Seconds {
+    registered(Seconds::new(name, help))
+}
+
 /// Seconds from `then_ms` to `now_ms`; 0 when that is later.
 #[must_use]
 pub fn seconds_between(then_ms: u64, now_ms: u64) -> f64 {
@@ -134,6 +156,7 @@ pub fn seconds_between(then_ms: u64, now_ms: u64) -> f64 {
 pub fn render() -> String {
     // So that they are there before the first message.
     bus();
+    LazyLock::force(&super::export::DROPPED);
     let mut text = String::new();
     let encoded = TextEncoder::new().encode_utf8(&REGISTRY.gather(), &mut text);
     if let Err(error) = encoded {
@@ -156,7 +179,6 @@ mod tests {
         let scrape = prometheus_parse::Scrape::parse(lines).unwrap();
         let value = |name: &str| {
             let sample = scrape.samples.iter().find(|sample| sample.metric == name);
-    LazyLock::force(&super::export::DROPPED);
             sample.unwrap_or_else(|| panic!("{name} is missing in:\n{text}")).value.clone()
         };
         assert_eq!(

@@ -128,6 +128,12 @@ impl Checkpoint {
         Ok(())
     }
 
+    /// Alerts that are not confirmed.
+    pub(super) fn pending_count(&self) -> rusqlite::Result<i64> {
+        let mut count = self.database.connection.prepare("SELECT count(*) FROM alerts")?;
+        count.query_row([], |row| row.get(0))
+    }
+
     /// The first alerts behind the one of this number, at most `most`.
     pub(super) fn pending(&self, after: i64, most: usize) -> rusqlite::Result<Vec<Pending>> {
         let mut first = self.database.connection.prepare_cached(

@@ -10,7 +10,7 @@ use resources_core::telemetry::{Span, metrics};
 use super::checkpoint::{Checkpoint, Pending};
 use super::engine::Engine;
 use super::rules::Rules;
-use crate::database::{Location, OpenError};
+use crate::database::{Location, OpenError, sqlite_error};
 
 /// How far back a first start reads: labels are told once a minute.
 const FIRST_LOOK_BACK: std::time::Duration = std::time::Duration::from_secs(60);
@@ -29,6 +29,8 @@ pub(super) struct Worker {
     told: Vec<Alert>,
     /// Messages that were no analyses.
     refused: u64,
+    /// Analyses of hosts that found no room.
+    left_out: u64,
     figures: Figures,
 }
 
@@ -52,16 +54,33 @@ static ALERTS: LazyLock<[metrics::Counter; 2]> = LazyLock::new(|| {
     )
 });
 
+static UNPUBLISHED: LazyLock<metrics::Gauge> = LazyLock::new(|| {
+    metrics::gauge(
+        "resources_observer_unpublished_alerts",
+        "Alerts stored that the broker has not yet confirmed",
+    )
+});
+
+static LEFT_OUT: LazyLock<metrics::Counter> = LazyLock::new(|| {
+    metrics::counter(
+        "resources_observer_left_out_analyses_total",
+        "Analyses that were not judged because there was no room for another host",
+    )
+});
+
 impl Figures {
-    fn new() -> Self {
+    fn new(unpublished: i64) -> Self {
         let (judge, store) = (metrics::handler("judge"), metrics::handler("store"));
         LazyLock::force(&ALERTS);
+        LazyLock::force(&LEFT_OUT);
+        UNPUBLISHED.set(unpublished);
         Self { judge, store, lag: metrics::lag() }
     }
 
     fn stored(&self, begun: Instant, alerts: &[(Alert, Option<TraceParent>)], hosts: usize) {
         self.store.observe(begun.elapsed().as_secs_f64());
         HOSTS.set(i64::try_from(hosts).unwrap_or(i64::MAX));
+        UNPUBLISHED.add(i64::try_from(alerts.len()).unwrap_or(i64::MAX));
         for (alert, _) in alerts {
             let [raised, cleared] = &*ALERTS;
             match alert.state {
@@ -76,6 +95,8 @@ impl Worker {
     pub(super) fn open(rules: Rules, location: &Location) -> Result<Self, OpenError> {
         let mut engine = Engine::new(rules);
         let checkpoint = Checkpoint::open(location, &mut engine)?;
+        let unpublished =
+            checkpoint.pending_count().map_err(|source| sqlite_error(location, source))?;
         Ok(Self {
             engine,
             checkpoint,
@@ -84,7 +105,8 @@ impl Worker {
             confirmed: Vec::new(),
             told: Vec::new(),
             refused: 0,
-            figures: Figures::new(),
+            left_out: 0,
+            figures: Figures::new(unpublished),
         })
     }
 
@@ -149,6 +171,9 @@ impl Worker {
         self.position = None;
         self.alerts.clear();
         self.confirmed.clear();
+        let left_out = self.engine.take_left_out();
+        LEFT_OUT.inc_by(left_out);
+        self.left_out += left_out;
         Ok(())
     }
 
@@ -159,6 +184,7 @@ impl Worker {
 
     /// This alert was confirmed.
     pub(super) fn confirmed(&mut self, number: i64) {
+        UNPUBLISHED.dec();
         self.confirmed.push(number);
     }
 
@@ -168,7 +194,7 @@ impl Worker {
         if refused > 0 {
             tracing::warn!(refused, "{refused} messages were no analyses and were left out");
         }
-        let left_out = self.engine.take_left_out();
+        let left_out = std::mem::take(&mut self.left_out);
         if left_out > 0 {
             tracing::warn!(left_out, "left out {left_out} analyses: there are too many hosts");
         }

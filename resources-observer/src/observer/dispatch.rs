@@ -1,7 +1,7 @@
 //! Events from the queue to the handlers they are for, and their acknowledgements back.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -11,6 +11,7 @@ use resources_core::bus::{
 };
 use resources_core::contract::{MAX_BODY_BYTES, Rejection};
 use resources_core::service::{RejectionLog, within};
+use resources_core::telemetry::metrics::{Counter, counter};
 use tokio::time::{Instant, interval, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -22,6 +23,13 @@ use super::handler::{Registered, Verdict, panicked};
 
 /// How often what was set aside is summed up in the log.
 const SUMMARY_EVERY: Duration = Duration::from_secs(10);
+
+static DROPPED: LazyLock<Counter> = LazyLock::new(|| {
+    counter(
+        "resources_observer_dropped_events_total",
+        "Events that a handler without a name did not end with, and nobody keeps",
+    )
+});
 
 /// Which event, of those that were taken.
 type Ticket = u64;
@@ -83,6 +91,7 @@ impl Dispatcher {
         name: Option<ListenerName>,
         room: usize,
     ) -> Self {
+        LazyLock::force(&DROPPED);
         let rejections =
             if name.is_some() { RejectionLog::default() } else { RejectionLog::of_dropped() };
         let lane = |handler| Lane { handler, waiting: VecDeque::new(), at_work: 0 };
@@ -291,6 +300,7 @@ impl Dispatcher {
         // Every listener without a name has a copy of the event; it is nobody's to keep.
         if self.name.is_none() {
             self.counts.rejected.add_one();
+            DROPPED.inc();
             subscription.acknowledge_one(taken.delivery.receipt).await;
             self.taken.remove(&ticket);
             return;
@@ -333,14 +343,14 @@ async fn set_aside(
             Err(PublishError::Unroutable(_)) => "the rejected queue is gone".to_owned(),
             Err(PublishError::Refused(words)) => format!("the broker refuses it ({words})"),
             settled => return settled,
-        }
+        };
         if std::mem::take(&mut is_first) {
             tracing::error!(
                 topic = ?delivery.topic,
                 trace_id = delivery.trace.map(|trace| tracing::field::display(trace.trace_id_text())),
                 "an event cannot be set aside: {trouble}; trying until it can be"
             );
-        };
+        }
         sleep(backoff.next_wait()).await;
     }
 }

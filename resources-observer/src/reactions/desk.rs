@@ -1,11 +1,12 @@
 //! Router, outboxes and store together: what the service's thread does, one step at a time.
 
 use std::sync::{Arc, LazyLock};
+use std::time::Instant;
 
 use resources_core::bus::{Delivery, Position, Start};
 use resources_core::contract::{Acknowledgement, Alert, AlertState, Kind, RoutingKey, Silence};
 
-use resources_core::telemetry::Span;
+use resources_core::telemetry::{Span, metrics};
 
 use super::Config;
 use super::figures::{Figures, SILENCES_LEFT_OUT};
@@ -34,6 +35,9 @@ pub(super) struct Desk {
     refused: u64,
     /// Whether it was said that there is no room for silences.
     said_full: bool,
+    /// How long routing a message takes, and how late it is.
+    route: metrics::Histogram,
+    lag: metrics::Histogram,
     changed: bool,
 }
 
@@ -57,6 +61,8 @@ impl Desk {
             formed: Vec::new(),
             refused: 0,
             said_full: false,
+            route: metrics::handler("route"),
+            lag: metrics::alert_lag(),
             changed: true,
         };
         for (name, outbox) in outboxes {
@@ -100,9 +106,10 @@ impl Desk {
         self.changed = true;
         let (topic, body) = (&*delivery.topic, &*delivery.body);
         let kind = topic.parse::<RoutingKey>().map(|key| key.kind);
-        let span = Span::after(delivery.trace);
+        let (begun, span) = (Instant::now(), Span::after(delivery.trace));
         let taken = match kind {
             Ok(Kind::Alert) => Alert::decode(topic, body).map(|alert| {
+                self.lag.observe(metrics::seconds_between(alert.timestamp_ms, now_ms));
                 self.router.alert(alert, Some(span.trace()), now_ms, &mut self.told);
             }),
             Ok(Kind::Acknowledgement) => {
@@ -120,6 +127,7 @@ impl Desk {
         // Whoever shows alerts sets it aside.
         self.refused += u64::from(taken.is_err());
         self.tell(now_ms);
+        self.route.observe(begun.elapsed().as_secs_f64());
     }
 
     /// Does what time brings about: silences end, groups are due.

@@ -437,6 +437,11 @@ impl Board {
         found.take(most).cloned().collect()
     }
 
+    /// How many alerts and silences are yet to be written.
+    pub(crate) fn unwritten_count(&self) -> usize {
+        self.unwritten.len()
+    }
+
     /// Those that ended and are not in the database yet.
     pub(crate) fn unwritten_cleared(&self) -> impl Iterator<Item = &AlertEntry> {
         self.unwritten.entries.values().filter(|entry| entry.cleared_ms.is_some())

@@ -1,11 +1,12 @@
 //! Alerts from the stream to the board, and from there to the database.
 
 use std::num::NonZeroU16;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use resources_core::bus::{Backoff, Bus, Delivery, Position, Source, Start};
 use resources_core::service::{Failure, now_ms, within};
+use resources_core::telemetry::metrics;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -46,6 +47,17 @@ const PRESENT_MS: u64 = 2_000;
 
 /// How long the last acknowledgements may take.
 const LAST_LIMIT: Duration = Duration::from_secs(2);
+
+static LEFT_OUT: LazyLock<metrics::Counter> = LazyLock::new(|| {
+    metrics::counter(
+        "resources_web_left_out_alerts_total",
+        "Alerts and silences left out because there were as many as there may be",
+    )
+});
+
+static SHOW: LazyLock<metrics::Histogram> = LazyLock::new(|| metrics::handler("show_alerts"));
+
+static LAG: LazyLock<metrics::Histogram> = LazyLock::new(metrics::alert_lag);
 
 /// Alerts that are known from before, and are yet to be followed.
 #[derive(Debug)]
@@ -89,6 +101,7 @@ pub(crate) async fn run(
         }
         past = Some(Past::begin());
     }
+    LazyLock::force(&LEFT_OUT);
     let mut was_full = false;
     let mut writer = Writer::new(store, Arc::clone(&live));
     let mut aside = Aside::new(&bus);
@@ -159,17 +172,23 @@ fn take(
     is_past: bool,
     aside: &mut Aside,
 ) -> Option<resources_core::bus::Receipt> {
-    let now_ms = now_ms();
+    let (begun, now_ms) = (Instant::now(), now_ms());
     let mut events = Vec::with_capacity(chunk.len());
     for delivery in chunk {
         match Event::decode(delivery) {
-            Ok(event) => events.push(event),
+            Ok(event) => {
+                if !is_past && matches!(event, Event::Alert(_)) {
+                    LAG.observe(metrics::seconds_between(event.timestamp_ms(), now_ms));
+                }
+                events.push(event);
+            }
             // It was set aside when it came; and it would be again at every start.
             Err(_) if is_past => aside.pass_over(),
             Err(rejection) => aside.set(delivery, rejection),
         }
     }
     live.change_alerts(|board| events.into_iter().for_each(|event| board.apply(event, now_ms)));
+    SHOW.observe(begun.elapsed().as_secs_f64());
     chunk.last().map(|last| last.receipt)
 }
 
@@ -222,6 +241,7 @@ fn tell_full(is_full: bool) {
 
 fn tell_left_out(live: &Live) {
     let left_out = live.alerts(Board::take_left_out);
+    LEFT_OUT.inc_by(left_out);
     if left_out > 0 {
         tracing::warn!(
             count = left_out,

@@ -10,6 +10,7 @@ use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
 use futures_util::stream;
+use resources_core::service::now_ms;
 use resources_core::telemetry::metrics::{self, Gauge};
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 use tokio::time::timeout;
@@ -34,6 +35,20 @@ static HOSTS: LazyLock<Gauge> =
 static SOCKETS: LazyLock<Gauge> =
     LazyLock::new(|| metrics::gauge("resources_web_sockets", "Pages connected by a WebSocket"));
 
+static UNWRITTEN_ALERTS: LazyLock<Gauge> = LazyLock::new(|| {
+    metrics::gauge(
+        "resources_web_unwritten_alerts",
+        "Alerts that are known and not in the database yet",
+    )
+});
+
+static BEHIND: LazyLock<metrics::Seconds> = LazyLock::new(|| {
+    metrics::seconds(
+        "resources_history_behind_seconds",
+        "Age of the newest sample in history while others wait to be written, else 0",
+    )
+});
+
 pub(super) async fn metrics(State(state): State<AppState>) -> Result<Response, ApiError> {
     let place = timeout(PLACE_LIMIT, PLACES.acquire()).await;
     let Ok(Ok(place)) = place else {
@@ -42,6 +57,10 @@ pub(super) async fn metrics(State(state): State<AppState>) -> Result<Response, A
     let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
     HOSTS.set(count(state.live().host_count()));
     SOCKETS.set(count(state.sockets().len()));
+    UNWRITTEN_ALERTS.set(count(state.live().alerts(|board| board.unwritten_count())));
+    let now_ms = now_ms();
+    let behind_ms = state.history().behind_ms(now_ms).unwrap_or_default();
+    BEHIND.set(metrics::seconds_between(now_ms.saturating_sub(behind_ms), now_ms));
     let own = metrics::render();
     let hosts = if state.tells_hosts() { hosts::read(state.live()).await } else { Vec::new() };
     let pages = std::iter::once(own).chain(hosts::pages(hosts));

@@ -4,10 +4,12 @@
 //! with, the live view does not wait for it.
 
 use std::num::NonZeroU16;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use resources_core::bus::{Bus, Delivery, Source, Start};
 use resources_core::service::{Failure, within};
+use resources_core::telemetry::metrics::{Gauge, gauge};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -23,6 +25,14 @@ const MAX_CHUNK_BYTES: usize = 256 * 1024;
 /// Chunks that wait for the thread. When they are full the stream is not read, and the broker
 /// keeps what comes.
 pub(super) const MAX_CHUNKS: usize = 4;
+
+/// Analyses in these chunks.
+pub(super) static WAITING: LazyLock<Gauge> = LazyLock::new(|| {
+    gauge(
+        "resources_history_waiting_analyses",
+        "Analyses read for history that its thread has not yet taken",
+    )
+});
 
 /// How long the last acknowledgements may take.
 const LAST_LIMIT: Duration = Duration::from_secs(2);
@@ -53,10 +63,18 @@ pub(super) async fn run(
             bytes += delivery.body.len();
             chunk.push(delivery);
         }
+        let waiting = i64::try_from(chunk.len()).unwrap_or(i64::MAX);
         tokio::select! {
             // What was not handed over is read again at the next start.
             () = stop.cancelled() => break,
-            sent = chunks.send(chunk) => if sent.is_err() { break },
+            place = chunks.reserve() => match place {
+                // Before the thread can take it.
+                Ok(place) => {
+                    WAITING.add(waiting);
+                    place.send(chunk);
+                }
+                Err(_) => break,
+            },
         }
         // Only asks for more: the place in the stream is kept in the database.
         analyses.acknowledge_through(receipt).await;

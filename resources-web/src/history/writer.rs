@@ -1,14 +1,16 @@
 //! The thread that writes history.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use resources_core::bus::{Backoff, Delivery};
 use resources_core::service::now_ms;
+use resources_core::telemetry::metrics::{self, Counter, Histogram};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use super::feed::WAITING;
 use super::recorder::{Counts, Recorder};
 use super::{HistoryState, Progress};
 
@@ -41,6 +43,19 @@ const FIRST_WAIT: Duration = Duration::from_millis(200);
 /// … and end here: disks are seldom made room on within seconds.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
+/// How long writing a batch takes.
+static WRITE: LazyLock<Histogram> = LazyLock::new(|| metrics::handler("write_history"));
+
+/// Samples that are not in history, by why.
+static LEFT_OUT: LazyLock<[Counter; 3]> = LazyLock::new(|| {
+    metrics::counters(
+        "resources_history_left_out_samples_total",
+        "Samples that history left out, by why; counted once a minute",
+        "cause",
+        ["impossible_time", "no_room_for_host", "closed_gap"],
+    )
+});
+
 /// Takes what the feed hands over and writes it.
 pub(super) struct Writer {
     recorder: Recorder,
@@ -68,6 +83,8 @@ impl Writer {
         progress: Arc<Progress>,
         stop: CancellationToken,
     ) -> Self {
+        LazyLock::force(&LEFT_OUT);
+        WAITING.set(0);
         Self {
             recorder,
             state,
@@ -104,6 +121,7 @@ impl Writer {
             tokio::select! {
                 chunk = chunks.recv() => {
                     let Some(chunk) = chunk else { break };
+                    WAITING.sub(i64::try_from(chunk.len()).unwrap_or(i64::MAX));
                     if !self.recorder.has_batch() {
                         let open = self.written_in * OPEN_BY_WRITTEN;
                         due = Instant::now() + open.clamp(SHORTEST_BATCH, LONGEST_BATCH);
@@ -141,6 +159,7 @@ impl Writer {
         })
         .await?;
         self.written_in = begun.elapsed();
+        WRITE.observe(self.written_in.as_secs_f64());
         self.progress.committed(self.recorder.position(), newest_ms);
         self.tidy();
         Ok(())
@@ -236,6 +255,10 @@ impl Writer {
     fn sum_up(&mut self) {
         let Counts { duplicates, impossible_times, hosts_left_out, closed_gaps, series_left_out } =
             self.recorder.take_counts();
+        for (counter, count) in LEFT_OUT.iter().zip([impossible_times, hosts_left_out, closed_gaps])
+        {
+            counter.inc_by(count);
+        }
         if duplicates > 0 {
             tracing::debug!(duplicates, "{duplicates} samples came again and count once");
         }

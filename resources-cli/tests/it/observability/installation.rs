@@ -45,7 +45,7 @@ impl Installation {
         let arguments = [
             ["test", "--host", HOST, "--interval", "200ms"],
             ["--cpu-medium=0", "--cpu-high=0", "--state=memory", "--rules", &rules],
-            ["--listen", "127.0.0.1:0", "--history=off", "--networks-exclude", "none"],
+            ["--listen", "127.0.0.1:0", "--history=memory", "--networks-exclude", "none"],
         ];
         let settings = Settings::parse_from(arguments.concat());
         let bus = Bus::open(config);
