@@ -46,11 +46,6 @@ export class Ledger {
     for (const { id } of this.#newestFirst().slice(MAX_ACTIVE)) this.#alerts.delete(id);
   }
 
-  /** Whether the page lacks something. */
-  get isFresh(): boolean {
-    return this.#isFresh;
-  }
-
   /** All of it, unless the page has it already. */
   next(): ActiveAlerts | undefined {
     if (!this.#isFresh) return undefined;
