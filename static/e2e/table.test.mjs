@@ -174,7 +174,34 @@ describe('the table', () => {
     await stage.changes(allFigures);
     await stage.picture('table-many');
   });
+
+  it('keeps rows apart when someone chooses larger text', async () => {
+    await open();
+    await stage.until(async () => (await rows().count()) === FEW);
+    const [before] = await rowBoxes(stage.page);
+    await stage.page.evaluate(() => {
+      document.documentElement.style.fontSize = '24px';
+    });
+    await stage.until(async () => {
+      const boxes = await rowBoxes(stage.page);
+      return (
+        boxes.every(({ height }) => Math.abs(height - before.height * 1.5) < 1) &&
+        boxes.every(({ top }, i) => i === 0 || top - boxes[i - 1].top >= boxes[i - 1].height - 1)
+      );
+    });
+    await stage.picture('table-larger-text');
+  });
 });
+
+/** Where rows in sight are, from the top. */
+function rowBoxes(page) {
+  return page.evaluate(() =>
+    Array.from(document.querySelectorAll('[data-host]'), (row) => {
+      const { top, height } = row.getBoundingClientRect();
+      return { top, height };
+    }).sort((one, other) => one.top - other.top),
+  );
+}
 
 function isAscending(values) {
   const compare = new Intl.Collator('en', { numeric: true }).compare;

@@ -9,9 +9,9 @@ beforeEach(() => {
   asked = [];
   answer = () => Response.json({});
   vi.stubGlobal('document', { baseURI: 'https://monitor.example/under/#/alerts' });
-  vi.stubGlobal('fetch', (address: URL, options: RequestInit) => {
+  vi.stubGlobal('fetch', (address: string, options: RequestInit) => {
     const body: unknown = typeof options.body === 'string' ? JSON.parse(options.body) : undefined;
-    asked.push({ address: address.href, method: options.method ?? '', body });
+    asked.push({ address, method: options.method ?? '', body });
     return answer();
   });
 });

@@ -80,12 +80,12 @@ describe('an answer', () => {
   });
 
   it.each([
-    ['no object', []],
+    ['answer must be an object', []],
     ['timestamps_ms do not ascend', { ...BODY, timestamps_ms: [0, 20_000, 10_000] }],
     ['step_ms must be above zero', { ...BODY, step_ms: 0 }],
-    ['tier must be a text', { ...BODY, tier: 5 }],
+    ['tier must be a string', { ...BODY, tier: 5 }],
     ['series must be a list', { ...BODY, series: {} }],
-    ['a series has no resource', { ...BODY, series: [{}] }],
+    ['resource of a series must be a string', { ...BODY, series: [{}] }],
     ['must have 3 columns, not 1', { ...BODY, series: [{ ...BODY.series[0], average: [1] }] }],
     ['must be a number', { ...BODY, series: [{ ...BODY.series[0], maximum: ['1', null, 1] }] }],
     ['must be a number', { ...BODY, series: [{ ...BODY.series[0], samples: [1, null, 1] }] }],
@@ -118,7 +118,7 @@ describe('trouble', () => {
   });
 
   it.each([
-    [200, 'failed: the answer does not follow the protocol: the answer is no object'],
+    [200, 'failed: the answer does not follow the protocol: answer must be an object'],
     [403, 'failed: the server answered with status 403'],
     [404, 'failed: the server answered with status 404'],
     [500, 'failed: the server answered with status 500'],

@@ -1,6 +1,8 @@
 /** Asks the server for the history of one host, and checks what it answers. */
 
 import { MAX_HISTORY_FIGURES, MAX_HISTORY_NAMES } from '../generated/constants';
+import { ContractError, list, number, positive, record, string } from '../guard';
+import { request, RequestError, type Fetch } from '../request';
 
 /** One stretch of time of some resources, in at most so many columns. */
 export interface Question {
@@ -84,9 +86,6 @@ function pointsFor({ points, resources }: Question): number {
   return Math.max(1, Math.min(Math.floor(points), Math.floor(MAX_HISTORY_FIGURES / names)));
 }
 
-/** How to reach the server: `fetch`, or what stands for it in a test. */
-export type Fetch = (address: string, options: { signal: AbortSignal }) => Promise<Response>;
-
 /**
  * Asks one question. Throws `HistoryError` when there is no answer, and the signal's reason when
  * the question was taken back.
@@ -98,7 +97,7 @@ export async function askHistory(
   fetch: Fetch,
 ): Promise<Answer> {
   const answers = await Promise.all(
-    addresses(question, baseUri).map(async (address) => request(address, signal, fetch)),
+    addresses(question, baseUri).map(async (address) => ask(address, signal, fetch)),
   );
   const [first, ...others] = answers;
   if (first === undefined) return emptyAnswer(question);
@@ -116,30 +115,18 @@ function emptyAnswer({ fromMs, toMs }: Question): Answer {
   return { fromMs, toMs, stepMs: toMs - fromMs, tier: 'raw', timestampsMs: [], series: new Map() };
 }
 
-async function request(address: string, signal: AbortSignal, fetch: Fetch): Promise<Answer> {
-  let response: Response;
-  let text: string;
+async function ask(address: string, signal: AbortSignal, fetch: Fetch): Promise<Answer> {
   try {
-    response = await fetch(address, { signal });
-    text = await response.text();
+    return parseAnswer(await request(address, { signal }, fetch));
   } catch (error) {
-    signal.throwIfAborted();
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new HistoryError('unreachable', reason);
-  }
-  const body = parsed(text);
-  if (response.ok) return parseAnswer(body);
-  const sentence = errorOf(body);
-  const trouble = troubleOf(response.status, sentence);
-  throw new HistoryError(trouble, sentence ?? `the server answered with status ${response.status}`);
-}
-
-/** `undefined` for what is not JSON: a proxy in between speaks for itself. */
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
+    if (error instanceof ContractError) {
+      throw new HistoryError('failed', `the answer does not follow the protocol: ${error.message}`);
+    }
+    if (!(error instanceof RequestError)) throw error;
+    const { status, sentence, message } = error;
+    if (status === undefined) throw new HistoryError('unreachable', message);
+    const said = sentence ?? `the server answered with ${message}`;
+    throw new HistoryError(troubleOf(status, sentence), said);
   }
 }
 
@@ -152,32 +139,22 @@ function troubleOf(status: number, sentence: string | undefined): Trouble {
   return /\boff\b/.test(sentence) ? 'off' : 'busy';
 }
 
-function errorOf(body: unknown): string | undefined {
-  const error = isRecord(body) ? body.error : undefined;
-  return typeof error === 'string' && error !== '' ? error : undefined;
-}
-
-/** Reads an answer as docs/api.md describes it; throws `HistoryError` for any other. */
+/** Reads an answer as docs/api.md describes it; throws `ContractError` for any other. */
 export function parseAnswer(input: unknown): Answer {
-  if (!isRecord(input)) throw malformed('the answer is no object');
-  const timestampsMs = numbers(input.timestamps_ms, 'timestamps_ms');
+  const answer = record(input, 'answer');
+  const timestampsMs = numbers(answer.timestamps_ms, 'timestamps_ms');
   timestampsMs.forEach((timestamp, i) => {
     if (timestamp <= (timestampsMs[i - 1] ?? -Infinity)) {
-      throw malformed('timestamps_ms do not ascend');
+      throw new ContractError('timestamps_ms do not ascend');
     }
   });
-  const stepMs = number(input.step_ms, 'step_ms');
-  if (stepMs <= 0) throw malformed('step_ms must be above zero');
-  if (typeof input.tier !== 'string') throw malformed('tier must be a text');
-  if (!Array.isArray(input.series)) throw malformed('series must be a list');
   const columns = timestampsMs.length;
   const series = new Map<string, HistorySeries>();
-  for (const one of input.series as unknown[]) {
-    if (!isRecord(one) || typeof one.resource !== 'string') {
-      throw malformed('a series has no resource');
-    }
-    const at = (field: string) => `${field} of ${String(one.resource)}`;
-    series.set(one.resource, {
+  for (const each of list(answer.series, 'series')) {
+    const one = record(each, 'series');
+    const resource = string(one.resource, 'resource of a series');
+    const at = (field: string) => `${field} of ${resource}`;
+    series.set(resource, {
       minimum: figures(one.minimum, columns, at('minimum')),
       average: figures(one.average, columns, at('average')),
       maximum: figures(one.maximum, columns, at('maximum')),
@@ -185,42 +162,28 @@ export function parseAnswer(input: unknown): Answer {
     });
   }
   return {
-    fromMs: number(input.from_ms, 'from_ms'),
-    toMs: number(input.to_ms, 'to_ms'),
-    stepMs,
-    tier: input.tier,
+    fromMs: number(answer.from_ms, 'from_ms'),
+    toMs: number(answer.to_ms, 'to_ms'),
+    stepMs: positive(answer.step_ms, 'step_ms'),
+    tier: string(answer.tier, 'tier'),
     timestampsMs,
     series,
   };
 }
 
-function isRecord(input: unknown): input is Record<string, unknown> {
-  return typeof input === 'object' && input !== null && !Array.isArray(input);
-}
-
-function number(input: unknown, where: string): number {
-  if (typeof input !== 'number' || !Number.isFinite(input)) {
-    throw malformed(`${where} must be a number`);
-  }
-  return input;
-}
-
-function list(input: unknown, where: string, length: number | undefined): unknown[] {
-  if (!Array.isArray(input)) throw malformed(`${where} must be a list`);
-  if (length !== undefined && input.length !== length) {
-    throw malformed(`${where} must have ${length} columns, not ${input.length}`);
-  }
-  return input;
+function column(input: unknown, where: string, length: number): readonly unknown[] {
+  const values = list(input, where);
+  if (values.length === length) return values;
+  throw new ContractError(`${where} must have ${length} columns, not ${values.length}`);
 }
 
 function numbers(input: unknown, where: string, length?: number): number[] {
-  return list(input, where, length).map((value) => number(value, where));
+  const values = length === undefined ? list(input, where) : column(input, where, length);
+  return values.map((value) => number(value, where));
 }
 
 function figures(input: unknown, length: number, where: string): (number | null)[] {
-  return list(input, where, length).map((value) => (value === null ? null : number(value, where)));
-}
-
-function malformed(what: string): HistoryError {
-  return new HistoryError('failed', `the answer does not follow the protocol: ${what}`);
+  return column(input, where, length).map((value) =>
+    value === null ? null : number(value, where),
+  );
 }
