@@ -14,6 +14,7 @@ mod backoff;
 pub mod inspect;
 mod link;
 mod memory;
+mod past;
 mod pattern;
 mod settings;
 mod topology;
@@ -31,6 +32,7 @@ use crate::telemetry::{self, metrics};
 
 pub use backoff::{Backoff, BackoffError};
 pub use link::{Link, LinkState};
+pub use past::Past;
 pub use pattern::{Pattern, PatternError};
 pub use settings::{BrokerUrl, BrokerUrlError, BusArgs, BusConfig, BusSettingsError, TlsFiles};
 pub use topology::{ListenerName, ListenerNameError, Names};
