@@ -3,6 +3,7 @@
 mod at_least_once;
 mod kill;
 mod links;
+mod lost_state;
 mod observer;
 mod program;
 mod react;
