@@ -9,11 +9,12 @@
 mod checkpoint;
 mod engine;
 mod outlet;
+mod raised;
 mod rules;
 mod service;
 mod worker;
 
-use resources_core::bus::{Bus, Publisher};
+use resources_core::bus::Bus;
 use resources_core::service::Failure;
 use tokio_util::sync::CancellationToken;
 
@@ -23,17 +24,18 @@ pub use engine::Engine;
 pub(crate) use rules::Time;
 pub use rules::{Rules, RulesError};
 
-/// Judges the analyses of `bus` and gives alerts to `publisher` until `stop` or until the bus is
-/// closed. What is known is kept in `state`.
+/// Judges the analyses of `bus` and publishes alerts over `alerts_bus` until `stop` or until a bus
+/// is closed. What is known is kept in `state`; where that is new, what is raised is read from the
+/// stream of alerts first, so that it ends some time.
 ///
 /// # Errors
-/// When the state cannot be used, or the bus is closed before `stop`.
+/// When the state cannot be used, or a bus is closed before `stop`.
 pub async fn run(
     rules: Rules,
     state: Location,
     bus: Bus,
-    publisher: Publisher,
+    alerts_bus: Bus,
     stop: CancellationToken,
 ) -> Result<(), Failure> {
-    service::run(rules, state, bus, publisher, stop).await
+    service::run(rules, state, bus, alerts_bus, stop).await
 }

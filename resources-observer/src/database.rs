@@ -15,7 +15,7 @@ pub(crate) struct Format {
     pub(crate) application_id: u32,
     /// Version of the tables.
     pub(crate) version: u32,
-    /// Makes the tables.
+    /// Makes the tables, in place of those of an older version.
     pub(crate) schema: &'static str,
 }
 
@@ -146,12 +146,12 @@ impl Database {
     }
 }
 
-/// Makes the tables in a database that is empty, and sets how it is written.
+/// Makes the tables in a database that has none of this version, and sets how it is written.
 fn prepare(connection: &Connection, format: Format) -> rusqlite::Result<()> {
     let Format { application_id, version: known, schema } = format;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     let version: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    if version == 0 {
+    if version < known {
         // Before there is a log: the header in the file tells from now on whose it is.
         connection.execute_batch(&format!(
             "BEGIN IMMEDIATE;

@@ -18,7 +18,7 @@ pub async fn run(settings: Settings, bus: Bus, stop: CancellationToken) -> Resul
     let how = if dry_run { reactions::Mode::DryRun } else { reactions::Mode::Act };
     // Whichever ends early takes the other with it.
     let stop = stop.child_token();
-    let judging = alerts::run(rules, state.clone(), bus, alerts_bus.publisher(), stop.clone());
+    let judging = alerts::run(rules, state.clone(), bus, alerts_bus.clone(), stop.clone());
     // Only whoever has the state of the alerts takes that of the reactions: of two observers that
     // start at a time with the same files, one goes on.
     let acting = async {

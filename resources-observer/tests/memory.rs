@@ -58,7 +58,9 @@ fn a_very_large_fleet_takes_less_than_a_kibibyte_a_host_however_often_it_falls_s
         let from_s = 1 + round * 100;
         sample(&mut engine, &mut analysis, 0..HOSTS + 1, from_s);
         taken.push(resident() - before);
-        assert_eq!(silence(&mut engine, &mut analysis, from_s), HOSTS);
+        // From the fourth time on it flaps, and stays as it was told.
+        let told = if round < 3 { HOSTS } else { 0 };
+        assert_eq!(silence(&mut engine, &mut analysis, from_s), told);
     }
     println!("{taken:?} bytes for {HOSTS} hosts: {} a host", taken[0] / HOSTS);
     assert!(taken[0] <= HOSTS * HOST_BYTES, "{taken:?}");

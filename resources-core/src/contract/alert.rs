@@ -9,7 +9,7 @@ use super::{HostName, Kind, Level, Rejection};
 ///
 /// For one host, resource and kind, raised and cleared strictly alternate, repeats left out; of
 /// `level` and `flapping` one resource has at most one at a time, and of `silent` and `stopped` one
-/// host ([`AlertKind::slot`]). An observer that lost what it knew may raise anew what is raised:
+/// host ([`AlertKind::slot`]). An observer with an older copy of its state may raise anew what is raised:
 /// then the episode that was raised before has ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Alert {

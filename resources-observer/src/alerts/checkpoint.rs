@@ -10,7 +10,7 @@ use crate::database::{Database, Format, Location, OpenError, damaged, sqlite_err
 
 /// The file of the engine, in its header "Robs".
 const FORMAT: Format =
-    Format { application_id: 0x526f_6273, version: 1, schema: include_str!("schema.sql") };
+    Format { application_id: 0x526f_6273, version: 2, schema: include_str!("schema.sql") };
 
 /// An alert that is stored and not yet confirmed by the broker.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,12 +28,14 @@ pub(super) struct Pending {
 pub(super) struct Checkpoint {
     database: Database,
     position: Option<Position>,
+    is_new: bool,
 }
 
 impl Checkpoint {
     /// Opens the state, or makes it, and gives `engine` back what it knew.
     pub(super) fn open(location: &Location, engine: &mut Engine) -> Result<Self, OpenError> {
-        let mut checkpoint = Self { database: Database::open(location, FORMAT)?, position: None };
+        let database = Database::open(location, FORMAT)?;
+        let mut checkpoint = Self { database, position: None, is_new: false };
         checkpoint.read(location, engine)?;
         Ok(checkpoint)
     }
@@ -50,7 +52,10 @@ impl Checkpoint {
             })
             .optional()
             .map_err(refused)?;
-        let Some(((offset, fingerprint), state)) = fleet else { return Ok(()) };
+        let Some(((offset, fingerprint), state)) = fleet else {
+            self.is_new = true;
+            return Ok(());
+        };
         if let (Some(offset), Some(fingerprint)) = (offset, fingerprint) {
             // Written as the signed number of the same bits, which is all SQLite has.
             self.position = Some(Position {
@@ -69,6 +74,11 @@ impl Checkpoint {
             engine.restore_host(name, &state).map_err(unreadable)?;
         }
         Ok(())
+    }
+
+    /// Whether nothing was stored before.
+    pub(super) const fn is_new(&self) -> bool {
+        self.is_new
     }
 
     /// Place in the stream up to which everything was judged.
@@ -99,13 +109,22 @@ impl Checkpoint {
                 };
             }
             let mut add = transaction.prepare_cached(
-                "INSERT INTO alerts (host, body, timestamp_ms, trace) VALUES (?1, ?2, ?3, ?4)",
+                "INSERT INTO alerts (host, body, timestamp_ms, trace, reminds_of)
+                 VALUES (?1, ?2, ?3, ?4, ?5)",
             )?;
+            let mut replace =
+                transaction.prepare_cached("DELETE FROM alerts WHERE reminds_of = ?1")?;
             for (alert, trace) in alerts {
                 let body = serde_json::to_vec(alert)
                     .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
                 let trace = trace.map(|trace| trace.to_string());
-                add.execute(params![alert.host.as_str(), body, alert.timestamp_ms, trace])?;
+                let host = alert.host.as_str();
+                let reminds_of = alert.repeat.is_some().then_some(&*alert.id);
+                if let Some(id) = reminds_of {
+                    // While the broker takes nothing, only the last one is worth a place.
+                    replace.execute([id])?;
+                }
+                add.execute(params![host, body, alert.timestamp_ms, trace, reminds_of])?;
             }
             let mut done = transaction.prepare_cached("DELETE FROM alerts WHERE number = ?1")?;
             for number in confirmed {

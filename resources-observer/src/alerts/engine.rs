@@ -9,11 +9,11 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-use resources_core::contract::{Alert, AlertKind, Analysis, HostName, Labels};
+use resources_core::contract::{Alert, AlertKind, AlertState, Analysis, HostName, Labels};
 
-use self::condition::{Subject, clear, raise};
+use self::condition::{Raised, Subject, clear, raise};
 use self::fleet::Fleet;
-use self::host::{FORGET_AFTER_MS, Host};
+use self::host::{FORGET_AFTER_MS, Heard, Host};
 use super::rules::{HostRules, Membership, Rules};
 
 /// Most hosts that are judged; analyses of further ones are left out.
@@ -81,15 +81,16 @@ impl Engine {
                 host.labels = labels;
             }
         }
-        if !host.take(&analysis.host, analysis, &mut self.fleet, now_ms, alerts) {
+        let heard = host.take(&analysis.host, analysis, &mut self.fleet, now_ms, alerts);
+        if heard != Heard::Nothing && !std::mem::replace(&mut host.changed, true) {
+            self.changed.push(analysis.host.clone());
+        }
+        if heard != Heard::Newer {
             // A backlog says nothing about now: what is new may be held up behind it.
             return;
         }
         self.fleet.heard_ms = self.fleet.heard_ms.max(now_ms);
         host.plan(&self.fleet, now_ms);
-        if !std::mem::replace(&mut host.changed, true) {
-            self.changed.push(analysis.host.clone());
-        }
         if self.fleet.pipeline.is_some() && self.fleet.link_down_ms.is_none() {
             self.fleet.listening_since_ms = now_ms;
             self.tell_pipeline(alerts, |fleet, subject, told| {
@@ -196,8 +197,35 @@ impl Engine {
     ) {
         let mut told = Vec::new();
         tell(&mut self.fleet, Subject::host(&self.pipeline), &mut told);
-        if self.rules.pipeline().enabled {
-            alerts.append(&mut told);
+        for alert in told {
+            if alert.state == AlertState::Raised {
+                self.fleet.is_pipeline_told = self.rules.pipeline().enabled;
+            }
+            if self.fleet.is_pipeline_told {
+                alerts.push(alert);
+            }
+        }
+    }
+
+    /// Takes over what an engine before this one raised, as `alert` tells of it: an engine that
+    /// lost what it knew ends it like one of its own. What no engine raised is left alone.
+    pub(super) fn adopt(&mut self, alert: &Alert) {
+        let Some(raised) = Raised::of(alert) else { return };
+        if alert.host == self.pipeline {
+            self.fleet.pipeline.get_or_insert(Box::new(raised));
+            self.fleet.is_pipeline_told = true;
+            return;
+        }
+        if self.hosts.len() >= MAX_HOSTS && !self.hosts.contains_key(&alert.host) {
+            return;
+        }
+        let host = self.hosts.entry(alert.host.clone()).or_insert_with(|| {
+            let labels = Labels::default();
+            Box::new(Host::new(rules_of(&self.rules, &mut self.shared_rules, &alert.host, &labels)))
+        });
+        host.adopt(alert, raised);
+        if !std::mem::replace(&mut host.changed, true) {
+            self.changed.push(alert.host.clone());
         }
     }
 

@@ -1,3 +1,8 @@
+-- What an older version stored is read from the streams again.
+DROP TABLE IF EXISTS fleet;
+DROP TABLE IF EXISTS hosts;
+DROP TABLE IF EXISTS alerts;
+
 -- The fleet as a whole, one row: how far the stream was judged, and what is known.
 CREATE TABLE fleet (
     id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -18,5 +23,8 @@ CREATE TABLE alerts (
     host TEXT NOT NULL,
     body BLOB NOT NULL,
     timestamp_ms INTEGER NOT NULL,
-    trace TEXT
+    trace TEXT,
+    -- The id of the episode, when this only reminds of it.
+    reminds_of TEXT
 );
+CREATE INDEX reminders ON alerts (reminds_of) WHERE reminds_of IS NOT NULL;

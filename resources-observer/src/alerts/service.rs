@@ -3,7 +3,7 @@
 use std::num::NonZeroU16;
 use std::time::Duration;
 
-use resources_core::bus::{Bus, Delivery, Publisher, Source, Start};
+use resources_core::bus::{Bus, Delivery, Source, Start};
 use resources_core::service::{Failure, now_ms, within};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::checkpoint::Pending;
 use super::outlet;
+use super::raised;
 use super::rules::Rules;
 use super::worker::Worker;
 use crate::database::Location;
@@ -61,10 +62,15 @@ pub(super) async fn run(
     rules: Rules,
     state: Location,
     bus: Bus,
-    publisher: Publisher,
+    alerts_bus: Bus,
     stop: CancellationToken,
 ) -> Result<(), Failure> {
-    let worker = Worker::open(rules, &state).map_err(Failure::settings)?;
+    let mut worker = Worker::open(rules, &state).map_err(Failure::settings)?;
+    if worker.is_new() {
+        // Stored with the first batch; whoever ends before then reads it again.
+        let Some(raised) = raised::read(&alerts_bus, &stop).await? else { return Ok(()) };
+        worker.adopt(&raised);
+    }
     let start = worker.start();
     tracing::info!(hosts = worker.host_count(), state = %state, "judging hosts, state in {state}");
     let (events, told) = mpsc::channel(MAX_CHUNKS);
@@ -81,7 +87,7 @@ pub(super) async fn run(
         pending: true,
     };
     let mut judged = spawn(keeper, told)?;
-    let mut publishing = tokio::spawn(outlet::publish(publisher, to_publish, confirmed));
+    let mut publishing = tokio::spawn(outlet::publish(alerts_bus.publisher(), to_publish, confirmed));
     let (fed, ended) = tokio::select! {
         fed = feed(bus, start, events, stop.clone()) => (fed, None),
         ended = &mut judged => (Ok(()), Some(ended)),

@@ -110,6 +110,20 @@ impl Worker {
         })
     }
 
+    /// Whether nothing was known before.
+    pub(super) const fn is_new(&self) -> bool {
+        self.checkpoint.is_new()
+    }
+
+    /// Takes over what is raised.
+    pub(super) fn adopt(&mut self, raised: &[Alert]) {
+        raised.iter().for_each(|alert| self.engine.adopt(alert));
+        if !raised.is_empty() {
+            let count = raised.len();
+            tracing::info!(count, "{count} alerts are raised by an observer before this one");
+        }
+    }
+
     /// Where to read on.
     pub(super) fn start(&self) -> Start {
         self.checkpoint.position().map_or(Start::Ago(FIRST_LOOK_BACK), Start::After)

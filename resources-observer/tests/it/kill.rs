@@ -96,6 +96,10 @@ async fn killed_again_and_again_it_tells_each_episode_once() {
             }
             sequence += 1;
         }
+        if episode == 0 {
+            // One that never stored anything first looks for what is raised.
+            alerts_until(&bus, 1).await;
+        }
         // At another moment each time: before it reads, while it stores, after it published.
         tokio::time::sleep(Duration::from_millis(17 * episode as u64 * 3)).await;
         program.kill();

@@ -71,8 +71,7 @@ async fn other_links_that_are_down_raise_no_pipeline_and_mute_no_silence() {
     let publisher = trackers.publisher();
     let stop = CancellationToken::new();
     let rules = Rules::parse("rules.toml", RULES).expect("rules");
-    let judging =
-        alerts::run(rules, Location::Memory, bus.clone(), publisher.clone(), stop.clone());
+    let judging = alerts::run(rules, Location::Memory, bus.clone(), trackers.clone(), stop.clone());
     let judging = tokio::spawn(judging);
     let mut alerts = trackers.subscribe(Source::Alerts(Start::First), PREFETCH);
     publish(&publisher, "db", 0, 1).await;

@@ -4,6 +4,7 @@ mod at_least_once;
 mod hostile;
 mod kill;
 mod links;
+mod lost_state;
 mod observer;
 mod program;
 mod react;

@@ -21,6 +21,14 @@ fn message(topic: &str, body: String) -> Message {
     }
 }
 
+fn high(host: &str) -> Message {
+    let high = serde_json::json!({
+        "host": host, "timestamp_ms": now_ms(), "cpu_percentage": 99, "cpu_result": "HIGH",
+        "level": "HIGH", "resources": [{"name": "cpu", "percentage": 99, "level": "HIGH"}],
+    });
+    message(&format!("{host}.analysis"), high.to_string())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn alerts_wait_for_a_stream_that_was_deleted() {
     let broker = RabbitMq::start();
@@ -29,7 +37,7 @@ async fn alerts_wait_for_a_stream_that_was_deleted() {
     let stop = CancellationToken::new();
     let rules = Rules::parse("rules.toml", "default.cpu = { raise = 90, hold = \"0s\" }");
     let (rules, state) = (rules.expect("rules"), Location::Memory);
-    let judging = alerts::run(rules, state, bus.clone(), bus.publisher(), stop.clone());
+    let judging = alerts::run(rules, state, bus.clone(), bus.clone(), stop.clone());
     let judging = tokio::spawn(judging);
     let publisher = watching.publisher();
     let probe = message("nobody.alert", "{}".to_owned());
@@ -39,17 +47,26 @@ async fn alerts_wait_for_a_stream_that_was_deleted() {
     in_time("the observer's publisher", bus.publisher().publish_until_confirmed(&probe))
         .await
         .expect("the stream is there");
+    // It has read what is raised once it judges.
+    in_time("an analysis", publisher.publish_until_confirmed(&high("first")))
+        .await
+        .expect("a stream");
+    let mut alerts = watching.subscribe(Source::Alerts(Start::First), PREFETCH);
+    loop {
+        let delivery = in_time("an alert", alerts.next()).await.expect("the bus is up");
+        if &*delivery.topic == "first.alert" {
+            break;
+        }
+    }
+    drop(alerts);
     broker.ctl(&["delete_queue", "resources.alerts"]);
     eventually("nobody takes alerts", async || {
         matches!(publisher.publish(&probe).await, Err(PublishError::Unroutable(_)))
     })
     .await;
-    let high = serde_json::json!({
-        "host": "web", "timestamp_ms": now_ms(), "cpu_percentage": 99, "cpu_result": "HIGH",
-        "level": "HIGH", "resources": [{"name": "cpu", "percentage": 99, "level": "HIGH"}],
-    });
-    let analysis = message("web.analysis", high.to_string());
-    in_time("an analysis", publisher.publish_until_confirmed(&analysis)).await.expect("a stream");
+    in_time("an analysis", publisher.publish_until_confirmed(&high("web")))
+        .await
+        .expect("a stream");
 
     // Whoever opens a link declares what is missing.
     let reading = open();

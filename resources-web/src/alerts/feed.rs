@@ -4,7 +4,7 @@ use std::num::NonZeroU16;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use resources_core::bus::{Backoff, Bus, Delivery, Position, Source, Start};
+use resources_core::bus::{Backoff, Bus, Delivery, Past, Position, Source, Start};
 use resources_core::service::{Failure, now_ms, within};
 use resources_core::telemetry::metrics;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
@@ -35,15 +35,6 @@ const SUMMARY_EVERY: Duration = Duration::from_secs(60);
 
 /// Longest wait for the next silence to begin or end: clocks may be set.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
-
-/// When nothing came for so long at the start, all there was is read.
-const QUIET: Duration = Duration::from_secs(1);
-
-/// How long reading what was there before the start may keep pages waiting.
-const PAST_LIMIT: Duration = Duration::from_secs(30);
-
-/// A message published so long before the start, in milliseconds, is as good as of now.
-const PRESENT_MS: u64 = 2_000;
 
 /// How long the last acknowledgements may take.
 const LAST_LIMIT: Duration = Duration::from_secs(2);
@@ -192,38 +183,10 @@ fn take(
     chunk.last().map(|last| last.receipt)
 }
 
-/// What the stream held before the start, when all of it is read.
-///
-/// The broker does not say where a stream ends. So the past is over with the first message that
-/// was published since, or a moment before; when nothing comes for a while; and in any case after
-/// some time, as the clocks of those who publish may be behind.
-struct Past {
-    begun_ms: u64,
-    quiet_at: Instant,
-    over_at: Instant,
-}
-
-impl Past {
-    /// To be made once messages can arrive.
-    fn begin() -> Self {
-        let now = Instant::now();
-        Self { begun_ms: now_ms(), quiet_at: now + QUIET, over_at: now + PAST_LIMIT }
-    }
-
-    fn is_over_with(&mut self, chunk: &[Delivery]) -> bool {
-        let now = Instant::now();
-        self.quiet_at = (now + QUIET).min(self.over_at);
-        let is_present = |delivery: &Delivery| {
-            delivery.timestamp_ms.is_some_and(|at_ms| at_ms + PRESENT_MS >= self.begun_ms)
-        };
-        now >= self.over_at || chunk.iter().any(is_present)
-    }
-}
-
 /// Resolves when no message has come for a while.
 async fn quiet(past: Option<&Past>) {
     match past {
-        Some(past) => sleep_until(past.quiet_at).await,
+        Some(past) => past.quiet().await,
         None => std::future::pending().await,
     }
 }
@@ -362,43 +325,5 @@ impl Writer {
         let (store, done) = worked.await.map_err(|_| gone())?;
         self.store = Some(store);
         Ok(done)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use resources_core::bus::{BusConfig, Message};
-    use resources_core::contract::{Topic, TraceParent};
-    use resources_core::test_support::in_time;
-
-    #[tokio::test(start_paused = true)]
-    async fn the_past_is_over_with_a_message_of_now_or_when_it_is_quiet_or_late() {
-        let bus = Bus::open(BusConfig::in_memory("test"));
-        let mut alerts = bus.subscribe(Source::Alerts(Start::First), PREFETCH);
-        let mut of = async |timestamp_ms| {
-            let topic = Topic::new("web.alert").unwrap();
-            let message = Message::json(topic, &1, timestamp_ms, TraceParent::begin()).unwrap();
-            bus.publisher().publish_until_confirmed(&message).await.unwrap();
-            [in_time("a message", alerts.next()).await.unwrap()]
-        };
-        let (old, new) = (of(1).await, of(now_ms()).await);
-        let mut past = Past::begin();
-        assert!(!past.is_over_with(&old));
-        assert!(past.is_over_with(&new));
-
-        let begun = Instant::now();
-        let mut past = Past::begin();
-        for _ in 0..3 {
-            tokio::time::advance(QUIET / 2).await;
-            assert!(!past.is_over_with(&old));
-        }
-        quiet(Some(&past)).await;
-        assert_eq!(begun.elapsed(), QUIET * 5 / 2);
-
-        let mut past = Past::begin();
-        tokio::time::advance(PAST_LIMIT).await;
-        assert!(past.is_over_with(&old));
-        bus.close().await;
     }
 }

@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use resources_core::bus::{Bus, BusConfig, Delivery, Message, Source, Start};
-use resources_core::contract::{AlertState, Topic};
+use resources_core::contract::{AlertKind, AlertState, Topic};
 
 use rusqlite::Connection;
 
@@ -154,6 +154,55 @@ fn what_is_not_ours_is_left_alone() {
     drop(open(&newer));
     Connection::open(&newer).unwrap().pragma_update(None, "user_version", 9).unwrap();
     assert!(refused(&newer).contains("newer version"));
+}
+
+#[test]
+fn while_nothing_is_taken_only_the_last_reminder_waits() {
+    let mut engine = Engine::new(Rules::default());
+    let mut checkpoint = Checkpoint::open(&Location::Memory, &mut engine).unwrap();
+    let alert = |id: &str, repeat| {
+        let raised = Alert {
+            id: id.into(),
+            host: HostName::new("web").unwrap(),
+            resource: None,
+            state: AlertState::Raised,
+            kind: AlertKind::Silent,
+            level: None,
+            percentage: None,
+            repeat,
+            since_ms: 1,
+            timestamp_ms: 2,
+        };
+        (raised, None)
+    };
+    for repeat in [None, Some(1), Some(2), Some(3)] {
+        let alerts = [alert("one", repeat), alert("other", repeat)];
+        checkpoint.store(&mut engine, None, &alerts, &[]).unwrap();
+    }
+    let waiting: Vec<Alert> = checkpoint
+        .pending(0, 100)
+        .unwrap()
+        .iter()
+        .map(|pending| Alert::decode("web.alert", &pending.body).unwrap())
+        .collect();
+    let waiting: Vec<_> = waiting.iter().map(|alert| (&*alert.id, alert.repeat)).collect();
+    assert_eq!(waiting, [("one", None), ("other", None), ("one", Some(3)), ("other", Some(3))]);
+}
+
+#[tokio::test]
+async fn a_state_of_an_older_version_begins_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.sqlite");
+    let mut worker = open(&path);
+    assert!(worker.is_new());
+    worker.take(&stream(1).await[0], 2_000);
+    worker.commit().unwrap();
+    drop(worker);
+    assert!(!open(&path).is_new());
+    Connection::open(&path).unwrap().pragma_update(None, "user_version", 1).unwrap();
+    let worker = open(&path);
+    assert!(worker.is_new());
+    assert_eq!(worker.pending(0, 10).unwrap(), []);
 }
 
 #[test]

@@ -1,8 +1,16 @@
-//! A condition that is raised after it held for a while and cleared after it was over for one.
+//! A condition that is raised after it held for a while, cleared after it was over for one, and
+//! told once while it changes too often in between.
 
 use resources_core::bus::fingerprint;
 use resources_core::contract::{Alert, AlertKind, AlertState, HostName, Level};
 use serde::{Deserialize, Serialize};
+
+use crate::alerts::rules::{Flapping, HostRules};
+
+/// What held for less than this is over only after this long, in milliseconds, whatever the rule
+/// says: what changes each second is one episode from its first change on. Only where flapping is
+/// looked for at all.
+const MOMENT_MS: u64 = 5_000;
 
 /// What is raised, if anything: boxed, as mostly nothing is.
 pub(super) type Episode = Option<Box<Raised>>;
@@ -33,6 +41,22 @@ pub(super) struct Subject<'a> {
     pub(super) percentage: Option<f64>,
 }
 
+impl Raised {
+    /// The episode that `alert` tells of; `None` when it is not one of an engine.
+    pub(super) fn of(alert: &Alert) -> Option<Self> {
+        let id = u64::from_str_radix(&alert.id, 16).ok()?;
+        let repeats = alert.repeat.unwrap_or(0);
+        let (since_ms, told_ms) = (alert.since_ms, alert.timestamp_ms);
+        let raised = Self { id, kind: alert.kind, since_ms, told_ms, repeats };
+        (id_text(id) == *alert.id).then_some(raised)
+    }
+}
+
+/// An id as alerts have it.
+fn id_text(id: u64) -> String {
+    format!("{id:016x}")
+}
+
 impl<'a> Subject<'a> {
     /// The host as a whole.
     pub(super) const fn host(host: &'a HostName) -> Self {
@@ -41,7 +65,7 @@ impl<'a> Subject<'a> {
 
     fn alert(&self, state: AlertState, raised: &Raised, now_ms: u64) -> Alert {
         Alert {
-            id: format!("{:016x}", raised.id).into(),
+            id: id_text(raised.id).into(),
             host: self.host.clone(),
             resource: self.resource.map(Into::into),
             state,
@@ -115,25 +139,177 @@ pub(super) fn remind(
     }
 }
 
-/// Whether something holds, and since when.
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
-pub(super) struct Holding {
-    pub(super) holds: bool,
-    pub(super) since_ms: u64,
+/// Whether something holds, and what was told of it.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Condition {
+    /// Since when it is as it is, by the clock it is judged by.
+    since_ms: u64,
+    holds: bool,
+    /// Whether it changes too often.
+    flapping: bool,
+    /// When it changed of late, by the same clock; empty while nothing happens.
+    #[serde(skip_serializing_if = "<[u64]>::is_empty")]
+    changes: Box<[u64]>,
+    raised: Episode,
 }
 
-impl Holding {
-    /// Notes whether it holds at `at_ms`; whether that is a change.
-    pub(super) const fn note(&mut self, holds: bool, at_ms: u64) -> bool {
-        let changed = self.holds != holds;
-        if changed {
-            *self = Self { holds, since_ms: at_ms };
+/// When a condition is judged.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment {
+    /// By the clock that times the condition: the host's own for what it measures, else ours.
+    pub(super) at_ms: u64,
+    /// By ours.
+    pub(super) now_ms: u64,
+}
+
+impl Moment {
+    /// By our clock alone.
+    pub(super) const fn ours(now_ms: u64) -> Self {
+        Self { at_ms: now_ms, now_ms }
+    }
+}
+
+/// How a condition is told, and of whom.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Telling<'a> {
+    pub(super) kind: AlertKind,
+    pub(super) subject: Subject<'a>,
+    /// Those of its host: quiet hours, and what is too often.
+    pub(super) rules: &'a HostRules,
+    pub(super) hold_ms: u64,
+    pub(super) clear_hold_ms: u64,
+    pub(super) repeat_ms: Option<u64>,
+    /// When it began, where that is not when it was noticed.
+    pub(super) since_ms: Option<u64>,
+}
+
+impl Condition {
+    /// Notes whether it holds now, and tells what follows.
+    pub(super) fn judge(
+        &mut self,
+        holds: bool,
+        how: &Telling<'_>,
+        moment: Moment,
+        alerts: &mut Vec<Alert>,
+    ) {
+        let Moment { at_ms, now_ms } = moment;
+        self.note(holds, how.rules.flapping, at_ms);
+        let lasted_ms = at_ms.saturating_sub(self.since_ms);
+        let Some(raised) = &self.raised else {
+            let (kind, since_ms) = if self.flapping && how.kind == AlertKind::Level {
+                (AlertKind::Flapping, self.changes.first().copied())
+            } else if holds && (self.flapping || lasted_ms >= how.hold_ms) {
+                (how.kind, how.since_ms)
+            } else {
+                return;
+            };
+            if !how.rules.is_quiet(now_ms) {
+                let since_ms = since_ms.unwrap_or(self.since_ms);
+                raise(&mut self.raised, kind, how.subject, since_ms, now_ms, alerts);
+            }
+            return;
+        };
+        // While it flaps it is told once, whichever kind it began as.
+        let is_over = !self.flapping
+            && (raised.kind == AlertKind::Flapping
+                || (!holds && lasted_ms >= self.over_after_ms(how.clear_hold_ms)));
+        if is_over {
+            clear(&mut self.raised, how.subject, now_ms, alerts);
+        } else if how.repeat_ms.is_some() && !how.rules.is_quiet(now_ms) {
+            remind(&mut self.raised, how.subject, how.repeat_ms, now_ms, alerts);
         }
-        changed
     }
 
-    /// Whether it has been as it is for `hold_ms`.
-    pub(super) const fn lasted(&self, hold_ms: u64, at_ms: u64) -> bool {
-        at_ms.saturating_sub(self.since_ms) >= hold_ms
+    /// How long it must be over.
+    fn over_after_ms(&self, clear_hold_ms: u64) -> u64 {
+        match *self.changes {
+            [.., began_ms, _] if self.since_ms.saturating_sub(began_ms) < MOMENT_MS => {
+                clear_hold_ms.max(MOMENT_MS)
+            }
+            _ => clear_hold_ms,
+        }
+    }
+
+    /// Counts changes, and says whether they are too many, until there was none for a while.
+    fn note(&mut self, holds: bool, rule: Flapping, at_ms: u64) {
+        let changed = self.holds != holds;
+        if changed {
+            (self.holds, self.since_ms) = (holds, at_ms);
+        }
+        if !rule.enabled {
+            self.flapping = false;
+            self.changes = Box::default();
+            return;
+        }
+        if changed {
+            let recent = |change: &u64| at_ms.saturating_sub(*change) < rule.window_ms;
+            let changes = self.changes.iter().copied().filter(recent).chain([at_ms]);
+            let mut changes: Vec<u64> = changes.collect();
+            changes.drain(..changes.len().saturating_sub(rule.changes));
+            self.flapping |= changes.len() >= rule.changes;
+            self.changes = changes.into_boxed_slice();
+        }
+        let Some(last_ms) = self.changes.last() else { return };
+        let calm_ms = at_ms.saturating_sub(*last_ms);
+        if calm_ms >= if self.flapping { rule.calm_ms } else { rule.window_ms } {
+            self.flapping = false;
+            self.changes = Box::default();
+        }
+    }
+
+    /// Whether it held when it was judged last.
+    pub(super) const fn holds(&self) -> bool {
+        self.holds
+    }
+
+    /// Since when it is as it is.
+    pub(super) const fn since_ms(&self) -> u64 {
+        self.since_ms
+    }
+
+    /// What is raised, if anything.
+    pub(super) fn raised(&self) -> Option<AlertKind> {
+        self.raised.as_ref().map(|raised| raised.kind)
+    }
+
+    /// Whether it holds, or anything is left to be told of it.
+    pub(super) const fn is_active(&self) -> bool {
+        self.holds || self.flapping || self.raised.is_some()
+    }
+
+    /// Whether nothing is known of it.
+    pub(super) fn is_unknown(&self) -> bool {
+        !self.is_active() && self.changes.is_empty()
+    }
+
+    /// Nobody wants to know of it any more, or it is forgotten.
+    pub(super) fn end(&mut self, subject: Subject<'_>, now_ms: u64, alerts: &mut Vec<Alert>) {
+        clear(&mut self.raised, subject, now_ms, alerts);
+        *self = Self::default();
+    }
+
+    /// The clock that times it was set back: what lasts, lasts from now on.
+    pub(super) fn clock_set_back(&mut self, at_ms: u64) {
+        self.since_ms = self.since_ms.min(at_ms);
+        if self.changes.iter().any(|change| *change > at_ms) {
+            self.changes = self.changes.iter().copied().filter(|change| *change <= at_ms).collect();
+        }
+    }
+
+    /// Takes over an episode that was told at `told_ms`, unless it has one.
+    pub(super) fn adopt(&mut self, raised: Raised, told_ms: u64) {
+        if self.raised.is_none() {
+            let flapping = raised.kind == AlertKind::Flapping;
+            let changes = if flapping { Box::from([told_ms]) } else { Box::default() };
+            let raised = Some(Box::new(raised));
+            *self = Self { since_ms: told_ms, holds: true, flapping, changes, raised };
+        }
+    }
+
+    /// Room it takes beside itself, in bytes, while nothing is raised.
+    #[cfg(test)]
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.changes.len() * size_of::<u64>()
     }
 }

@@ -24,15 +24,16 @@ pub(super) struct Fleet {
     /// Since when the link to the broker is not up.
     pub(super) link_down_ms: Option<u64>,
     pub(super) pipeline: Episode,
+    /// Whether that was told: a rule may say that nobody wants to know.
+    pub(super) is_pipeline_told: bool,
     /// Hosts that should be heard of; counted when nothing was heard for a moment.
     #[serde(skip)]
     pub(super) live: usize,
-    #[serde(skip)]
     delays: Delays,
 }
 
 /// The shortest delay of the samples that came of late.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Delays {
     window: u64,
     now_ms: Option<u64>,

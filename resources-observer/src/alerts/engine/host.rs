@@ -1,18 +1,26 @@
 //! What is known of one host.
 
+mod adopt;
+
 use std::sync::Arc;
 
 use resources_core::bus::fingerprint;
 use resources_core::contract::{Alert, AlertKind, Analysis, HostName, Labels};
 use serde::{Deserialize, Serialize};
 
-use super::condition::{Episode, Holding, Subject, clear, raise, remind};
+use super::condition::{Condition, Episode, Moment, Subject, Telling, clear, raise, remind};
 use super::fleet::Fleet;
-use super::resource::{Moment, Resource};
+use super::resource::Resource;
 use crate::alerts::rules::HostRules;
 
 /// Runs before the current one that are remembered, to know their late samples.
 const EARLIER_RUNS: usize = 3;
+
+/// The run of samples that name none; 0 is no run at all.
+const NAMELESS: u64 = 1;
+
+/// How much of the time that passes the usual delay of samples may grow by.
+const DELAY_GROWS_BY: u64 = 16;
 
 /// A host that sends nothing for this long is forgotten, and what was raised for it is cleared.
 pub(super) const FORGET_AFTER_MS: u64 = 7 * 24 * 60 * 60 * 1000;
@@ -35,26 +43,33 @@ pub(super) struct Host {
     pub(super) due_ms: u64,
     /// Its labels as JSON, which takes less room than the labels; empty when it has none.
     pub(super) labels: Box<str>,
-    /// Fingerprint of the current run; 0 when samples name none.
+    /// Fingerprint of the current run, or [`NAMELESS`]; 0 while there was none.
     run: u64,
     earlier_runs: [u64; EARLIER_RUNS],
+    /// When the newest sample of an earlier run was taken, by its clock.
+    earlier_ms: u64,
     sequence: u64,
     /// When its newest sample was taken, by its own clock…
     timestamp_ms: u64,
     /// … and when it was received, by ours.
     pub(super) received_ms: u64,
+    /// What a sample takes to come at least, by both clocks: however wrong that of the host is,
+    /// it says when a sample was taken by ours.
+    delay_ms: Option<i64>,
     interval_ms: Option<u64>,
     uptime_seconds: Option<u64>,
     /// Since when its tracker is stopped, having said so.
     stopped_ms: Option<u64>,
-    clock_off: Holding,
     resources: Vec<Resource>,
-    silent: Episode,
+    #[serde(skip_serializing_if = "Condition::is_unknown")]
+    silent: Condition,
     stopped: Episode,
-    restarted: Episode,
+    #[serde(skip_serializing_if = "Condition::is_unknown")]
+    restarted: Condition,
     /// When the restart is no longer of interest.
     restarted_until_ms: u64,
-    clock: Episode,
+    #[serde(skip_serializing_if = "Condition::is_unknown")]
+    clock: Condition,
 }
 
 /// What a sample is beside those before it.
@@ -65,6 +80,19 @@ enum Place {
     Next,
     /// The first one of another run.
     Restart,
+    /// One of an earlier run, which goes on where the current one has ended.
+    Return,
+}
+
+/// What a sample told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Heard {
+    /// Nothing that was not known.
+    Nothing,
+    /// That an earlier run goes on, beside the current one.
+    Other,
+    /// How the host is now.
+    Newer,
 }
 
 impl Host {
@@ -85,8 +113,7 @@ impl Host {
         serde_json::from_str(&self.labels).unwrap_or_default()
     }
 
-    /// Takes a sample received at `now_ms`; one that is not newer changes nothing. Whether it
-    /// was.
+    /// Takes a sample received at `now_ms`; one that is not newer changes nothing.
     pub(super) fn take(
         &mut self,
         name: &HostName,
@@ -94,41 +121,71 @@ impl Host {
         fleet: &mut Fleet,
         now_ms: u64,
         alerts: &mut Vec<Alert>,
-    ) -> bool {
-        let run = analysis.run.as_deref().map_or(0, |run| fingerprint(run.as_bytes()).max(1));
-        let sequence = analysis.sequence.unwrap_or(analysis.timestamp_ms);
-        let place = self.place(run, sequence, analysis.timestamp_ms, now_ms);
+    ) -> Heard {
+        let fingerprint_of = |run: &str| fingerprint(run.as_bytes()).max(NAMELESS + 1);
+        let run = analysis.run.as_deref().map_or(NAMELESS, fingerprint_of);
+        let sampled_ms = analysis.timestamp_ms;
+        let sequence = analysis.sequence.unwrap_or(sampled_ms);
+        let place = self.place(run, sequence, sampled_ms, now_ms);
         let subject = Subject::host(name);
         match place {
-            Place::Late => return false,
+            Place::Late if self.is_earlier(run) && sampled_ms > self.earlier_ms => {
+                self.earlier_ms = sampled_ms;
+                return Heard::Other;
+            }
+            Place::Late => return Heard::Nothing,
             Place::Next => {}
-            Place::Restart => self.restarted(subject, run, analysis, now_ms, alerts),
+            Place::Restart => {
+                self.restarted(subject, run, analysis, now_ms, alerts);
+                self.earlier_runs.rotate_right(1);
+                self.earlier_runs[0] = self.run;
+            }
+            Place::Return => {
+                let earlier = self.earlier_runs.iter_mut().find(|earlier| **earlier == run);
+                if let Some(earlier) = earlier {
+                    *earlier = self.run;
+                }
+            }
         }
         if let Some(uptime_seconds) = analysis.uptime_seconds {
             // The tracker may outlive what it watches, as in a container.
             if self.uptime_seconds.is_some_and(|before| uptime_seconds < before)
                 && matches!(place, Place::Next)
             {
-                self.raise_restarted(subject, analysis.timestamp_ms, now_ms, alerts);
+                self.raise_restarted(subject, sampled_ms, now_ms, alerts);
             }
             self.uptime_seconds = Some(uptime_seconds);
         }
-        let sampled_ms = analysis.timestamp_ms;
         if sampled_ms < self.timestamp_ms {
             self.resources.iter_mut().for_each(|resource| resource.clock_set_back(sampled_ms));
         }
+        let other_clock = !matches!(place, Place::Next) || sampled_ms < self.timestamp_ms;
+        if !matches!(place, Place::Next) {
+            self.earlier_ms = self.earlier_ms.max(self.timestamp_ms);
+        }
+        let lives = self.lives(sampled_ms, other_clock, now_ms) || analysis.stopping;
         (self.run, self.sequence) = (run, sequence);
         (self.timestamp_ms, self.received_ms) = (sampled_ms, now_ms);
         self.interval_ms = analysis.interval_ms.filter(|interval| *interval > 0);
         self.stopped_ms = analysis.stopping.then_some(now_ms);
-        clear(&mut self.silent, subject, now_ms, alerts);
+        if lives && !self.silent.is_unknown() {
+            self.judge_silent(subject, false, fleet, now_ms, alerts);
+        }
         clear(&mut self.stopped, subject, now_ms, alerts);
+        if !self.restarted.is_unknown() {
+            self.judge_restarted(subject, None, now_ms, alerts);
+        }
         // The last sample of a run repeats the one before.
         if !analysis.stopping {
             self.judge_clock(subject, fleet, now_ms, alerts);
-            self.judge_resources(name, analysis, Moment { sampled_ms, now_ms }, alerts);
+            let moment = Moment { at_ms: sampled_ms, now_ms };
+            self.judge_resources(name, analysis, moment, alerts);
         }
-        true
+        Heard::Newer
+    }
+
+    fn is_earlier(&self, run: u64) -> bool {
+        self.earlier_runs.contains(&run)
     }
 
     fn place(&self, run: u64, sequence: u64, timestamp_ms: u64, now_ms: u64) -> Place {
@@ -139,13 +196,34 @@ impl Host {
         // with its clock set back.
         let gone = || now_ms.saturating_sub(self.received_ms) >= self.silent_after_ms(60_000);
         if run == self.run {
-            let next = sequence > self.sequence || (run == 0 && gone());
+            let next = sequence > self.sequence || (run == NAMELESS && gone());
             return if next { Place::Next } else { Place::Late };
         }
-        if self.earlier_runs.contains(&run) {
-            return Place::Late;
+        if self.is_earlier(run) {
+            // Two trackers had the name of this host, and one of them has ended.
+            let newest_ms = self.timestamp_ms.max(self.earlier_ms);
+            let goes_on = timestamp_ms > newest_ms && (self.stopped_ms.is_some() || gone());
+            return if goes_on { Place::Return } else { Place::Late };
         }
         if timestamp_ms > self.timestamp_ms || gone() { Place::Restart } else { Place::Late }
+    }
+
+    /// Whether the host lived after it fell silent, if it did: what it sampled before, and what
+    /// was held up since, says nothing about now.
+    fn lives(&mut self, sampled_ms: u64, other_clock: bool, now_ms: u64) -> bool {
+        let delay_ms = now_ms.cast_signed().saturating_sub(sampled_ms.cast_signed());
+        let usual_ms = self.delay_ms.filter(|_| !other_clock).unwrap_or(delay_ms);
+        if self.silent.holds() {
+            let taken_ms = sampled_ms.saturating_add_signed(usual_ms);
+            let lives = taken_ms > self.silent.since_ms();
+            self.delay_ms = Some(if lives { delay_ms } else { usual_ms });
+            return lives;
+        }
+        let usual_step_ms = self.interval_ms.unwrap_or(0).saturating_mul(2);
+        let passed_ms = now_ms.saturating_sub(self.received_ms).min(usual_step_ms);
+        let growth_ms = (passed_ms / DELAY_GROWS_BY).cast_signed();
+        self.delay_ms = Some(delay_ms.min(usual_ms.saturating_add(growth_ms)));
+        true
     }
 
     fn restarted(
@@ -156,15 +234,13 @@ impl Host {
         now_ms: u64,
         alerts: &mut Vec<Alert>,
     ) {
-        self.earlier_runs.rotate_right(1);
-        self.earlier_runs[0] = self.run;
         let booted = match (self.uptime_seconds, analysis.uptime_seconds) {
             (Some(before), Some(now)) => now < before,
             _ => false,
         };
         // A tracker that said good-bye was restarted by somebody who knows.
         let unexpected = booted || self.stopped_ms.is_none();
-        if unexpected && run != 0 && self.run != 0 {
+        if unexpected && run > NAMELESS && self.run > NAMELESS {
             self.raise_restarted(subject, analysis.timestamp_ms, now_ms, alerts);
         }
     }
@@ -176,13 +252,51 @@ impl Host {
         now_ms: u64,
         alerts: &mut Vec<Alert>,
     ) {
-        let rule = self.rules.restarted;
-        if !rule.enabled {
-            return;
+        if self.rules.restarted.enabled {
+            let clear_after_ms = self.rules.restarted.clear_after_ms;
+            self.restarted_until_ms = now_ms.saturating_add(clear_after_ms);
+            self.judge_restarted(subject, Some(since_ms), now_ms, alerts);
         }
-        self.restarted_until_ms = now_ms.saturating_add(rule.clear_after_ms);
-        if !self.rules.is_quiet(now_ms) {
-            raise(&mut self.restarted, AlertKind::Restarted, subject, since_ms, now_ms, alerts);
+    }
+
+    /// A restart is of interest for a while; `since_ms` is when the host was started, if that is
+    /// known here.
+    fn judge_restarted(
+        &mut self,
+        subject: Subject<'_>,
+        since_ms: Option<u64>,
+        now_ms: u64,
+        alerts: &mut Vec<Alert>,
+    ) {
+        let (rules, kind) = (&self.rules, AlertKind::Restarted);
+        if rules.restarted.enabled {
+            let how = Telling { since_ms, ..telling(kind, subject, rules) };
+            let holds = now_ms < self.restarted_until_ms;
+            self.restarted.judge(holds, &how, Moment::ours(now_ms), alerts);
+        } else {
+            self.restarted.end(subject, now_ms, alerts);
+        }
+    }
+
+    fn judge_silent(
+        &mut self,
+        subject: Subject<'_>,
+        holds: bool,
+        fleet: &Fleet,
+        now_ms: u64,
+        alerts: &mut Vec<Alert>,
+    ) {
+        let (rules, kind) = (&self.rules, AlertKind::Silent);
+        if rules.silent.enabled && !rules.expected_offline {
+            let how = Telling {
+                clear_hold_ms: rules.silent.clear_hold_ms,
+                repeat_ms: rules.silent.repeat_ms.filter(|_| fleet.link_down_ms.is_none()),
+                since_ms: Some(self.received_ms),
+                ..telling(kind, subject, rules)
+            };
+            self.silent.judge(holds, &how, Moment::ours(now_ms), alerts);
+        } else {
+            self.silent.end(subject, now_ms, alerts);
         }
     }
 
@@ -199,13 +313,16 @@ impl Host {
         let behind_ms = now_ms.saturating_sub(self.timestamp_ms);
         let behind_ms = behind_ms.saturating_sub(fleet.usual_delay(behind_ms, now_ms));
         let off = rule.enabled && ahead_ms.max(behind_ms) > rule.tolerance_ms;
-        self.clock_off.note(off, now_ms);
-        if off && self.clock_off.lasted(rule.hold_ms, now_ms) && !self.rules.is_quiet(now_ms) {
-            let since_ms = self.clock_off.since_ms;
-            raise(&mut self.clock, AlertKind::Clock, subject, since_ms, now_ms, alerts);
-        } else if !off && self.clock_off.lasted(rule.clear_hold_ms, now_ms) {
-            clear(&mut self.clock, subject, now_ms, alerts);
+        if !off && self.clock.is_unknown() {
+            return;
         }
+        let how = Telling {
+            hold_ms: rule.hold_ms,
+            clear_hold_ms: rule.clear_hold_ms,
+            repeat_ms: rule.repeat_ms,
+            ..telling(AlertKind::Clock, subject, &self.rules)
+        };
+        self.clock.judge(off, &how, Moment::ours(now_ms), alerts);
     }
 
     fn judge_resources(
@@ -246,7 +363,7 @@ impl Host {
 
     /// Whether it is one that should be heard of.
     pub(super) const fn is_live(&self) -> bool {
-        self.interval_ms.is_some() && self.stopped_ms.is_none() && self.silent.is_none()
+        self.interval_ms.is_some() && self.stopped_ms.is_none() && !self.silent.holds()
     }
 
     /// Since when nothing was heard, not counting the time in which nothing could be.
@@ -265,7 +382,7 @@ impl Host {
         now_ms.saturating_sub(self.quiet_since_ms(fleet)) >= self.late_after_ms()
     }
 
-    /// Does what time alone brings about. Whether anything was told.
+    /// Does what time alone brings about.
     pub(super) fn tick(
         &mut self,
         name: &HostName,
@@ -275,32 +392,26 @@ impl Host {
     ) {
         let rules = Arc::clone(&self.rules);
         let subject = Subject::host(name);
-        let watched = !rules.expected_offline;
-        if self.restarted.is_some() && now_ms >= self.restarted_until_ms {
-            clear(&mut self.restarted, subject, now_ms, alerts);
+        if !self.restarted.is_unknown() {
+            self.judge_restarted(subject, None, now_ms, alerts);
         }
-        if !(rules.stopped.enabled && watched) {
+        // Only a sample ends it.
+        let silent = self.silent.holds() || self.is_silent(fleet, now_ms);
+        if silent || !self.silent.is_unknown() {
+            self.judge_silent(subject, silent, fleet, now_ms, alerts);
+        }
+        if !rules.stopped.enabled || rules.expected_offline {
             clear(&mut self.stopped, subject, now_ms, alerts);
         } else if let Some(since_ms) = self.stopped_ms
             && now_ms.saturating_sub(since_ms) >= rules.stopped.hold_ms
+            && self.silent.raised().is_none()
             && !rules.is_quiet(now_ms)
         {
             raise(&mut self.stopped, AlertKind::Stopped, subject, since_ms, now_ms, alerts);
         }
-        if !(rules.silent.enabled && watched) {
-            clear(&mut self.silent, subject, now_ms, alerts);
-        } else if self.is_silent(fleet, now_ms) && !rules.is_quiet(now_ms) {
-            let since_ms = self.received_ms;
-            raise(&mut self.silent, AlertKind::Silent, subject, since_ms, now_ms, alerts);
-        }
-        for (raised, repeat_ms) in [
-            (&mut self.silent, rules.silent.repeat_ms),
-            (&mut self.stopped, rules.stopped.repeat_ms),
-            (&mut self.clock, rules.clock.repeat_ms),
-        ] {
-            if raised.is_some() && repeat_ms.is_some() && !rules.is_quiet(now_ms) {
-                remind(raised, subject, repeat_ms, now_ms, alerts);
-            }
+        let repeat_ms = rules.stopped.repeat_ms.filter(|_| fleet.link_down_ms.is_none());
+        if self.stopped.is_some() && repeat_ms.is_some() && !rules.is_quiet(now_ms) {
+            remind(&mut self.stopped, subject, repeat_ms, now_ms, alerts);
         }
         self.plan(fleet, now_ms);
     }
@@ -320,7 +431,7 @@ impl Host {
         let rules = &self.rules;
         let mut due_ms = self.received_ms.saturating_add(FORGET_AFTER_MS);
         let mut at = |ms: u64| due_ms = due_ms.min(ms);
-        if self.restarted.is_some() {
+        if self.restarted.holds() {
             at(self.restarted_until_ms);
         }
         if let Some(since_ms) = self.stopped_ms
@@ -333,8 +444,9 @@ impl Host {
         if self.is_live() && rules.silent.enabled && !rules.expected_offline {
             at(self.quiet_since_ms(fleet).saturating_add(self.silent_after_ms(0)));
         }
-        if self.silent.is_some() || self.stopped.is_some() || self.clock.is_some() {
-            // Reminders, and rules that changed.
+        let active = self.silent.is_active() || self.restarted.is_active();
+        if active || self.stopped.is_some() {
+            // Reminders, the end of flapping, and rules that changed.
             at(now_ms.saturating_add(10_000));
         }
         self.due_ms = due_ms;
@@ -342,9 +454,11 @@ impl Host {
 
     /// Clears all that is raised: the host is forgotten.
     pub(super) fn end(&mut self, name: &HostName, now_ms: u64, alerts: &mut Vec<Alert>) {
-        for raised in [&mut self.silent, &mut self.stopped, &mut self.restarted, &mut self.clock] {
-            clear(raised, Subject::host(name), now_ms, alerts);
+        let subject = Subject::host(name);
+        for condition in [&mut self.silent, &mut self.restarted, &mut self.clock] {
+            condition.end(subject, now_ms, alerts);
         }
+        clear(&mut self.stopped, subject, now_ms, alerts);
         for resource in &mut self.resources {
             resource.end(name, now_ms, alerts);
         }
@@ -354,6 +468,15 @@ impl Host {
     #[cfg(test)]
     pub(super) fn heap_bytes(&self) -> usize {
         let resources: usize = self.resources.iter().map(Resource::heap_bytes).sum();
-        self.labels.len() + self.resources.capacity() * size_of::<Resource>() + resources
+        let own = [&self.silent, &self.restarted, &self.clock].map(Condition::heap_bytes);
+        own.iter().sum::<usize>()
+            + self.labels.len()
+            + self.resources.capacity() * size_of::<Resource>()
+            + resources
     }
+}
+
+/// How a condition of a whole host is told, which is at once unless a rule says otherwise.
+const fn telling<'a>(kind: AlertKind, subject: Subject<'a>, rules: &'a HostRules) -> Telling<'a> {
+    Telling { kind, subject, rules, hold_ms: 0, clear_hold_ms: 0, repeat_ms: None, since_ms: None }
 }

@@ -41,7 +41,7 @@ pub(crate) struct LevelRule {
     pub(crate) repeat_ms: Option<u64>,
 }
 
-/// When a resource flaps.
+/// When a resource or a host changes too often to be told each time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Flapping {
     pub(crate) enabled: bool,
@@ -59,6 +59,8 @@ pub(crate) struct SilentRule {
     pub(crate) enabled: bool,
     pub(crate) intervals: u64,
     pub(crate) at_least_ms: u64,
+    /// How long it must send again before that is told.
+    pub(crate) clear_hold_ms: u64,
     pub(crate) repeat_ms: Option<u64>,
 }
 
@@ -179,6 +181,7 @@ impl Default for HostRules {
                 enabled: true,
                 intervals: 10,
                 at_least_ms: 15 * SECOND_MS,
+                clear_hold_ms: 0,
                 repeat_ms: None,
             },
             stopped: StoppedRule { enabled: true, hold_ms: MINUTE_MS, repeat_ms: None },
@@ -244,6 +247,7 @@ impl HostRules {
             put(&mut self.silent.enabled, silent.enabled);
             put(&mut self.silent.intervals, silent.intervals.map(|intervals| intervals.0));
             put_time(&mut self.silent.at_least_ms, silent.at_least);
+            put_time(&mut self.silent.clear_hold_ms, silent.clear_hold);
             put_repeat(&mut self.silent.repeat_ms, silent.repeat);
         }
         if let Some(stopped) = &table.stopped {

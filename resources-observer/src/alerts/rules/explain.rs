@@ -117,9 +117,11 @@ impl HostRules {
                 (false, _) => "no alert".to_owned(),
                 (_, true) => "no alert: it is expected to be off at times".to_owned(),
                 _ => format!(
-                    "raised after {} intervals without a sample, and at least {}{}",
+                    "raised after {} intervals without a sample, and at least {}, cleared by \
+                     samples {}{}",
                     silent.intervals,
                     time(silent.at_least_ms),
+                    held(silent.clear_hold_ms),
                     repeat(silent.repeat_ms)
                 ),
             },
@@ -182,10 +184,6 @@ impl LevelRule {
             }
             (_, clear) => (format!("at {}", self.raise), format!("at {clear} or lower")),
         };
-        let held = |hold_ms| match hold_ms {
-            0 => "at once".to_owned(),
-            _ => format!("for {}", time(hold_ms)),
-        };
         format!(
             "raised {from} {}, cleared {below} {}{}",
             held(self.hold_ms),
@@ -197,6 +195,13 @@ impl LevelRule {
 
 fn repeated(repeat_ms: Option<u64>) -> String {
     repeat_ms.map_or_else(String::new, |ms| format!(", told again every {}", time(ms)))
+}
+
+fn held(hold_ms: u64) -> String {
+    match hold_ms {
+        0 => "at once".to_owned(),
+        _ => format!("for {}", time(hold_ms)),
+    }
 }
 
 fn time(ms: u64) -> String {

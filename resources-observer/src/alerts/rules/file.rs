@@ -140,7 +140,7 @@ fn clear_of(raise: Threshold, clear: Option<Threshold>) -> Result<Threshold, Str
     }
 }
 
-/// When a resource changes too often to be told each time.
+/// When a resource or a host changes too often to be told each time.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct FlappingTable {
@@ -174,6 +174,7 @@ pub(super) struct SilentTable {
     pub(super) enabled: Option<bool>,
     pub(super) intervals: Option<Intervals>,
     pub(super) at_least: Option<Time>,
+    pub(super) clear_hold: Option<Time>,
     pub(super) repeat: Option<Repeat>,
 }
 
