@@ -9,6 +9,7 @@ mod observer;
 mod program;
 mod react;
 mod receivers;
+mod refused_aside;
 mod rights;
 mod service_rights;
 mod started;
