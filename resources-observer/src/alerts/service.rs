@@ -87,7 +87,8 @@ pub(super) async fn run(
         pending: true,
     };
     let mut judged = spawn(keeper, told)?;
-    let mut publishing = tokio::spawn(outlet::publish(alerts_bus.publisher(), to_publish, confirmed));
+    let mut publishing =
+        tokio::spawn(outlet::publish(alerts_bus.publisher(), to_publish, confirmed));
     let (fed, ended) = tokio::select! {
         fed = feed(bus, start, events, stop.clone()) => (fed, None),
         ended = &mut judged => (Ok(()), Some(ended)),
