@@ -143,11 +143,16 @@ impl Publisher {
         body: &[u8],
         properties: BasicProperties,
     ) -> Result<(), PublishError> {
+        if !self.inner.tells_refusals {
+            return match self.attempt(1, exchange, topic, body, properties).await {
+                Err(PublishError::Refused(_)) => Err(PublishError::LinkDown),
+                outcome => outcome,
+            };
+        }
         match self.attempt(1, exchange.clone(), topic, body, properties.clone()).await {
-            Err(PublishError::Refused(_)) if self.inner.tells_refusals => {
+            Err(PublishError::Refused(_)) => {
                 self.attempt(WINDOW, exchange, topic, body, properties).await
             }
-            Err(PublishError::Refused(_)) => Err(PublishError::LinkDown),
             outcome => outcome,
         }
     }
