@@ -1,5 +1,6 @@
-/** Colours of the charts. A canvas cannot read style sheets, so they are read for it. */
+/** Colours of the charts. */
 
+import { readColours } from '../colours';
 import type { Theme } from '../theme.svelte';
 
 export interface Palette {
@@ -17,31 +18,18 @@ export interface Palette {
 
 const LINE_COLOURS = 6;
 
-/**
- * Reads the colours as they are where `element` is. Computed values only: a token may be written
- * in a way no canvas understands, so each is taken on by a property that turns it into a colour.
- */
+/** Reads the colours as they are where `element` is. */
 export function readPalette(element: HTMLElement, theme: Theme): Palette {
-  const probe = document.createElement('span');
-  probe.hidden = true;
-  element.append(probe);
-  const style = getComputedStyle(probe);
-  const colour = (token: string) => {
-    probe.style.color = `var(${token})`;
-    return style.color;
-  };
-  const palette: Palette = {
+  return readColours(element, theme, (colour, fontFamily) => ({
     theme,
-    lines: Array.from({ length: LINE_COLOURS }, (_, i) => colour(`--line-${i + 1}`)),
-    ink: colour('--ink-soft'),
-    grid: colour('--line'),
-    surface: colour('--surface'),
-    medium: colour('--medium'),
-    high: colour('--high'),
-    font: `12px ${style.fontFamily}`,
-  };
-  probe.remove();
-  return palette;
+    lines: Array.from({ length: LINE_COLOURS }, (_, i) => colour(`line-${i + 1}`)),
+    ink: colour('ink-soft'),
+    grid: colour('line'),
+    surface: colour('surface'),
+    medium: colour('medium'),
+    high: colour('high'),
+    font: `12px ${fontFamily}`,
+  }));
 }
 
 /** Dashes tell lines apart for those who do not tell their colours apart. */

@@ -1,5 +1,6 @@
-/** What a canvas draws with. It cannot read style sheets, so colours and fonts are read for it. */
+/** What the map is drawn with. */
 
+import { readColours } from '../colours';
 import type { Theme } from '../theme.svelte';
 
 export interface Palette {
@@ -35,33 +36,26 @@ export function readPalette(
   isStrong: boolean,
   isStale: boolean,
 ): Palette {
-  const probe = element.appendChild(document.createElement('span'));
-  probe.style.colorScheme = theme;
-  const style = getComputedStyle(probe);
-  const colour = (token: string): string => {
-    probe.style.color = `var(--${token})`;
-    return style.color;
-  };
-  const levels = (...tokens: readonly [string, string, string]): Palette['levels'] =>
-    isStale
-      ? [colour('ink-soft'), colour('ink-soft'), colour('ink-soft')]
-      : [colour(tokens[0]), colour(tokens[1]), colour(tokens[2])];
-  const palette: Palette = {
-    ground: colour('ground'),
-    surface: colour('surface'),
-    line: colour('line-strong'),
-    ink: colour('ink'),
-    inkSoft: colour('ink-soft'),
-    track: colour('track'),
-    levels: levels('chart-low', 'chart-medium', 'chart-high'),
-    words: levels('low', 'medium', 'high'),
-    mediumSoft: colour(isStale ? 'surface' : 'medium-soft'),
-    high: colour(isStale ? 'ink-soft' : 'high'),
-    mark: colour(isStale ? 'surface' : 'high-ink'),
-    mediumMark: colour(isStale ? 'surface' : 'chart-medium-ink'),
-    fontFamily: style.fontFamily,
-    isStrong,
-  };
-  probe.remove();
-  return palette;
+  return readColours(element, theme, (colour, fontFamily) => {
+    const levels = (...tokens: readonly [string, string, string]): Palette['levels'] =>
+      isStale
+        ? [colour('ink-soft'), colour('ink-soft'), colour('ink-soft')]
+        : [colour(tokens[0]), colour(tokens[1]), colour(tokens[2])];
+    return {
+      ground: colour('ground'),
+      surface: colour('surface'),
+      line: colour('line-strong'),
+      ink: colour('ink'),
+      inkSoft: colour('ink-soft'),
+      track: colour('track'),
+      levels: levels('chart-low', 'chart-medium', 'chart-high'),
+      words: levels('low', 'medium', 'high'),
+      mediumSoft: colour(isStale ? 'surface' : 'medium-soft'),
+      high: colour(isStale ? 'ink-soft' : 'high'),
+      mark: colour(isStale ? 'surface' : 'high-ink'),
+      mediumMark: colour(isStale ? 'surface' : 'chart-medium-ink'),
+      fontFamily,
+      isStrong,
+    };
+  });
 }
