@@ -125,7 +125,7 @@ describe('the table', () => {
     await page.getByRole('checkbox', { name: /^Recent CPU/ }).uncheck();
     await page.getByRole('checkbox', { name: /^Swap/ }).check();
     await columnHeading('swap').waitFor();
-    await stage.until(async () => (await hash()).includes('columns='));
+    await stage.until(async () => /columns=.*swap/.test(await hash()));
     await stage.picture('table-columns');
     await page.reload();
     await columnHeading('swap').waitFor();
