@@ -29,7 +29,7 @@ async fn while_alerts_cannot_be_written_pages_are_told_so_and_from_when_on_they_
     let refuse =
         "CREATE TRIGGER refuse BEFORE INSERT ON alert BEGIN SELECT RAISE(ABORT, 'no room'); END";
     beside.execute_batch(refuse).unwrap();
-    raise(&dashboard.bus, "b", "web").await;
+    raise(&dashboard.bus, "b", "db").await;
     let lags = |alerts: &Alerts| matches!(&alerts.status, AlertsStatus::Lagging { reason } if reason.contains("no room"));
     browser.until_alerts(|alerts| lags(alerts) && alerts.total == 2).await;
     assert_eq!(state().await["state"], "lagging");

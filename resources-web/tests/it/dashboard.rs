@@ -160,7 +160,8 @@ pub(crate) async fn publish_raw(bus: &Bus, topic: &str, body: &'static str) {
 
 pub(crate) fn analysis(host: &str, sequence: u64, cpu_percentage: f64) -> Analysis {
     let body = json!({
-        "host": host, "run": "run-1", "sequence": sequence, "timestamp_ms": 1_000 + sequence,
+        "host": host, "run": "run-1", "sequence": sequence,
+        "timestamp_ms": sampled_ms(sequence),
         "interval_ms": 1_000, "cpu_result": "LOW", "level": "LOW",
         "cpu_percentage": cpu_percentage,
         "resources": [{"name": "cpu", "percentage": cpu_percentage, "level": "LOW"}],
@@ -222,7 +223,7 @@ impl Answer {
 
 /// When [`analysis`] of this sequence was sampled.
 pub(crate) const fn sampled_ms(sequence: u64) -> u64 {
-    1_000 + sequence
+    1_000 + sequence * 1_000
 }
 
 #[derive(Debug)]

@@ -114,7 +114,7 @@ async fn a_dashboard_started_anew_shows_the_hosts_of_the_last_minutes() {
     let (index, _) = browser.view.host("a").unwrap();
     browser.look(&[index], &[]).await;
     let points = browser.next_of("points").await;
-    assert_eq!(points["hosts"], serde_json::json!([[index, [1_001, 10, 1, 20]]]));
+    assert_eq!(points["hosts"], serde_json::json!([[index, [2_000, 10, 1_000, 20]]]));
     second.stop().await;
 }
 

@@ -30,11 +30,11 @@ async fn a_browser_gets_a_snapshot_and_then_the_changes() {
         let figures = browser.view.hosts()[&0].figures.unwrap();
         (figures.timestamp_ms(), figures.get(Field::Cpu), figures.get(Field::Memory))
     };
-    assert_eq!(shown(&browser), (1_001, Some(125), None));
+    assert_eq!(shown(&browser), (sampled_ms(1), Some(125), None));
 
     dashboard.publish(&analysis("a", 2, 13.5)).await;
     let changes = browser.next_of("changes").await;
-    assert_eq!((changes.get("hosts"), shown(&browser)), (None, (1_002, Some(135), None)));
+    assert_eq!((changes.get("hosts"), shown(&browser)), (None, (sampled_ms(2), Some(135), None)));
     let mut other = dashboard.connect().await;
     other.until("a", sampled_ms(2)).await;
     same_hosts(&other.view, &browser.view);
@@ -159,7 +159,7 @@ async fn what_a_browser_looks_at_it_gets_for_itself() {
     let mut browser = dashboard.connect().await;
     browser.until("a", sampled_ms(1)).await;
     browser.look(&[0], &["a", "nobody"]).await;
-    assert_eq!(browser.next_of("points").await["hosts"], json!([[0, [1_001, 125]]]));
+    assert_eq!(browser.next_of("points").await["hosts"], json!([[0, [sampled_ms(1), 125]]]));
     let detail = browser.next_of("detail").await;
     assert_eq!(detail["analysis"], sample);
     for name in ["system", "labels", "thresholds"] {
