@@ -38,11 +38,11 @@ fn a_second_tracker_that_had_the_name_by_mistake_leaves_it_to_the_first() {
         for second in 0..400 {
             let at_ms = second * SECOND_MS;
             stage.observe(&sample("witness", second, at_ms, 1.0), at_ms);
-            stage.observe(&sent("first", second, if second < 300 { 1.0 } else { 99.0 }), at_ms);
             if (100..160).contains(&second) {
                 let stopping = says_goodbye && second == 159;
                 stage.observe(&Analysis { stopping, ..sent("second", second, 1.0) }, at_ms);
             }
+            stage.observe(&sent("first", second, if second < 300 { 1.0 } else { 99.0 }), at_ms);
             stage.tick(at_ms);
         }
         let mut told = stage.told();
