@@ -8,8 +8,12 @@ use super::amqp;
 use super::settings::{BrokerUrl, BusConfig};
 use super::topology::ListenerName;
 
-/// The key of a message that is for nobody; see [`Inspector::flow`].
-pub const PROBE_KEY: &str = "resources.probe";
+/// Where a message that is for nobody goes; see [`Inspector::flow`]. Every broker has this exchange,
+/// and whoever listens to all keys of ours does not listen there.
+pub(super) const PROBE_EXCHANGE: &str = "amq.direct";
+
+/// The key of that message.
+pub(super) const PROBE_KEY: &str = "resources.probe";
 
 /// One connection to look through.
 #[derive(Debug)]
@@ -172,8 +176,8 @@ impl Inspector {
     }
 
     /// Whether what is published gets through. Only who publishes is told of an alarm of the
-    /// broker, so this publishes `{}` to the exchange under [`PROBE_KEY`], which no queue takes.
-    /// While it is held back the broker answers nothing else over this connection.
+    /// broker, so this publishes `{}` under the key `resources.probe` to the exchange `amq.direct`,
+    /// where no queue takes it. While it is held back the broker answers nothing else over this connection.
     ///
     /// # Errors
     /// When the connection breaks.

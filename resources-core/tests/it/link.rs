@@ -4,7 +4,7 @@ use std::num::NonZeroU16;
 use std::time::Duration;
 
 use resources_core::bus::inspect::{Flow, Inspector};
-use resources_core::bus::{Bus, LinkState, Message, Source, Start};
+use resources_core::bus::{Bus, LinkState, Message, Pattern, Source, Start};
 use resources_core::contract::{Topic, TraceParent};
 use resources_core::test_support::{RabbitMq, bus_config, in_time, open_bus};
 use tokio::time::timeout;
@@ -172,6 +172,9 @@ async fn an_alarm_of_the_broker_stops_publishing_until_it_is_over(broker: &Rabbi
     in_time("the link", publisher.publish_until_confirmed(&message("web.analysis", 1)))
         .await
         .unwrap();
+    let mut everything =
+        bus.subscribe(Source::Patterns(vec![Pattern::new("#").unwrap()]), PREFETCH);
+    in_time("the subscription", everything.ready()).await;
     let mut inspector = Inspector::connect(&bus_config(&broker.url(), "resources")).await.unwrap();
     assert_eq!(in_time("an answer", inspector.flow()).await.unwrap(), Flow::Free);
     broker.ctl(&["set_vm_memory_high_watermark", "0.00001"]);
@@ -193,6 +196,8 @@ async fn an_alarm_of_the_broker_stops_publishing_until_it_is_over(broker: &Rabbi
     assert_eq!(in_time("an answer", inspector.flow()).await.unwrap(), Flow::Free);
     inspector.close().await;
     in_time("the confirm", publishing).await.unwrap().unwrap();
+    // What was published to learn this reached nobody.
+    assert_eq!(in_time("the analysis", everything.next()).await.unwrap().body, "2");
     bus.close().await;
 }
 

@@ -370,7 +370,7 @@ mod tests {
         let logins = [
             (
                 "listens",
-                r"'^amq\.gen-' '^(resources(\.rejected)?|amq\.gen-.*)$' '^(resources(\.(analyses|alerts))?|amq\.gen-.*)$'",
+                r"'^amq\.gen-' '^(resources(\.rejected)?|amq\.(direct|gen-.*))$' '^(resources(\.(analyses|alerts))?|amq\.gen-.*)$'",
                 PipelineState::Stalled,
             ),
             (

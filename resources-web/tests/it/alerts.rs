@@ -358,8 +358,8 @@ async fn a_broker_that_is_away_is_said_within_seconds() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_login_with_the_rights_of_the_page_says_this_and_nothing_else() {
     // Those of docs/deploy.md.
-    let rights = r"'^amq\.gen-' '^(resources(\.rejected)?|amq\.gen-.*)$' '^(resources(\.(analyses|alerts))?|amq\.gen-.*)$'";
-    let topics = r"'\.(acknowledgement|silence)$|^resources\.probe$' '^#\.measure$'";
+    let rights = r"'^amq\.gen-' '^(resources(\.rejected)?|amq\.(direct|gen-.*))$' '^(resources(\.(analyses|alerts))?|amq\.gen-.*)$'";
+    let topics = r"'\.(acknowledgement|silence)$' '^#\.measure$'";
     let document = include_str!("../../../docs/deploy.md");
     let words = |rights: &'static str| -> Vec<&str> {
         assert!(document.contains(rights), "{rights}");

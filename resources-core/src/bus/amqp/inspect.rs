@@ -20,7 +20,8 @@ use super::declare::{
 };
 use super::subscription::received;
 use crate::bus::inspect::{
-    Backlog, Declaration, Flow, Glimpse, InspectError, PROBE_KEY, Part, PartState, Presence, Right,
+    Backlog, Declaration, Flow, Glimpse, InspectError, PROBE_EXCHANGE, PROBE_KEY, Part, PartState,
+    Presence, Right,
 };
 use crate::bus::settings::{AmqpUrl, BusConfig};
 use crate::bus::topology::{ListenerName, Names};
@@ -173,7 +174,7 @@ impl Inspector {
             let published = async {
                 channel.confirm_select(ConfirmSelectOptions::default()).await?;
                 let confirm = channel.basic_publish(
-                    self.names.exchange().into(),
+                    PROBE_EXCHANGE.into(),
                     PROBE_KEY.into(),
                     BasicPublishOptions::default(),
                     b"{}",
