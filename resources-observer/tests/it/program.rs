@@ -98,6 +98,9 @@ async fn whoever_cannot_write_its_state_is_not_healthy_and_stops_when_asked_to()
         .expect("the program starts");
     eventually("it is healthy", async || health().0 == Some(0)).await;
     let other = rusqlite::Connection::open(&state).expect("a database");
+    // Whoever cannot open it does not run.
+    let rows = || other.query_row("SELECT count(*) FROM fleet", [], |row| row.get::<_, u32>(0));
+    eventually("it has written once", async || rows() == Ok(1)).await;
     let is_said = async || {
         let (code, said) = health();
         code == Some(1) && said.contains("alerts: the state cannot be written")
