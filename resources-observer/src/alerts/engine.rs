@@ -209,8 +209,9 @@ impl Engine {
 
     /// Takes over what an engine before this one raised, as `alert` tells of it: an engine that
     /// lost what it knew ends it like one of its own. What no engine raised is left alone.
-    pub(super) fn adopt(&mut self, alert: &Alert) {
-        let Some(raised) = Raised::of(alert) else { return };
+    pub(super) fn adopt(&mut self, alert: &Alert, now_ms: u64) {
+        let Some(raised) = Raised::of(alert, now_ms) else { return };
+        self.fleet.adopted_ms = self.fleet.adopted_ms.max(raised.told_ms);
         if alert.host == self.pipeline {
             self.fleet.pipeline.get_or_insert(Box::new(raised));
             self.fleet.is_pipeline_told = true;
@@ -223,10 +224,16 @@ impl Engine {
             let labels = Labels::default();
             Box::new(Host::new(rules_of(&self.rules, &mut self.shared_rules, &alert.host, &labels)))
         });
-        host.adopt(alert, raised);
+        host.adopt(alert, raised, now_ms);
         if !std::mem::replace(&mut host.changed, true) {
             self.changed.push(alert.host.clone());
         }
+    }
+
+    /// When the newest of what was taken over was told, in milliseconds since the Unix epoch; 0
+    /// when nothing was. What came before then says nothing about whether it is over.
+    pub(super) const fn adopted_ms(&self) -> u64 {
+        self.fleet.adopted_ms
     }
 
     /// Hosts judged.

@@ -1,7 +1,7 @@
 //! The engine with its checkpoint: what the service's thread does, one step at a time.
 
 use std::sync::LazyLock;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use resources_core::bus::{Delivery, Position, Start};
 use resources_core::contract::{Alert, AlertState, Analysis, TraceParent};
@@ -13,7 +13,11 @@ use super::rules::Rules;
 use crate::database::{Location, OpenError, sqlite_error};
 
 /// How far back a first start reads: labels are told once a minute.
-const FIRST_LOOK_BACK: std::time::Duration = std::time::Duration::from_secs(60);
+const FIRST_LOOK_BACK: Duration = Duration::from_secs(60);
+
+/// What the broker gives as of a time may be from so long before: it counts in seconds, and in
+/// pieces of its stream.
+const LOOK_BACK_ERROR: Duration = Duration::from_secs(2);
 
 /// Judges deliveries, and stores what follows before anyone hears of it.
 #[derive(Debug)]
@@ -116,17 +120,24 @@ impl Worker {
     }
 
     /// Takes over what is raised.
-    pub(super) fn adopt(&mut self, raised: &[Alert]) {
-        raised.iter().for_each(|alert| self.engine.adopt(alert));
+    pub(super) fn adopt(&mut self, raised: &[Alert], now_ms: u64) {
+        raised.iter().for_each(|alert| self.engine.adopt(alert, now_ms));
         if !raised.is_empty() {
             let count = raised.len();
             tracing::info!(count, "{count} alerts are raised by an observer before this one");
         }
     }
 
-    /// Where to read on.
-    pub(super) fn start(&self) -> Start {
-        self.checkpoint.position().map_or(Start::Ago(FIRST_LOOK_BACK), Start::After)
+    /// Where to read on. Nothing that was taken over is judged by what came before it was told.
+    pub(super) fn start(&self, now_ms: u64) -> Start {
+        if let Some(position) = self.checkpoint.position() {
+            return Start::After(position);
+        }
+        let adopted_ago = Duration::from_millis(now_ms.saturating_sub(self.engine.adopted_ms()));
+        match adopted_ago.saturating_sub(LOOK_BACK_ERROR).min(FIRST_LOOK_BACK) {
+            short if short < Duration::from_secs(1) => Start::Next,
+            look_back => Start::Ago(look_back),
+        }
     }
 
     /// Hosts judged.

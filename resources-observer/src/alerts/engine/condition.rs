@@ -22,7 +22,7 @@ pub(super) struct Raised {
     pub(super) kind: AlertKind,
     since_ms: u64,
     /// When it was told last.
-    told_ms: u64,
+    pub(super) told_ms: u64,
     #[serde(default, skip_serializing_if = "is_zero")]
     repeats: u64,
 }
@@ -43,10 +43,11 @@ pub(super) struct Subject<'a> {
 
 impl Raised {
     /// The episode that `alert` tells of; `None` when it is not one of an engine.
-    pub(super) fn of(alert: &Alert) -> Option<Self> {
+    pub(super) fn of(alert: &Alert, now_ms: u64) -> Option<Self> {
         let id = u64::from_str_radix(&alert.id, 16).ok()?;
         let repeats = alert.repeat.unwrap_or(0);
-        let (since_ms, told_ms) = (alert.since_ms, alert.timestamp_ms);
+        // Whoever told it may have had a clock that is ahead of ours.
+        let (since_ms, told_ms) = (alert.since_ms, alert.timestamp_ms.min(now_ms));
         let raised = Self { id, kind: alert.kind, since_ms, told_ms, repeats };
         (id_text(id) == *alert.id).then_some(raised)
     }
@@ -297,9 +298,10 @@ impl Condition {
         }
     }
 
-    /// Takes over an episode that was told at `told_ms`, unless it has one.
-    pub(super) fn adopt(&mut self, raised: Raised, told_ms: u64) {
+    /// Takes over an episode, unless it has one.
+    pub(super) fn adopt(&mut self, raised: Raised) {
         if self.raised.is_none() {
+            let told_ms = raised.told_ms;
             let flapping = raised.kind == AlertKind::Flapping;
             let changes = if flapping { Box::from([told_ms]) } else { Box::default() };
             let raised = Some(Box::new(raised));

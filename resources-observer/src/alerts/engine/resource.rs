@@ -70,9 +70,9 @@ impl Resource {
         self.above.end(subject, now_ms, alerts);
     }
 
-    /// Takes over an episode that was told at `told_ms`.
-    pub(super) fn adopt(&mut self, raised: Raised, told_ms: u64) {
-        self.above.adopt(raised, told_ms);
+    /// Takes over an episode.
+    pub(super) fn adopt(&mut self, raised: Raised) {
+        self.above.adopt(raised);
     }
 
     /// Room it takes beside itself, in bytes.

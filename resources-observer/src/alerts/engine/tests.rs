@@ -50,6 +50,10 @@ impl Stage {
         self.engine.observe(analysis, START_MS + at_ms, &mut self.alerts);
     }
 
+    fn adopt(&mut self, raised: &[Alert], at_ms: u64) {
+        raised.iter().for_each(|alert| self.engine.adopt(alert, START_MS + at_ms));
+    }
+
     fn tick(&mut self, at_ms: u64) {
         self.engine.tick(START_MS + at_ms, &mut self.alerts);
     }
