@@ -140,6 +140,13 @@ pub(super) fn remind(
     }
 }
 
+/// Our own clock was set back to `now_ms`: nothing was told in the future.
+pub(super) fn told_set_back(place: &mut Episode, now_ms: u64) {
+    if let Some(raised) = place {
+        raised.told_ms = raised.told_ms.min(now_ms);
+    }
+}
+
 /// Whether something holds, and what was told of it.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -292,10 +299,14 @@ impl Condition {
 
     /// The clock that times it was set back: what lasts, lasts from now on.
     pub(super) fn clock_set_back(&mut self, at_ms: u64) {
-        self.since_ms = self.since_ms.min(at_ms);
-        if self.changes.iter().any(|change| *change > at_ms) {
-            self.changes = self.changes.iter().copied().filter(|change| *change <= at_ms).collect();
+        for time_ms in self.changes.iter_mut().chain([&mut self.since_ms]) {
+            *time_ms = at_ms.min(*time_ms);
         }
+    }
+
+    /// Our own clock was set back to `now_ms`, whichever one times the condition.
+    pub(super) fn told_set_back(&mut self, now_ms: u64) {
+        told_set_back(&mut self.raised, now_ms);
     }
 
     /// Takes over an episode, unless it has one.

@@ -64,6 +64,11 @@ impl Resource {
         self.above.clock_set_back(sampled_ms);
     }
 
+    /// Our own clock was set back.
+    pub(super) fn told_set_back(&mut self, now_ms: u64) {
+        self.above.told_set_back(now_ms);
+    }
+
     /// The host is forgotten.
     pub(super) fn end(&mut self, host: &HostName, now_ms: u64, alerts: &mut Vec<Alert>) {
         let subject = Subject { resource: Some(&self.name), ..Subject::host(host) };

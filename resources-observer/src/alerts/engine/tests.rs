@@ -1,4 +1,5 @@
 mod adopted;
+mod clock;
 mod flapping;
 mod properties;
 mod silence;
