@@ -10,7 +10,7 @@ use resources_core::telemetry::{Span, metrics};
 use super::checkpoint::{Checkpoint, Pending};
 use super::engine::Engine;
 use super::rules::Rules;
-use crate::database::{Location, OpenError, sqlite_error};
+use crate::database::{Location, OpenError};
 
 /// How far back a first start reads: labels are told once a minute.
 const FIRST_LOOK_BACK: Duration = Duration::from_secs(60);
@@ -73,18 +73,16 @@ static LEFT_OUT: LazyLock<metrics::Counter> = LazyLock::new(|| {
 });
 
 impl Figures {
-    fn new(unpublished: i64) -> Self {
+    fn new() -> Self {
         let (judge, store) = (metrics::handler("judge"), metrics::handler("store"));
         LazyLock::force(&ALERTS);
         LazyLock::force(&LEFT_OUT);
-        UNPUBLISHED.set(unpublished);
         Self { judge, store, lag: metrics::lag() }
     }
 
     fn stored(&self, begun: Instant, alerts: &[(Alert, Option<TraceParent>)], hosts: usize) {
         self.store.observe(begun.elapsed().as_secs_f64());
         HOSTS.set(i64::try_from(hosts).unwrap_or(i64::MAX));
-        UNPUBLISHED.add(i64::try_from(alerts.len()).unwrap_or(i64::MAX));
         for (alert, _) in alerts {
             let [raised, cleared] = &*ALERTS;
             match alert.state {
@@ -99,9 +97,7 @@ impl Worker {
     pub(super) fn open(rules: Rules, location: &Location) -> Result<Self, OpenError> {
         let mut engine = Engine::new(rules);
         let checkpoint = Checkpoint::open(location, &mut engine)?;
-        let unpublished =
-            checkpoint.pending_count().map_err(|source| sqlite_error(location, source))?;
-        Ok(Self {
+        let worker = Self {
             engine,
             checkpoint,
             position: None,
@@ -110,8 +106,10 @@ impl Worker {
             told: Vec::new(),
             refused: 0,
             left_out: 0,
-            figures: Figures::new(unpublished),
-        })
+            figures: Figures::new(),
+        };
+        worker.tell_unpublished();
+        Ok(worker)
     }
 
     /// Whether nothing was known before.
@@ -193,6 +191,7 @@ impl Worker {
         let begun = Instant::now();
         self.checkpoint.store(&mut self.engine, self.position, &self.alerts, &self.confirmed)?;
         self.figures.stored(begun, &self.alerts, self.engine.host_count());
+        self.tell_unpublished();
         self.position = None;
         self.alerts.clear();
         self.confirmed.clear();
@@ -209,8 +208,11 @@ impl Worker {
 
     /// This alert was confirmed.
     pub(super) fn confirmed(&mut self, number: i64) {
-        UNPUBLISHED.dec();
         self.confirmed.push(number);
+    }
+
+    fn tell_unpublished(&self) {
+        UNPUBLISHED.set(i64::try_from(self.checkpoint.waiting()).unwrap_or(i64::MAX));
     }
 
     /// Says what was left out since the last time.

@@ -179,6 +179,7 @@ fn while_nothing_is_taken_only_the_last_reminder_waits() {
         let alerts = [alert("one", repeat), alert("other", repeat)];
         checkpoint.store(&mut engine, None, &alerts, &[]).unwrap();
     }
+    assert_eq!(checkpoint.waiting(), 4);
     let waiting: Vec<Alert> = checkpoint
         .pending(0, 100)
         .unwrap()
@@ -187,6 +188,19 @@ fn while_nothing_is_taken_only_the_last_reminder_waits() {
         .collect();
     let waiting: Vec<_> = waiting.iter().map(|alert| (&*alert.id, alert.repeat)).collect();
     assert_eq!(waiting, [("one", None), ("other", None), ("one", Some(3)), ("other", Some(3))]);
+
+    // One more takes the place of one that is under way, and then all are confirmed.
+    let numbers = |checkpoint: &Checkpoint| -> Vec<i64> {
+        checkpoint.pending(0, 100).unwrap().iter().map(|pending| pending.number).collect()
+    };
+    let under_way = numbers(&checkpoint);
+    checkpoint.store(&mut engine, None, &[alert("one", Some(4))], &under_way[..1]).unwrap();
+    assert_eq!(checkpoint.waiting(), 3);
+    checkpoint.store(&mut engine, None, &[], &under_way).unwrap();
+    assert_eq!(checkpoint.waiting(), 1);
+    let last = numbers(&checkpoint);
+    checkpoint.store(&mut engine, None, &[], &last).unwrap();
+    assert_eq!(checkpoint.waiting(), 0);
 }
 
 #[tokio::test]
