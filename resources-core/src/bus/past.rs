@@ -24,6 +24,7 @@ const PRESENT_MS: u64 = 2_000;
 #[derive(Debug)]
 pub struct Past {
     begun_ms: u64,
+    pause: Duration,
     quiet_at: Instant,
     over_at: Instant,
 }
@@ -33,13 +34,19 @@ impl Past {
     #[must_use]
     pub fn begin() -> Self {
         let now = Instant::now();
-        Self { begun_ms: now_ms(), quiet_at: now + QUIET, over_at: now + PAST_LIMIT }
+        Self { begun_ms: now_ms(), pause: QUIET, quiet_at: now + QUIET, over_at: now + PAST_LIMIT }
+    }
+
+    /// Once something came, `pause` without anything more ends it, not 1 s.
+    #[must_use]
+    pub const fn with_pauses(self, pause: Duration) -> Self {
+        Self { pause, ..self }
     }
 
     /// Notes that something came. Whether more of it may come; `false` once it took too long.
     pub fn goes_on(&mut self) -> bool {
         let now = Instant::now();
-        self.quiet_at = (now + QUIET).min(self.over_at);
+        self.quiet_at = (now + self.pause).min(self.over_at);
         now < self.over_at
     }
 
@@ -55,6 +62,12 @@ impl Past {
     /// Resolves when no message has come for a while: then it is over, too.
     pub async fn quiet(&self) {
         sleep_until(self.quiet_at).await;
+    }
+
+    /// Whether it took too long, so that more of it may come.
+    #[must_use]
+    pub fn is_too_long(&self) -> bool {
+        Instant::now() >= self.over_at
     }
 }
 
@@ -87,10 +100,21 @@ mod tests {
         }
         past.quiet().await;
         assert_eq!(begun.elapsed(), QUIET * 5 / 2);
+        assert!(!past.is_too_long());
+
+        let begun = Instant::now();
+        let past = Past::begin().with_pauses(QUIET * 3);
+        past.quiet().await;
+        assert_eq!(begun.elapsed(), QUIET);
+        let mut past = Past::begin().with_pauses(QUIET * 3);
+        assert!(past.goes_on());
+        past.quiet().await;
+        assert_eq!(begun.elapsed(), QUIET * 4);
 
         let mut past = Past::begin();
         tokio::time::advance(PAST_LIMIT).await;
         assert!(past.is_over_with(&old));
+        assert!(past.is_too_long());
         bus.close().await;
     }
 }

@@ -29,19 +29,26 @@ pub(super) struct Checkpoint {
     database: Database,
     position: Option<Position>,
     is_new: bool,
+    /// Alerts that are not confirmed.
+    waiting: usize,
 }
 
 impl Checkpoint {
     /// Opens the state, or makes it, and gives `engine` back what it knew.
     pub(super) fn open(location: &Location, engine: &mut Engine) -> Result<Self, OpenError> {
         let database = Database::open(location, FORMAT)?;
-        let mut checkpoint = Self { database, position: None, is_new: false };
+        let mut checkpoint = Self { database, position: None, is_new: false, waiting: 0 };
         checkpoint.read(location, engine)?;
         Ok(checkpoint)
     }
 
     fn read(&mut self, location: &Location, engine: &mut Engine) -> Result<(), OpenError> {
         let refused = |source| sqlite_error(location, source);
+        self.waiting = self
+            .database
+            .connection
+            .query_row("SELECT count(*) FROM alerts", [], |row| row.get(0))
+            .map_err(refused)?;
         let unreadable = |error: serde_json::Error| damaged(location, error.to_string());
         let fleet = self
             .database
@@ -98,6 +105,7 @@ impl Checkpoint {
         // An alert that is judged a second time would get another id.
         self.database.survive_power_cuts(!alerts.is_empty())?;
         let transaction = self.database.connection.transaction()?;
+        let mut waiting = self.waiting + alerts.len();
         {
             let mut put =
                 transaction.prepare_cached("REPLACE INTO hosts (name, state) VALUES (?1, ?2)")?;
@@ -122,13 +130,14 @@ impl Checkpoint {
                 let reminds_of = alert.repeat.is_some().then_some(&*alert.id);
                 if let Some(id) = reminds_of {
                     // While the broker takes nothing, only the last one is worth a place.
-                    replace.execute([id])?;
+                    waiting -= replace.execute([id])?;
                 }
                 add.execute(params![host, body, alert.timestamp_ms, trace, reminds_of])?;
             }
             let mut done = transaction.prepare_cached("DELETE FROM alerts WHERE number = ?1")?;
             for number in confirmed {
-                done.execute([number])?;
+                // None, when another took its place while it was under way.
+                waiting -= done.execute([number])?;
             }
             let position = position.or(self.position);
             transaction
@@ -143,14 +152,14 @@ impl Checkpoint {
         }
         transaction.commit()?;
         engine.stored();
+        self.waiting = waiting;
         self.position = position.or(self.position);
         Ok(())
     }
 
-    /// Alerts that are not confirmed.
-    pub(super) fn pending_count(&self) -> rusqlite::Result<i64> {
-        let mut count = self.database.connection.prepare("SELECT count(*) FROM alerts")?;
-        count.query_row([], |row| row.get(0))
+    /// Alerts that are stored and not known to be confirmed.
+    pub(super) const fn waiting(&self) -> usize {
+        self.waiting
     }
 
     /// The first alerts behind the one of this number, at most `most`.

@@ -142,10 +142,17 @@ impl Engine {
     /// Our own clock was set back: nobody was heard in the future.
     fn set_back(&mut self, now_ms: u64) {
         self.fleet.set_back(now_ms);
-        for host in self.hosts.values_mut() {
-            host.received_ms = host.received_ms.min(now_ms);
-            host.due_ms = 0;
+        for (name, host) in &mut self.hosts {
+            host.set_back(now_ms);
+            if !std::mem::replace(&mut host.changed, true) {
+                self.changed.push(name.clone());
+            }
         }
+    }
+
+    /// Our own clock may have been set forward: how long samples take by it is not known.
+    fn set_forward(&mut self) {
+        self.hosts.values_mut().for_each(|host| host.set_forward());
     }
 
     /// Raises one alert in place of one for each host when nothing can be heard from anyone:
@@ -153,8 +160,12 @@ impl Engine {
     /// several hosts should have been.
     fn judge_pipeline(&mut self, now_ms: u64, alerts: &mut Vec<Alert>) {
         let after_ms = self.rules.pipeline().after_ms;
+        let absent_since_ms = self.fleet.note_time(now_ms);
+        if absent_since_ms.is_some() {
+            self.set_forward();
+        }
         let away_since_ms =
-            self.fleet.note_time(now_ms).filter(|since| now_ms.saturating_sub(*since) >= after_ms);
+            absent_since_ms.filter(|since| now_ms.saturating_sub(*since) >= after_ms);
         let down_since_ms =
             self.fleet.link_down_ms.filter(|since| now_ms.saturating_sub(*since) >= after_ms);
         let fleet = &self.fleet;
@@ -209,8 +220,9 @@ impl Engine {
 
     /// Takes over what an engine before this one raised, as `alert` tells of it: an engine that
     /// lost what it knew ends it like one of its own. What no engine raised is left alone.
-    pub(super) fn adopt(&mut self, alert: &Alert) {
-        let Some(raised) = Raised::of(alert) else { return };
+    pub(super) fn adopt(&mut self, alert: &Alert, now_ms: u64) {
+        let Some(raised) = Raised::of(alert, now_ms) else { return };
+        self.fleet.adopted_ms = self.fleet.adopted_ms.max(raised.told_ms);
         if alert.host == self.pipeline {
             self.fleet.pipeline.get_or_insert(Box::new(raised));
             self.fleet.is_pipeline_told = true;
@@ -223,10 +235,16 @@ impl Engine {
             let labels = Labels::default();
             Box::new(Host::new(rules_of(&self.rules, &mut self.shared_rules, &alert.host, &labels)))
         });
-        host.adopt(alert, raised);
+        host.adopt(alert, raised, now_ms);
         if !std::mem::replace(&mut host.changed, true) {
             self.changed.push(alert.host.clone());
         }
+    }
+
+    /// When the newest of what was taken over was told, in milliseconds since the Unix epoch; 0
+    /// when nothing was. What came before then says nothing about whether it is over.
+    pub(super) const fn adopted_ms(&self) -> u64 {
+        self.fleet.adopted_ms
     }
 
     /// Hosts judged.

@@ -69,9 +69,9 @@ pub(super) async fn run(
     if worker.is_new() {
         // Stored with the first batch; whoever ends before then reads it again.
         let Some(raised) = raised::read(&alerts_bus, &stop).await? else { return Ok(()) };
-        worker.adopt(&raised);
+        worker.adopt(&raised, now_ms());
     }
-    let start = worker.start();
+    let start = worker.start(now_ms());
     tracing::info!(hosts = worker.host_count(), state = %state, "judging hosts, state in {state}");
     let (events, told) = mpsc::channel(MAX_CHUNKS);
     // Room for all that may be in hand, so that neither side ever waits for the other.

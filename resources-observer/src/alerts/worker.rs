@@ -1,7 +1,7 @@
 //! The engine with its checkpoint: what the service's thread does, one step at a time.
 
 use std::sync::LazyLock;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use resources_core::bus::{Delivery, Position, Start};
 use resources_core::contract::{Alert, AlertState, Analysis, TraceParent};
@@ -10,10 +10,14 @@ use resources_core::telemetry::{Span, metrics};
 use super::checkpoint::{Checkpoint, Pending};
 use super::engine::Engine;
 use super::rules::Rules;
-use crate::database::{Location, OpenError, sqlite_error};
+use crate::database::{Location, OpenError};
 
 /// How far back a first start reads: labels are told once a minute.
-const FIRST_LOOK_BACK: std::time::Duration = std::time::Duration::from_secs(60);
+const FIRST_LOOK_BACK: Duration = Duration::from_secs(60);
+
+/// What the broker gives as of a time may be from so long before: it counts in seconds, and in
+/// pieces of its stream.
+const LOOK_BACK_ERROR: Duration = Duration::from_secs(2);
 
 /// Judges deliveries, and stores what follows before anyone hears of it.
 #[derive(Debug)]
@@ -69,18 +73,16 @@ static LEFT_OUT: LazyLock<metrics::Counter> = LazyLock::new(|| {
 });
 
 impl Figures {
-    fn new(unpublished: i64) -> Self {
+    fn new() -> Self {
         let (judge, store) = (metrics::handler("judge"), metrics::handler("store"));
         LazyLock::force(&ALERTS);
         LazyLock::force(&LEFT_OUT);
-        UNPUBLISHED.set(unpublished);
         Self { judge, store, lag: metrics::lag() }
     }
 
     fn stored(&self, begun: Instant, alerts: &[(Alert, Option<TraceParent>)], hosts: usize) {
         self.store.observe(begun.elapsed().as_secs_f64());
         HOSTS.set(i64::try_from(hosts).unwrap_or(i64::MAX));
-        UNPUBLISHED.add(i64::try_from(alerts.len()).unwrap_or(i64::MAX));
         for (alert, _) in alerts {
             let [raised, cleared] = &*ALERTS;
             match alert.state {
@@ -95,9 +97,7 @@ impl Worker {
     pub(super) fn open(rules: Rules, location: &Location) -> Result<Self, OpenError> {
         let mut engine = Engine::new(rules);
         let checkpoint = Checkpoint::open(location, &mut engine)?;
-        let unpublished =
-            checkpoint.pending_count().map_err(|source| sqlite_error(location, source))?;
-        Ok(Self {
+        let worker = Self {
             engine,
             checkpoint,
             position: None,
@@ -106,8 +106,10 @@ impl Worker {
             told: Vec::new(),
             refused: 0,
             left_out: 0,
-            figures: Figures::new(unpublished),
-        })
+            figures: Figures::new(),
+        };
+        worker.tell_unpublished();
+        Ok(worker)
     }
 
     /// Whether nothing was known before.
@@ -116,17 +118,24 @@ impl Worker {
     }
 
     /// Takes over what is raised.
-    pub(super) fn adopt(&mut self, raised: &[Alert]) {
-        raised.iter().for_each(|alert| self.engine.adopt(alert));
+    pub(super) fn adopt(&mut self, raised: &[Alert], now_ms: u64) {
+        raised.iter().for_each(|alert| self.engine.adopt(alert, now_ms));
         if !raised.is_empty() {
             let count = raised.len();
             tracing::info!(count, "{count} alerts are raised by an observer before this one");
         }
     }
 
-    /// Where to read on.
-    pub(super) fn start(&self) -> Start {
-        self.checkpoint.position().map_or(Start::Ago(FIRST_LOOK_BACK), Start::After)
+    /// Where to read on. Nothing that was taken over is judged by what came before it was told.
+    pub(super) fn start(&self, now_ms: u64) -> Start {
+        if let Some(position) = self.checkpoint.position() {
+            return Start::After(position);
+        }
+        let adopted_ago = Duration::from_millis(now_ms.saturating_sub(self.engine.adopted_ms()));
+        match adopted_ago.saturating_sub(LOOK_BACK_ERROR).min(FIRST_LOOK_BACK) {
+            short if short < Duration::from_secs(1) => Start::Next,
+            look_back => Start::Ago(look_back),
+        }
     }
 
     /// Hosts judged.
@@ -182,6 +191,7 @@ impl Worker {
         let begun = Instant::now();
         self.checkpoint.store(&mut self.engine, self.position, &self.alerts, &self.confirmed)?;
         self.figures.stored(begun, &self.alerts, self.engine.host_count());
+        self.tell_unpublished();
         self.position = None;
         self.alerts.clear();
         self.confirmed.clear();
@@ -198,8 +208,11 @@ impl Worker {
 
     /// This alert was confirmed.
     pub(super) fn confirmed(&mut self, number: i64) {
-        UNPUBLISHED.dec();
         self.confirmed.push(number);
+    }
+
+    fn tell_unpublished(&self) {
+        UNPUBLISHED.set(i64::try_from(self.checkpoint.waiting()).unwrap_or(i64::MAX));
     }
 
     /// Says what was left out since the last time.

@@ -104,7 +104,7 @@ async fn killed_anywhere_nothing_is_raised_twice_and_nothing_forgotten() {
                 drop(worker);
                 worker = open(&path);
             }
-            next = match worker.start() {
+            next = match worker.start(2_000) {
                 Start::After(position) => usize::try_from(position.offset).unwrap() + 1,
                 _ => 0,
             };
@@ -179,6 +179,7 @@ fn while_nothing_is_taken_only_the_last_reminder_waits() {
         let alerts = [alert("one", repeat), alert("other", repeat)];
         checkpoint.store(&mut engine, None, &alerts, &[]).unwrap();
     }
+    assert_eq!(checkpoint.waiting(), 4);
     let waiting: Vec<Alert> = checkpoint
         .pending(0, 100)
         .unwrap()
@@ -187,6 +188,19 @@ fn while_nothing_is_taken_only_the_last_reminder_waits() {
         .collect();
     let waiting: Vec<_> = waiting.iter().map(|alert| (&*alert.id, alert.repeat)).collect();
     assert_eq!(waiting, [("one", None), ("other", None), ("one", Some(3)), ("other", Some(3))]);
+
+    // One more takes the place of one that is under way, and then all are confirmed.
+    let numbers = |checkpoint: &Checkpoint| -> Vec<i64> {
+        checkpoint.pending(0, 100).unwrap().iter().map(|pending| pending.number).collect()
+    };
+    let under_way = numbers(&checkpoint);
+    checkpoint.store(&mut engine, None, &[alert("one", Some(4))], &under_way[..1]).unwrap();
+    assert_eq!(checkpoint.waiting(), 3);
+    checkpoint.store(&mut engine, None, &[], &under_way).unwrap();
+    assert_eq!(checkpoint.waiting(), 1);
+    let last = numbers(&checkpoint);
+    checkpoint.store(&mut engine, None, &[], &last).unwrap();
+    assert_eq!(checkpoint.waiting(), 0);
 }
 
 #[tokio::test]
@@ -215,4 +229,39 @@ fn a_damaged_state_is_said_to_be_damaged() {
         .execute_batch("REPLACE INTO fleet (id, state) VALUES (1, x'6e6f')")
         .unwrap();
     assert!(refused(&path).contains("damaged"));
+}
+
+#[test]
+fn nothing_taken_over_is_judged_by_what_came_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.sqlite");
+    let (now_ms, looks_back) = (1_000_000_000, |start: Start| match start {
+        Start::Next => 0,
+        Start::Ago(look_back) => look_back.as_secs(),
+        start => panic!("{start:?}"),
+    });
+    let mut worker = open(&path);
+    assert_eq!(looks_back(worker.start(now_ms)), 60);
+    // The newest counts, and one that is told in the future is as good as of now.
+    for (told_s_ago, look_back_s) in [(3_600, 60), (20, 18), (40, 18), (2, 0), (-5, 0)] {
+        let timestamp_ms = now_ms.saturating_add_signed(-told_s_ago * 1_000);
+        let raised = Alert {
+            id: format!("{timestamp_ms:016x}").into(),
+            host: HostName::new("web").unwrap(),
+            resource: None,
+            state: AlertState::Raised,
+            kind: AlertKind::Silent,
+            level: None,
+            percentage: None,
+            repeat: None,
+            since_ms: timestamp_ms,
+            timestamp_ms,
+        };
+        worker.adopt(&[raised], now_ms);
+        assert_eq!(looks_back(worker.start(now_ms)), look_back_s, "{told_s_ago}");
+    }
+    worker.commit().unwrap();
+    drop(worker);
+    // Also when nothing was read before it was started again.
+    assert_eq!(looks_back(open(&path).start(now_ms + 10_000)), 8);
 }

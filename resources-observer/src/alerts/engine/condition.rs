@@ -22,7 +22,7 @@ pub(super) struct Raised {
     pub(super) kind: AlertKind,
     since_ms: u64,
     /// When it was told last.
-    told_ms: u64,
+    pub(super) told_ms: u64,
     #[serde(default, skip_serializing_if = "is_zero")]
     repeats: u64,
 }
@@ -43,10 +43,11 @@ pub(super) struct Subject<'a> {
 
 impl Raised {
     /// The episode that `alert` tells of; `None` when it is not one of an engine.
-    pub(super) fn of(alert: &Alert) -> Option<Self> {
+    pub(super) fn of(alert: &Alert, now_ms: u64) -> Option<Self> {
         let id = u64::from_str_radix(&alert.id, 16).ok()?;
         let repeats = alert.repeat.unwrap_or(0);
-        let (since_ms, told_ms) = (alert.since_ms, alert.timestamp_ms);
+        // Whoever told it may have had a clock that is ahead of ours.
+        let (since_ms, told_ms) = (alert.since_ms, alert.timestamp_ms.min(now_ms));
         let raised = Self { id, kind: alert.kind, since_ms, told_ms, repeats };
         (id_text(id) == *alert.id).then_some(raised)
     }
@@ -136,6 +137,13 @@ pub(super) fn remind(
         raised.repeats += 1;
         let repeat = Some(raised.repeats);
         alerts.push(Alert { repeat, ..subject.alert(AlertState::Raised, raised, now_ms) });
+    }
+}
+
+/// Our own clock was set back to `now_ms`: nothing was told in the future.
+pub(super) fn told_set_back(place: &mut Episode, now_ms: u64) {
+    if let Some(raised) = place {
+        raised.told_ms = raised.told_ms.min(now_ms);
     }
 }
 
@@ -291,15 +299,20 @@ impl Condition {
 
     /// The clock that times it was set back: what lasts, lasts from now on.
     pub(super) fn clock_set_back(&mut self, at_ms: u64) {
-        self.since_ms = self.since_ms.min(at_ms);
-        if self.changes.iter().any(|change| *change > at_ms) {
-            self.changes = self.changes.iter().copied().filter(|change| *change <= at_ms).collect();
+        for time_ms in self.changes.iter_mut().chain([&mut self.since_ms]) {
+            *time_ms = at_ms.min(*time_ms);
         }
     }
 
-    /// Takes over an episode that was told at `told_ms`, unless it has one.
-    pub(super) fn adopt(&mut self, raised: Raised, told_ms: u64) {
+    /// Our own clock was set back to `now_ms`, whichever one times the condition.
+    pub(super) fn told_set_back(&mut self, now_ms: u64) {
+        told_set_back(&mut self.raised, now_ms);
+    }
+
+    /// Takes over an episode, unless it has one.
+    pub(super) fn adopt(&mut self, raised: Raised) {
         if self.raised.is_none() {
+            let told_ms = raised.told_ms;
             let flapping = raised.kind == AlertKind::Flapping;
             let changes = if flapping { Box::from([told_ms]) } else { Box::default() };
             let raised = Some(Box::new(raised));

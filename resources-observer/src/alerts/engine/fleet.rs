@@ -26,6 +26,8 @@ pub(super) struct Fleet {
     pub(super) pipeline: Episode,
     /// Whether that was told: a rule may say that nobody wants to know.
     pub(super) is_pipeline_told: bool,
+    /// When the newest of what was taken over from an engine before this one was told.
+    pub(super) adopted_ms: u64,
     /// Hosts that should be heard of; counted when nothing was heard for a moment.
     #[serde(skip)]
     pub(super) live: usize,

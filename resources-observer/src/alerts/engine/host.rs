@@ -1,6 +1,7 @@
 //! What is known of one host.
 
 mod adopt;
+mod clock;
 
 use std::sync::Arc;
 

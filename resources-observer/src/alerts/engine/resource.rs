@@ -64,15 +64,20 @@ impl Resource {
         self.above.clock_set_back(sampled_ms);
     }
 
+    /// Our own clock was set back.
+    pub(super) fn told_set_back(&mut self, now_ms: u64) {
+        self.above.told_set_back(now_ms);
+    }
+
     /// The host is forgotten.
     pub(super) fn end(&mut self, host: &HostName, now_ms: u64, alerts: &mut Vec<Alert>) {
         let subject = Subject { resource: Some(&self.name), ..Subject::host(host) };
         self.above.end(subject, now_ms, alerts);
     }
 
-    /// Takes over an episode that was told at `told_ms`.
-    pub(super) fn adopt(&mut self, raised: Raised, told_ms: u64) {
-        self.above.adopt(raised, told_ms);
+    /// Takes over an episode.
+    pub(super) fn adopt(&mut self, raised: Raised) {
+        self.above.adopt(raised);
     }
 
     /// Room it takes beside itself, in bytes.

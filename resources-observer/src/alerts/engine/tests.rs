@@ -1,4 +1,5 @@
 mod adopted;
+mod clock;
 mod flapping;
 mod properties;
 mod silence;
@@ -48,6 +49,10 @@ impl Stage {
 
     fn observe(&mut self, analysis: &Analysis, at_ms: u64) {
         self.engine.observe(analysis, START_MS + at_ms, &mut self.alerts);
+    }
+
+    fn adopt(&mut self, raised: &[Alert], at_ms: u64) {
+        raised.iter().for_each(|alert| self.engine.adopt(alert, START_MS + at_ms));
     }
 
     fn tick(&mut self, at_ms: u64) {

@@ -8,10 +8,10 @@ use super::Host;
 
 impl Host {
     /// Takes over what was raised by an engine before this one, as `alert` tells of it.
-    pub(in super::super) fn adopt(&mut self, alert: &Alert, raised: Raised) {
-        let told_ms = alert.timestamp_ms;
-        // Until it is heard of, that was the last sign of it.
-        self.received_ms = self.received_ms.max(told_ms);
+    pub(in super::super) fn adopt(&mut self, alert: &Alert, raised: Raised, now_ms: u64) {
+        let told_ms = raised.told_ms;
+        // What was raised long ago may hold still: it gets its time to be heard of from now on.
+        self.received_ms = now_ms;
         self.due_ms = 0;
         match (alert.kind, &alert.resource) {
             (AlertKind::Level | AlertKind::Flapping, Some(name)) => {
@@ -20,9 +20,9 @@ impl Host {
                     self.resources.push(Resource::new(name));
                     self.resources.len() - 1
                 });
-                self.resources[at].adopt(raised, told_ms);
+                self.resources[at].adopt(raised);
             }
-            (AlertKind::Silent, None) => self.silent.adopt(raised, told_ms),
+            (AlertKind::Silent, None) => self.silent.adopt(raised),
             (AlertKind::Stopped, None) => {
                 self.stopped_ms = Some(alert.since_ms);
                 self.stopped.get_or_insert(Box::new(raised));
@@ -30,9 +30,9 @@ impl Host {
             (AlertKind::Restarted, None) => {
                 self.restarted_until_ms =
                     told_ms.saturating_add(self.rules.restarted.clear_after_ms);
-                self.restarted.adopt(raised, told_ms);
+                self.restarted.adopt(raised);
             }
-            (AlertKind::Clock, None) => self.clock.adopt(raised, told_ms),
+            (AlertKind::Clock, None) => self.clock.adopt(raised),
             // No engine tells such a thing.
             _ => {}
         }

@@ -43,9 +43,9 @@ fn what_is_over_by_then_is_cleared_when_its_host_is_heard_of() {
     let mut stage = Stage::new("default.cpu = { raise = 90, hold = \"0s\" }");
     at_ms += 100_000;
     stage.tick(at_ms);
-    raised.iter().for_each(|alert| stage.engine.adopt(alert));
+    stage.adopt(&raised, at_ms);
     // Another observer's are left to it.
-    stage.engine.adopt(&Alert { id: "somebody-else".into(), ..raised[0].clone() });
+    stage.adopt(&[Alert { id: "somebody-else".into(), ..raised[0].clone() }], at_ms);
     for sequence in 0..400 {
         at_ms += SECOND_MS;
         for host in ["witness", "busy", "skewed", "restarted", "silent", "stopped"] {
@@ -66,7 +66,7 @@ fn what_still_holds_stays_raised_and_is_not_told_again() {
         raised.into_iter().filter(|alert| alert.kind == AlertKind::Level).collect();
     let mut stage = Stage::new("default.cpu = { raise = 90, hold = \"0s\" }");
     stage.tick(at_ms);
-    busy.iter().for_each(|alert| stage.engine.adopt(alert));
+    stage.adopt(&busy, at_ms);
     for sequence in 0..100 {
         at_ms += SECOND_MS;
         stage.observe(&sample("busy", sequence, at_ms, 95.0), at_ms);
@@ -79,7 +79,7 @@ fn what_still_holds_stays_raised_and_is_not_told_again() {
 fn of_whoever_never_comes_back_it_ends_after_a_week() {
     let (raised, at_ms) = lost();
     let mut stage = Stage::new("");
-    raised.iter().for_each(|alert| stage.engine.adopt(alert));
+    stage.adopt(&raised, at_ms);
     stage.tick(at_ms);
     let week_ms = 7 * 24 * 60 * MINUTE_MS;
     stage.tick(at_ms + week_ms);
@@ -87,4 +87,25 @@ fn of_whoever_never_comes_back_it_ends_after_a_week() {
     let expected = raised.iter().filter(|alert| alert.kind != AlertKind::Pipeline);
     assert!(expected.map(|alert| &alert.id).all(|id| ended.contains(id)), "{:?}", stage.alerts);
     assert_eq!(stage.engine.host_count(), 0);
+}
+
+#[test]
+fn what_was_raised_long_ago_has_a_week_from_the_start_on() {
+    let (raised, at_ms) = lost();
+    let raised: Vec<Alert> =
+        raised.into_iter().filter(|alert| alert.kind != AlertKind::Pipeline).collect();
+    let week_ms = 7 * 24 * 60 * MINUTE_MS;
+    let started_ms = at_ms + week_ms + MINUTE_MS;
+    let mut stage = Stage::new("");
+    stage.tick(started_ms);
+    stage.alerts.clear();
+    stage.adopt(&raised, started_ms);
+    for at_ms in [started_ms, started_ms + SECOND_MS] {
+        stage.tick(at_ms);
+    }
+    // But for what is over by itself.
+    assert_eq!(stage.told(), [("restarted".to_owned(), AlertKind::Restarted, false)]);
+    let silent = sample("silent", 0, started_ms + 2 * SECOND_MS, 1.0);
+    stage.observe(&silent, started_ms + 2 * SECOND_MS);
+    assert_eq!(stage.told(), [("silent".to_owned(), AlertKind::Silent, false)]);
 }
