@@ -211,4 +211,46 @@ describe('alerts', () => {
     const stops = await page.locator('[role=grid] :is(a, button)[tabindex="0"]').count();
     assert.equal(stops, 4);
   });
+
+  for (const what of ['row', 'button']) {
+    it(`lets go of a ${what} with the focus that is scrolled away or left`, async () => {
+      server = stage.use(await startMockServer({ hosts: 40, alerts: 60 }));
+      await open();
+      const third = row('episode3');
+      const grasp = () =>
+        what === 'row'
+          ? third.locator('.state').click()
+          : third.getByRole('button', { name: /^Acknowledge/ }).focus();
+      /** Longer than the list waits for a row that is to have the focus. */
+      const someFrames = () =>
+        page.evaluate(async () => {
+          for (let i = 0; i < 15; i += 1) await new Promise(requestAnimationFrame);
+        });
+      const hasNoFocus = () => page.evaluate(() => document.activeElement === document.body);
+      await grasp();
+      await stage.until(async () => !(await hasNoFocus()));
+      await page.mouse.move(600, 400);
+      await stage.until(async () => {
+        await page.mouse.wheel(0, 300);
+        return (await third.count()) === 0;
+      });
+      // What changes elsewhere in the list is no reason to go back.
+      server.alerts.clear('episode60');
+      await listed('59 alerts');
+      await someFrames();
+      assert.equal(await third.count(), 0);
+      assert.ok(await hasNoFocus());
+      await stage.until(async () => (await page.locator('[role=grid] [tabindex="0"]').count()) > 0);
+
+      await page.evaluate(() => window.scrollTo(0, 0));
+      await third.waitFor();
+      await grasp();
+      await page.mouse.click(3, 400);
+      assert.ok(await hasNoFocus());
+      server.alerts.clear('episode2');
+      await listed('58 alerts');
+      await someFrames();
+      assert.ok(await hasNoFocus());
+    });
+  }
 });
