@@ -202,6 +202,7 @@ describe('the page in trouble, for everybody', () => {
         own.refuse();
         await open('#/', own);
         await heading('Nothing to show yet').waitFor();
+        await stage.until(async () => /not live/.test(await stage.page.title()));
         await isOpenToAll(`no-server-${theme}`);
         await stage.page.context().setOffline(true);
         await stage.page
