@@ -31,6 +31,12 @@ describe('alerts', () => {
   const focusedName = () =>
     page.evaluate(() => document.activeElement?.getAttribute('aria-label') ?? '');
 
+  /** Longer than the list waits for a row that is to have the focus. */
+  const someFrames = () =>
+    page.evaluate(async () => {
+      for (let i = 0; i < 15; i += 1) await new Promise(requestAnimationFrame);
+    });
+
   async function submit(name, text) {
     await dialog().getByLabel('Your name').fill(name);
     if (text)
@@ -143,6 +149,50 @@ describe('alerts', () => {
     await row(FIRST).getByText('Open').waitFor();
   });
 
+  it('says why a silence could not be ended, and does not show one again that was', async () => {
+    await open();
+    await row(FIRST)
+      .getByRole('button', { name: /^Silence/ })
+      .click();
+    await submit('Grace');
+    await page.getByRole('link', { name: 'Silences' }).click();
+    const silence = page.locator('[data-silence]');
+    const end = silence.getByRole('button');
+    await end.waitFor();
+
+    stage.expect(/status of 503/);
+    await page.route('**/api/v1/silences/*', (route) =>
+      route.fulfill({ status: 503, json: { error: 'the broker is away' } }),
+    );
+    await end.click();
+    const sentence = page.getByText('The server answered: the broker is away.');
+    await sentence.waitFor();
+    const listAnswer = () =>
+      page.waitForResponse((answer) => answer.url().endsWith('/api/v1/silences'));
+    // Another list says nothing of it.
+    const next = listAnswer();
+    server.alerts.raise('db-9', { kind: 'silent' });
+    await (await next).finished();
+    await someFrames();
+    assert.ok(await sentence.isVisible());
+
+    await page.unroute('**/api/v1/silences/*');
+    const ways = [];
+    await page.route('**/api/v1/silences', async (route) => {
+      const answer = await route.fetch();
+      ways.push(() => route.fulfill({ response: answer }));
+    });
+    server.alerts.raise('db-8', { kind: 'silent' });
+    await stage.until(() => ways.length === 1);
+    await end.click();
+    await silence.waitFor({ state: 'detached' });
+    await sentence.waitFor({ state: 'detached' });
+    await ways[0]();
+    await stage.until(() => ways.length === 2);
+    assert.equal(await silence.count(), 0);
+    await ways[1]();
+  });
+
   it('says what the server says when something cannot be done', async () => {
     await open();
     stage.expect(/status of 503/);
@@ -221,11 +271,6 @@ describe('alerts', () => {
         what === 'row'
           ? third.locator('.state').click()
           : third.getByRole('button', { name: /^Acknowledge/ }).focus();
-      /** Longer than the list waits for a row that is to have the focus. */
-      const someFrames = () =>
-        page.evaluate(async () => {
-          for (let i = 0; i < 15; i += 1) await new Promise(requestAnimationFrame);
-        });
       const hasNoFocus = () => page.evaluate(() => document.activeElement === document.body);
       await grasp();
       await stage.until(async () => !(await hasNoFocus()));
