@@ -110,6 +110,23 @@ describe('alerts', () => {
     assert.equal(await dialog().getByLabel('Your name').inputValue(), 'Grace');
   });
 
+  it('shows the note of an alert beside its silence', async () => {
+    await open();
+    for (const [action, text] of [
+      ['Acknowledge', 'looking at it'],
+      ['Silence', ''],
+    ]) {
+      await row(FIRST)
+        .getByRole('button', { name: new RegExp(`^${action}`) })
+        .click();
+      await submit('Grace', text);
+      await dialog().waitFor({ state: 'detached' });
+    }
+    await row(FIRST)
+      .getByText(/^Silenced until .* · looking at it$/)
+      .waitFor();
+  });
+
   it('silences a rule, a whole host and for any time, and ends it', async () => {
     await open();
     await row(FIRST)
