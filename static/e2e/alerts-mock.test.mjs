@@ -31,6 +31,12 @@ describe('alerts', () => {
   const focusedName = () =>
     page.evaluate(() => document.activeElement?.getAttribute('aria-label') ?? '');
 
+  /** Longer than the list waits for a row that is to have the focus. */
+  const someFrames = () =>
+    page.evaluate(async () => {
+      for (let i = 0; i < 15; i += 1) await new Promise(requestAnimationFrame);
+    });
+
   async function submit(name, text) {
     await dialog().getByLabel('Your name').fill(name);
     if (text)
@@ -104,6 +110,23 @@ describe('alerts', () => {
     assert.equal(await dialog().getByLabel('Your name').inputValue(), 'Grace');
   });
 
+  it('shows the note of an alert beside its silence', async () => {
+    await open();
+    for (const [action, text] of [
+      ['Acknowledge', 'looking at it'],
+      ['Silence', ''],
+    ]) {
+      await row(FIRST)
+        .getByRole('button', { name: new RegExp(`^${action}`) })
+        .click();
+      await submit('Grace', text);
+      await dialog().waitFor({ state: 'detached' });
+    }
+    await row(FIRST)
+      .getByText(/^Silenced until .* · looking at it$/)
+      .waitFor();
+  });
+
   it('silences a rule, a whole host and for any time, and ends it', async () => {
     await open();
     await row(FIRST)
@@ -141,6 +164,50 @@ describe('alerts', () => {
     // Only the other host is silenced now.
     await listed('12 alerts, 11 open');
     await row(FIRST).getByText('Open').waitFor();
+  });
+
+  it('says why a silence could not be ended, and does not show one again that was', async () => {
+    await open();
+    await row(FIRST)
+      .getByRole('button', { name: /^Silence/ })
+      .click();
+    await submit('Grace');
+    await page.getByRole('link', { name: 'Silences' }).click();
+    const silence = page.locator('[data-silence]');
+    const end = silence.getByRole('button');
+    await end.waitFor();
+
+    stage.expect(/status of 503/);
+    await page.route('**/api/v1/silences/*', (route) =>
+      route.fulfill({ status: 503, json: { error: 'the broker is away' } }),
+    );
+    await end.click();
+    const sentence = page.getByText('The server answered: the broker is away.');
+    await sentence.waitFor();
+    const listAnswer = () =>
+      page.waitForResponse((answer) => answer.url().endsWith('/api/v1/silences'));
+    // Another list says nothing of it.
+    const next = listAnswer();
+    server.alerts.raise('db-9', { kind: 'silent' });
+    await (await next).finished();
+    await someFrames();
+    assert.ok(await sentence.isVisible());
+
+    await page.unroute('**/api/v1/silences/*');
+    const ways = [];
+    await page.route('**/api/v1/silences', async (route) => {
+      const answer = await route.fetch();
+      ways.push(() => route.fulfill({ response: answer }));
+    });
+    server.alerts.raise('db-8', { kind: 'silent' });
+    await stage.until(() => ways.length === 1);
+    await end.click();
+    await silence.waitFor({ state: 'detached' });
+    await sentence.waitFor({ state: 'detached' });
+    await ways[0]();
+    await stage.until(() => ways.length === 2);
+    assert.equal(await silence.count(), 0);
+    await ways[1]();
   });
 
   it('says what the server says when something cannot be done', async () => {
@@ -211,4 +278,41 @@ describe('alerts', () => {
     const stops = await page.locator('[role=grid] :is(a, button)[tabindex="0"]').count();
     assert.equal(stops, 4);
   });
+
+  for (const what of ['row', 'button']) {
+    it(`lets go of a ${what} with the focus that is scrolled away or left`, async () => {
+      server = stage.use(await startMockServer({ hosts: 40, alerts: 60 }));
+      await open();
+      const third = row('episode3');
+      const grasp = () =>
+        what === 'row'
+          ? third.locator('.state').click()
+          : third.getByRole('button', { name: /^Acknowledge/ }).focus();
+      const hasNoFocus = () => page.evaluate(() => document.activeElement === document.body);
+      await grasp();
+      await stage.until(async () => !(await hasNoFocus()));
+      await page.mouse.move(600, 400);
+      await stage.until(async () => {
+        await page.mouse.wheel(0, 300);
+        return (await third.count()) === 0;
+      });
+      // What changes elsewhere in the list is no reason to go back.
+      server.alerts.clear('episode60');
+      await listed('59 alerts');
+      await someFrames();
+      assert.equal(await third.count(), 0);
+      assert.ok(await hasNoFocus());
+      await stage.until(async () => (await page.locator('[role=grid] [tabindex="0"]').count()) > 0);
+
+      await page.evaluate(() => window.scrollTo(0, 0));
+      await third.waitFor();
+      await grasp();
+      await page.mouse.click(3, 400);
+      assert.ok(await hasNoFocus());
+      server.alerts.clear('episode2');
+      await listed('58 alerts');
+      await someFrames();
+      assert.ok(await hasNoFocus());
+    });
+  }
 });

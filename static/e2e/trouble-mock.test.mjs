@@ -174,6 +174,32 @@ describe('the page in trouble, for everybody', () => {
         await stage.changes(() => document.querySelector('main')?.textContent);
       });
 
+      it('shows a view again that broke off, when it can', async () => {
+        const { page } = stage;
+        await inTheme();
+        stage.expect(/cannot draw/);
+        await page.addInitScript(() => {
+          const { prototype } = HTMLCanvasElement;
+          const { getContext } = prototype;
+          globalThis.isBroken = true;
+          prototype.getContext = function (...args) {
+            if (globalThis.isBroken && this.closest('[role="listbox"]')) {
+              throw new Error('cannot draw');
+            }
+            return getContext.apply(this, args);
+          };
+        });
+        const cells = page.getByRole('listbox');
+        for (const query of ['', '?q=web']) {
+          await open('#/map');
+          await page.reload();
+          await heading('This view broke off').waitFor();
+          await page.evaluate(() => (globalThis.isBroken = false));
+          if (query) await page.evaluate((hash) => (location.hash = hash), `#/map${query}`);
+          await cells.waitFor();
+        }
+      });
+
       it('is whole while nothing is heard, and when the server is gone', async () => {
         await inTheme();
         stage.expect(UNREACHABLE);
@@ -202,6 +228,7 @@ describe('the page in trouble, for everybody', () => {
         own.refuse();
         await open('#/', own);
         await heading('Nothing to show yet').waitFor();
+        await stage.until(async () => /not live/.test(await stage.page.title()));
         await isOpenToAll(`no-server-${theme}`);
         await stage.page.context().setOffline(true);
         await stage.page

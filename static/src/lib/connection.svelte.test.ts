@@ -51,6 +51,38 @@ it('counts in a hidden tab, whose clock hardly ticks, and doubts what it no long
   expect([fleet.counts.HIGH, fleet.isJudging]).toEqual([1, false]);
 });
 
+it('works no harder in a hidden tab than in one that is seen', () => {
+  say({ kind: 'state', state: { phase: 'open' } });
+  say({ kind: 'batch', batch: batchOf({ 0: { host: 'a' } }, { link: UP, pipeline: FLOWING }) });
+  vi.advanceTimersByTime(500);
+  const settle = vi.spyOn(fleet, 'settle');
+  for (let i = 0; i < 100; i += 1) {
+    vi.advanceTimersByTime(40);
+    say({ kind: 'batch', batch: batchOf({ 0: { host: 'a', level: 2 } }) });
+  }
+  expect(settle.mock.calls.length).toBeLessThanOrEqual(4);
+  expect(fleet.counts.HIGH).toBe(1);
+  settle.mockClear();
+  say({ kind: 'batch', batch: batchOf({}, { link: { state: 'down', since_ms: 1 } }) });
+  say({ kind: 'state', state: { phase: 'connecting' } });
+  expect(settle).toHaveBeenCalledTimes(2);
+});
+
+it('knows of no server from the first failure to the next success', () => {
+  const states = [
+    { phase: 'connecting' },
+    { phase: 'waiting', retryAtMs: 0, why: 'unreachable' },
+    { phase: 'connecting' },
+    { phase: 'open' },
+    { phase: 'connecting' },
+  ] as const;
+  const seen = states.map((state) => {
+    say({ kind: 'state', state });
+    return connection.hasNoServer;
+  });
+  expect(seen).toEqual([false, true, true, false, false]);
+});
+
 it('judges nobody while it is not connected', () => {
   connection.settle();
   expect(fleet.isJudging).toBe(false);

@@ -35,6 +35,9 @@ const LOOK_MS = 100;
  */
 const HEARD_LASTS_MS = 1_000;
 
+/** What a hidden tab counts, nobody sees but in its title. */
+const HIDDEN_SETTLE_MS = 1_000;
+
 /** The server says something every 5 s; a connection without a word for longer is in doubt. */
 const QUIET_MS = 6_500;
 
@@ -54,6 +57,8 @@ export class Connection {
   state: SocketState = $state.raw({ phase: 'connecting' });
   /** Whether this page was ever connected: losing a server differs from never finding one. */
   wasOpen = $state(false);
+  /** Whether the newest attempt to connect that ended has failed. */
+  #hasFailed = $state(false);
   /** Whether this browser has a network at all, as far as it knows. */
   online = $state(true);
   /** Whether the connection, though open, has said nothing for longer than the server ever waits. */
@@ -77,6 +82,16 @@ export class Connection {
 
   get isOpen(): boolean {
     return this.state.phase === 'open';
+  }
+
+  /** Whether the connection is open and what is told comes over it. */
+  get isHeard(): boolean {
+    return this.isOpen && !this.isQuiet;
+  }
+
+  /** Whether there is no way to the server, also while another is tried. */
+  get hasNoServer(): boolean {
+    return this.#hasFailed || this.broken;
   }
 
   start(port: Port, address: string): void {
@@ -133,7 +148,7 @@ export class Connection {
     this.updatesPerSecond = Math.round(this.#rate.perSecond(nowMs));
     this.isQuiet = this.isOpen && nowMs - this.#heardAtMs > QUIET_MS;
     const judgedFromMs = this.#judgement.fromMs(
-      this.isOpen && !this.isQuiet,
+      this.isHeard,
       this.link,
       this.pipeline,
       serverNowMs,
@@ -145,11 +160,12 @@ export class Connection {
     switch (message.kind) {
       case 'state':
         this.state = message.state;
-        if (message.state.phase === 'open') {
+        if (message.state.phase !== 'connecting') this.#hasFailed = !this.isOpen;
+        if (this.isOpen) {
           this.wasOpen = true;
           this.#heardAtMs = Date.now();
         }
-        this.#settleIfHidden();
+        this.#settleIfHidden(true);
         break;
       case 'batch':
         this.#heardAtMs = Date.now();
@@ -167,8 +183,9 @@ export class Connection {
   }
 
   /** The clock of a hidden tab ticks once a minute, but its title still counts. */
-  #settleIfHidden(): void {
-    if (document.hidden) this.#settleNow();
+  #settleIfHidden(atOnce: boolean): void {
+    const isDue = atOnce || Date.now() - this.#clock.nowMs >= HIDDEN_SETTLE_MS;
+    if (isDue && document.hidden) this.#settleNow();
   }
 
   /** A hidden tab has no frames either. */
@@ -207,7 +224,7 @@ export class Connection {
         this.#settleNow();
       });
     }
-    this.#settleIfHidden();
+    this.#settleIfHidden((batch.link ?? batch.pipeline) !== undefined);
     this.#port?.postMessage({ kind: 'applied' });
   }
 }

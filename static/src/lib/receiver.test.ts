@@ -29,6 +29,14 @@ const snapshot = {
   hosts: [[0, { host: 'a' }]],
   rows: [[0, 1, 5_900]],
 };
+const alerts = {
+  type: 'alerts',
+  server_time_ms: 6_000,
+  status: { state: 'on' },
+  count: 0,
+  total: 0,
+  active: [],
+};
 const row = (number: number) => ({
   type: 'changes',
   number,
@@ -95,6 +103,7 @@ it('hands over one batch, and the next only when that is applied', () => {
 
 it('asks to go on where it was after a drop', () => {
   say(snapshot);
+  say(alerts);
   say(row(6));
   server().onclose?.();
   vi.advanceTimersByTime(1_000);
@@ -114,6 +123,16 @@ it('asks to go on where it was after a drop', () => {
   receiver.take({ kind: 'applied' });
   expect(lastBatch()).toMatchObject({ generation: 1, arrived: 2 });
   expect(kinds()).not.toContain('problem');
+});
+
+it('asks for everything when it lost the alerts behind a snapshot', () => {
+  say(snapshot);
+  say(alerts);
+  say({ ...snapshot, session: 'other' });
+  server().onclose?.();
+  vi.advanceTimersByTime(1_000);
+  expect(server().address).toBe('ws://server/ws');
+  expect(servers).toHaveLength(2);
 });
 
 it('is told what it missed without going back to how things were', () => {
@@ -143,6 +162,7 @@ it('is told what it missed without going back to how things were', () => {
 
 it('connects anew when a message was lost', () => {
   say(snapshot);
+  say(alerts);
   say(row(8));
   expect(sent).toContainEqual(
     expect.objectContaining({ state: expect.objectContaining({ why: 'lost' }) as unknown }),

@@ -33,6 +33,8 @@ export class Receiver {
   readonly #mirror: Mirror;
   #socket: LiveSocket | undefined;
   #place: Place | undefined;
+  /** A snapshot is whole only with the alerts behind it, which nobody is told again. */
+  #lacksAlerts = false;
   #rows: readonly number[] = [];
   #detail: readonly string[] = [];
   /** What the server was told on this connection; it begins with nothing. */
@@ -85,7 +87,7 @@ export class Receiver {
   }
 
   #resuming(address: string): string {
-    if (this.#place === undefined) return address;
+    if (this.#place === undefined || this.#lacksAlerts) return address;
     const { session, number } = this.#place;
     return `${address}?resume=${encodeURIComponent(session)}.${number}`;
   }
@@ -151,6 +153,7 @@ export class Receiver {
       case 'snapshot':
         this.#complainAll(message.rejected);
         this.#mirror.snapshot(message);
+        this.#lacksAlerts = true;
         // Indices are the server's to give anew.
         this.#rows = [];
         this.#mirror.lookAt(this.#rows);
@@ -173,6 +176,7 @@ export class Receiver {
       case 'alerts':
         this.#complainAll(message.rejected);
         this.#mirror.alerts.take(message);
+        this.#lacksAlerts = false;
         break;
       case 'points':
         this.#mirror.points(message);

@@ -45,7 +45,11 @@ export async function request(
     throw new RequestError(error instanceof Error ? error.message : String(error));
   }
   const body = parsed(text);
-  if (response.ok) return body;
+  if (response.ok) {
+    // The login of a proxy, where a question was led, is no answer of the server.
+    if (body !== undefined || text === '') return body;
+    throw new RequestError('something unexpected', response.status);
+  }
   throw new RequestError(`status ${response.status}`, response.status, errorOf(body));
 }
 

@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import type { Direction, SortKey } from './columns';
 import { NameRanks } from './names';
 import { sorted } from './sort';
@@ -43,6 +43,21 @@ it('puts hosts without the figure last, whichever way it goes', () => {
 it('puts those with the same labels together, and those without any last', () => {
   expect(order('labels', 'ascending')).toBe('web-2 web-10 db');
   expect(order('labels', 'descending')).toBe('web-10 web-2 db');
+});
+
+it.each(['labels', 'uptime'] as const)('reads each host once to order by %s', (key) => {
+  const hosts = 200;
+  const large = storeOf(
+    ...Array.from({ length: hosts }, (_, i) => ({
+      host: `web-${i}`,
+      info: { booted_ms: (i * 7) % hosts, labels: { role: `r${(i * 7) % hosts}` } },
+    })),
+  );
+  const all = Uint32Array.from(large.all());
+  const ranks = new NameRanks().of(large);
+  const info = vi.spyOn(large, 'info');
+  sorted(all, key, 'ascending', large, ranks);
+  expect(info).toHaveBeenCalledTimes(hosts);
 });
 
 it('takes the longest silent for the oldest', () => {

@@ -18,9 +18,9 @@ export function sorted(
   const sign = direction === 'ascending' ? 1 : -1;
   const rank = (index: number) => ranks[index] ?? 0;
   if (key === 'name') return indices.toSorted((a, b) => sign * (rank(a) - rank(b)));
-  const figure = key === 'labels' ? labelRanks(indices, store) : figureOf(key, store);
+  const figures = figuresOf(indices, key, store);
   return indices.toSorted((a, b) => {
-    const [left, right] = [figure(a), figure(b)];
+    const [left, right] = [figures[a] ?? NaN, figures[b] ?? NaN];
     if (left === right) return rank(a) - rank(b);
     if (Number.isNaN(left)) return Number.isNaN(right) ? rank(a) - rank(b) : 1;
     if (Number.isNaN(right)) return -1;
@@ -28,12 +28,26 @@ export function sorted(
   });
 }
 
-/** Hosts with the same labels stand together. */
-function labelRanks(indices: Uint32Array, store: Store): (index: number) => number {
-  const textOf = (index: number) => labelText(store.info(index));
-  const texts = [...new Set(Array.from(indices, textOf))].sort();
-  const ranks = new Map(texts.map((text, rank) => [text, text === '' ? NaN : rank]));
-  return (index) => ranks.get(textOf(index)) ?? NaN;
+/** What each host is compared by, by its index: read once, however often it is compared. */
+function figuresOf(
+  indices: Uint32Array,
+  key: Exclude<SortKey, 'name'>,
+  store: Store,
+): Float64Array {
+  const figures = new Float64Array(store.columns.level.length);
+  if (key === 'labels') {
+    // Hosts with the same labels stand together.
+    const texts = Array.from(indices, (index) => labelText(store.info(index)));
+    const ranks = new Map([...new Set(texts)].sort().map((text, rank) => [text, rank]));
+    indices.forEach((index, i) => {
+      const text = texts[i];
+      figures[index] = text ? (ranks.get(text) ?? NaN) : NaN;
+    });
+  } else {
+    const figure = figureOf(key, store);
+    for (const index of indices) figures[index] = figure(index);
+  }
+  return figures;
 }
 
 function figureOf(

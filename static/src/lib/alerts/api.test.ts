@@ -39,7 +39,7 @@ describe('questions about alerts', () => {
   it('fail with what does not follow the protocol', async () => {
     answer = () => new Response('<html>');
     await expect(askAlerts({ state: 'all' })).rejects.toMatchObject({
-      sentence: 'answer must be an object',
+      sentence: 'something unexpected',
     });
   });
 });
@@ -65,6 +65,17 @@ describe('what is done about alerts', () => {
       { address: `${API}silences/s?by=Ada+%26+Bob`, method: 'DELETE', body: undefined },
       { address: `${API}silences/s`, method: 'DELETE', body: undefined },
     ]);
+  });
+
+  it('is not done when a proxy answers with its login', async () => {
+    answer = () => new Response('<html>');
+    for (const done of [
+      acknowledge('a', 'Ada'),
+      silence({ host: 'web-1', for_ms: 5, by: 'Ada' }),
+      endSilence('s', 'Ada'),
+    ]) {
+      await expect(done).rejects.toMatchObject({ sentence: 'something unexpected' });
+    }
   });
 
   it('fails with the words of the server', async () => {

@@ -55,11 +55,12 @@ export async function askSilences(signal?: AbortSignal): Promise<readonly Silenc
 }
 
 export async function acknowledge(id: string, by: string, note?: string): Promise<void> {
-  await ask('POST', `alerts/${encodeURIComponent(id)}/acknowledgement`, { by, note });
+  const path = `alerts/${encodeURIComponent(id)}/acknowledgement`;
+  read(await ask('POST', path, { by, note }), parseDone);
 }
 
 export async function silence(wanted: NewSilence): Promise<void> {
-  await ask('POST', 'silences', wanted);
+  read(await ask('POST', 'silences', wanted), parseDone);
 }
 
 /** Ends it, as `by` when that is known. */
@@ -70,6 +71,8 @@ export async function endSilence(id: string, by: string): Promise<void> {
 
 /** One that cannot be read is left out: a newer server may tell of what this page does not know. */
 const ignore = () => undefined;
+
+const parseDone = (body: unknown) => record(body, 'answer');
 
 function read<T>(body: unknown, parse: (body: unknown) => T): T {
   try {

@@ -1,7 +1,7 @@
 /** History and the live tail, joined into the columns a chart draws. Pure. */
 
 import type { Answer, HistorySeries } from './history';
-import { GAP_DISTANCES, gapMs, type TailSample } from './live-tail';
+import { GAP_DISTANCES, type TailSample } from './live-tail';
 import type { Span } from './range';
 
 /** One line over time; `null` is a gap. All lists are as long as the times of its chart. */
@@ -28,13 +28,14 @@ interface GrowingLine {
 /**
  * The columns of some lines, each the sum of one or more resources.
  *
- * The tail begins where history ends; what both know is taken from history.
+ * The tail begins where history ends; what both know is taken from history. Samples of the tail
+ * further apart than `limitMs` have a gap between them.
  */
 export function joined(
   lines: readonly (readonly string[])[],
   answer: Answer | undefined,
   tail: readonly TailSample[],
-  intervalMs: number,
+  limitMs: number,
 ): Columns {
   const timesMs: number[] = [];
   const grown: GrowingLine[] = lines.map(() => ({
@@ -45,7 +46,6 @@ export function joined(
   }));
   if (answer !== undefined) takeHistory(lines, answer, timesMs, grown);
   const historyEndMs = timesMs.at(-1);
-  const limitMs = gapMs(intervalMs);
   const seamMs = Math.max(limitMs, GAP_DISTANCES * (answer?.stepMs ?? 0));
   let beforeMs = historyEndMs;
   let allowedMs = seamMs;

@@ -118,7 +118,7 @@ describe('trouble', () => {
   });
 
   it.each([
-    [200, 'failed: the answer does not follow the protocol: answer must be an object'],
+    [200, 'failed: the server answered with something unexpected'],
     [403, 'failed: the server answered with status 403'],
     [404, 'failed: the server answered with status 404'],
     [500, 'failed: the server answered with status 500'],

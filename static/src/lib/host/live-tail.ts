@@ -12,18 +12,22 @@ export const SAMPLES_KEPT = 1_200;
 /** Two points further apart than this many of their distances have a gap between them. */
 export const GAP_DISTANCES = 1.5;
 
-/** Samples further apart than this many intervals: something was missed. */
-const MISSED_INTERVALS = 3;
-
-/**
- * Time between two tellings of a host. Only its newest sample is told each time: those of a host that
- * is read as often stand up to two tellings apart, and nothing is wrong.
- */
+/** Time between two tellings of a host, at least: more than a server sends at its usual pace. */
 const TOLD_EVERY_MS = 100;
 
-/** Samples further apart than this have a gap between them. */
-export function gapMs(intervalMs: number): number {
-  return Math.max(GAP_DISTANCES * intervalMs, intervalMs + 2 * TOLD_EVERY_MS);
+/** By so much the same way takes longer once than another time. */
+const SLACK_MS = 100;
+
+/**
+ * Samples further apart than this have a gap between them. Of each telling only the newest sample
+ * comes: those of a host that is read as often stand an interval and a telling apart, and nothing is
+ * wrong.
+ */
+export function gapMs(intervalMs: number, pushIntervalMs: number): number {
+  return Math.max(
+    GAP_DISTANCES * intervalMs,
+    intervalMs + Math.max(pushIntervalMs, TOLD_EVERY_MS) + SLACK_MS,
+  );
 }
 
 /** How a sample stands to those before it. */
@@ -39,9 +43,10 @@ export class LiveTail {
 
   /**
    * Adds the newest sample of the host. One that is earlier than what is known means that the
-   * host's clock was set back: what was later no longer holds.
+   * host's clock was set back: what was later no longer holds. `limitMs` is the answer of `gapMs`;
+   * only further apart than twice that something was missed.
    */
-  add(sample: TailSample, intervalMs: number): Place {
+  add(sample: TailSample, limitMs: number): Place {
     let newest = this.#samples.at(-1);
     if (newest?.timestampMs === sample.timestampMs) return 'known';
     const isSetBack = newest !== undefined && newest.timestampMs > sample.timestampMs;
@@ -55,8 +60,7 @@ export class LiveTail {
     if (isSetBack) return 'set back';
     if (newest === undefined) return 'next';
     const distanceMs = sample.timestampMs - newest.timestampMs;
-    const missedMs = Math.max(MISSED_INTERVALS * intervalMs, gapMs(intervalMs));
-    return distanceMs > missedMs ? 'after a gap' : 'next';
+    return distanceMs > 2 * limitMs ? 'after a gap' : 'next';
   }
 
   clear(): void {

@@ -3,6 +3,7 @@ import type { Analysis } from '../detail';
 import { Timeline } from './timeline.svelte';
 
 const INTERVAL_MS = 1_000;
+const LIMIT_MS = 1_500;
 
 describe('a timeline', () => {
   let timeline: Timeline;
@@ -26,7 +27,7 @@ describe('a timeline', () => {
         ...{ name: `disk:/${i}/${one}`, percentage: 1, level: 'LOW' as const },
       }));
       timestampMs += INTERVAL_MS;
-      timeline.take(analysisOf({ resources }), INTERVAL_MS, 0);
+      timeline.take(analysisOf({ resources }), LIMIT_MS, 0);
     }
     expect(timeline.series).toHaveLength(256);
   });
@@ -42,7 +43,7 @@ describe('a timeline', () => {
     for (let i = 0; i < seconds; i += 1) {
       vi.advanceTimersByTime(INTERVAL_MS);
       timestampMs += INTERVAL_MS;
-      timeline.take(analysisOf(), INTERVAL_MS, lateSamples);
+      timeline.take(analysisOf(), LIMIT_MS, lateSamples);
     }
   }
 

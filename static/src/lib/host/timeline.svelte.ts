@@ -43,19 +43,19 @@ export class Timeline {
   readonly troubles = new SvelteMap<string, HistoryError>();
 
   /**
-   * Takes the newest analysis of the host, and how many of its samples came late: those are told by
-   * history alone.
+   * Takes the newest analysis of the host, how far apart samples are that have a gap between them,
+   * and how many of its samples came late: those are told by history alone.
    */
-  take(analysis: Analysis, intervalMs: number, lateSamples: number): void {
+  take(analysis: Analysis, limitMs: number, lateSamples: number): void {
     if (this.#lateSamples !== undefined && lateSamples > this.#lateSamples) this.#want();
     this.#lateSamples = lateSamples;
-    this.#add(analysis, intervalMs);
+    this.#add(analysis, limitMs);
     if (this.#isDue()) this.reload();
   }
 
-  #add(analysis: Analysis, intervalMs: number): void {
+  #add(analysis: Analysis, limitMs: number): void {
     const values = seriesOf(analysis);
-    const place = this.#tail.add({ timestampMs: analysis.timestamp_ms, values }, intervalMs);
+    const place = this.#tail.add({ timestampMs: analysis.timestamp_ms, values }, limitMs);
     if (place === 'known') return;
     this.tail = [...this.#tail.samples];
     this.#meet(values);
