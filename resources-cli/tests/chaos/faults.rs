@@ -73,9 +73,16 @@ const AT_OBSERVER: [AtObserver; 8] = [
 pub(crate) struct Span {
     pub(crate) from_ms: u64,
     pub(crate) until_ms: u64,
+    /// Whether less came from the hosts than they sent, so that some were heard and others not.
+    pub(crate) starves: bool,
 }
 
 impl Span {
+    /// From then until now.
+    pub(crate) fn since(from_ms: u64) -> Self {
+        Self { from_ms, until_ms: now_ms(), starves: false }
+    }
+
     /// Whether any of it was between these times.
     pub(crate) const fn touches(&self, from_ms: u64, until_ms: u64) -> bool {
         self.from_ms <= until_ms && from_ms <= self.until_ms
@@ -146,7 +153,7 @@ impl Hand {
                     broker.raise_memory_alarm(time).await;
                 }
             }
-            self.felt.push(Span { from_ms, until_ms: now_ms() });
+            self.felt.push(Span::since(from_ms));
         }
         self.felt
     }
@@ -161,7 +168,7 @@ impl Hand {
                 AtObserver::KillForLong => kill_for(observer, time).await,
                 AtObserver::Disturb(mode) => disturb(lines, Line::Observer, mode, time).await,
             }
-            self.felt.push(Span { from_ms, until_ms: now_ms() });
+            self.felt.push(Span::since(from_ms));
         }
         self.felt
     }
@@ -179,7 +186,8 @@ impl Hand {
                 Elsewhere::Disturb(line, mode) => disturb(lines, line, mode, time).await,
             }
             if !matches!(fault, Elsewhere::KillWeb | Elsewhere::Disturb(Line::Web, _)) {
-                self.felt.push(Span { from_ms, until_ms: now_ms() });
+                let starves = matches!(fault, Elsewhere::Disturb(Line::Trackers, Mode::Slow));
+                self.felt.push(Span { starves, ..Span::since(from_ms) });
             }
         }
         self.felt

@@ -86,7 +86,7 @@ impl Stage {
     pub(crate) async fn be_without_broker_for(&mut self, time: Duration) {
         let from_ms = now_ms();
         self.broker.be_down_for(time).await;
-        self.faults.push(Span { from_ms, until_ms: now_ms() });
+        self.faults.push(Span::since(from_ms));
     }
 
     /// Everything stops in order; then every sample must be there, and once, and alerts must

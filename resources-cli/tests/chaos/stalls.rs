@@ -31,9 +31,8 @@ impl Stalls {
                 let paused = before.elapsed();
                 before = Instant::now();
                 if paused > NOTED {
-                    let until_ms = now_ms();
                     let paused_ms = u64::try_from(paused.as_millis()).expect("no such pause");
-                    let span = Span { from_ms: until_ms.saturating_sub(paused_ms), until_ms };
+                    let span = Span::since(now_ms().saturating_sub(paused_ms));
                     spans.lock().expect("no panic while it is held").push(span);
                 }
             }
