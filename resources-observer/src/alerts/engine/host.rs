@@ -301,7 +301,8 @@ impl Host {
         }
     }
 
-    /// Compares the time of the newest sample with ours, less what every sample takes to come.
+    /// Compares the clock of the host with ours, by what its samples take at least, less what every
+    /// sample takes to come: one that was held up says nothing about a clock.
     fn judge_clock(
         &mut self,
         subject: Subject<'_>,
@@ -310,9 +311,11 @@ impl Host {
         alerts: &mut Vec<Alert>,
     ) {
         let rule = self.rules.clock;
-        let ahead_ms = self.timestamp_ms.saturating_sub(now_ms);
-        let behind_ms = now_ms.saturating_sub(self.timestamp_ms);
-        let behind_ms = behind_ms.saturating_sub(fleet.usual_delay(behind_ms, now_ms));
+        let late_ms = now_ms.saturating_sub(self.timestamp_ms);
+        let delay_ms = self.delay_ms.unwrap_or_default();
+        let ahead_ms = delay_ms.min(0).unsigned_abs();
+        let behind_ms = delay_ms.max(0).unsigned_abs();
+        let behind_ms = behind_ms.saturating_sub(fleet.usual_delay(late_ms, now_ms));
         let off = rule.enabled && ahead_ms.max(behind_ms) > rule.tolerance_ms;
         if !off && self.clock.is_unknown() {
             return;

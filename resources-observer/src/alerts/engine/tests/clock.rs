@@ -120,3 +120,29 @@ fn what_was_in_the_future_is_not_so_at_the_next_start() {
     stage.tick(0);
     assert_eq!(stage.engine.stored_hosts().count(), 1);
 }
+
+#[test]
+fn samples_that_were_held_up_say_nothing_about_a_clock() {
+    let mut stage = Stage::new("");
+    for second in 0..200 {
+        let at_ms = HOUR_MS + second * SECOND_MS;
+        stage.observe(&sample("other", second, at_ms, 1.0), at_ms);
+        // Gone for good, and its last samples come one by one.
+        let taken = match second {
+            0..60 => Some(second),
+            100 => Some(61),
+            170 => Some(62),
+            _ => None,
+        };
+        if let Some(taken) = taken {
+            let sampled_ms = HOUR_MS + taken * SECOND_MS;
+            stage.observe(&sample("web", taken, sampled_ms, 1.0), at_ms);
+        }
+        stage.tick(at_ms);
+    }
+    assert!(
+        stage.told().iter().all(|(_, kind, _)| *kind != AlertKind::Clock),
+        "{:?}",
+        stage.told()
+    );
+}
