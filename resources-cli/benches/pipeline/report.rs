@@ -71,13 +71,11 @@ impl Report {
             let measured =
                 self.parts.iter().find(|part| part.name == *name && !part.rows.is_empty());
             let figures = match measured {
-                Some(part) => format!("\n{}\n{when}\n", part.table()),
-                None => between(&before, &begin, END).unwrap_or("\nNot measured yet.\n").to_owned(),
+                Some(part) => format!("{}\n{when}", part.table()),
+                None => between(&before, &begin, END).unwrap_or("Not measured yet.").to_owned(),
             };
-            text = text.replace(
-                &format!("{{{name}}}"),
-                &format!("{begin}\n{}\n{END}", figures.trim_end()),
-            );
+            text = text
+                .replace(&format!("{{{name}}}"), &format!("{begin}\n\n{}\n{END}", figures.trim()));
         }
         std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
     }
