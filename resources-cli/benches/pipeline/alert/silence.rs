@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
-use resources_core::bus::{Bus, Source, Start, Subscription};
+use resources_core::bus::{Bus, Message, Source, Start, Subscription};
 use resources_core::contract::{Alert, AlertKind, AlertState, Kind};
 use resources_core::service::now_ms;
 use resources_core::test_support::unique_exchange;
@@ -69,7 +69,7 @@ pub(super) async fn measure(context: &Context, report: &mut Report) -> anyhow::R
     let mut resident = Vec::new();
     let mut told = Told::default();
     for (round, samples) in samples.chunks(fleet).enumerate() {
-        publish_at_once(&bus.publisher(), samples).await?;
+        publish_at_once(&bus.publisher(), &taken_now(samples)?).await?;
         // Those who come back are told of; the first time nobody was away.
         count(&mut alerts, AlertState::Cleared, if round == 0 { 0 } else { fleet }).await?;
         let all = fleet * round;
@@ -134,6 +134,16 @@ async fn count(alerts: &mut Subscription, state: AlertState, wanted: usize) -> a
         ensure!(hosts.insert(alert.host.clone()), "{alert:?} came twice");
     }
     Ok(())
+}
+
+/// The same, sampled now: what was sampled before a silence does not end it.
+fn taken_now(samples: &[Message]) -> anyhow::Result<Vec<Message>> {
+    let taken_now = |sample: &Message| {
+        let mut body: serde_json::Value = serde_json::from_slice(&sample.body)?;
+        body["timestamp_ms"] = now_ms().into();
+        Ok(Message { body: body.to_string().into(), ..sample.clone() })
+    };
+    samples.iter().map(taken_now).collect()
 }
 
 /// Sends analyses of one more host until it is stopped.
