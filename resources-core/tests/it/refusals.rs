@@ -37,6 +37,28 @@ async fn a_refusal_is_told_to_whose_message_it_was_and_others_go_on_over_the_sam
     let mut link = publisher.link();
     in_time("the link", link.wait_for(|link| link.state == LinkState::Up)).await.unwrap();
     let since_ms = link.borrow().since_ms;
+    let one_by_one = async {
+        for number in 0..3 {
+            let refused =
+                publisher.publish_until_confirmed(&message(&format!("bad.{number}"))).await;
+            assert!(matches!(refused, Err(PublishError::Refused(_))), "{refused:?}");
+            publisher.publish_until_confirmed(&message("good.again")).await.unwrap();
+        }
+    };
+    in_time("all are settled", one_by_one).await;
+    assert_eq!(link.borrow().since_ms, since_ms, "it never broke");
+
+    // What is published at the instant in which the broker ends the channel can reach it after
+    // that end, for which it ends the connection, too: that is no loss, and nothing else may.
+    let breaks = tokio::spawn(async move {
+        let mut reasons = Vec::new();
+        while link.changed().await.is_ok() {
+            if let LinkState::Down { reason } = &link.borrow_and_update().state {
+                reasons.push(reason.clone());
+            }
+        }
+        reasons
+    });
     let key = |number: u32| {
         let word = if number % 30 == 7 { "bad" } else { "good" };
         format!("{word}.{number}")
@@ -59,7 +81,6 @@ async fn a_refusal_is_told_to_whose_message_it_was_and_others_go_on_over_the_sam
             Err(error) => panic!("{number}: {error}"),
         }
     }
-    assert_eq!(link.borrow().since_ms, since_ms, "it never broke");
     let mut missing: Vec<_> = (0..120).map(key).filter(|key| key.starts_with("good")).collect();
     while !missing.is_empty() {
         // Some may be there twice.
@@ -67,5 +88,8 @@ async fn a_refusal_is_told_to_whose_message_it_was_and_others_go_on_over_the_sam
         missing.retain(|key| *key != *delivery.topic);
     }
     bus.close().await;
+    drop((publisher, bus));
+    let breaks = in_time("the link is gone", breaks).await.unwrap();
+    assert!(breaks.iter().all(|reason| reason.starts_with("CHANNEL_ERROR")), "{breaks:?}");
     guest.close().await;
 }

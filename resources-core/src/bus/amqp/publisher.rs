@@ -12,7 +12,7 @@ use futures_util::poll;
 use lapin::message::BasicReturnMessage;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::types::{AMQPValue, FieldTable, ShortString};
-use lapin::{BasicProperties, Channel, Confirmation, Connection};
+use lapin::{BasicProperties, Channel, Confirmation, Connection, ErrorKind};
 use tokio::sync::{Mutex, MutexGuard, Semaphore, watch};
 use tokio::task::unconstrained;
 use tokio_util::sync::CancellationToken;
@@ -264,12 +264,12 @@ impl Session {
         })
     }
 
+    /// Ends it, for this reason. That the channel takes nothing any more is none: what was in
+    /// flight and the connection's events are told why.
     fn fail(&self, error: &lapin::Error) {
-        let mut reason = lock(&self.reason);
-        if reason.is_none() {
-            *reason = Some(ConnectError::of(error));
+        if !matches!(error.kind(), ErrorKind::InvalidChannelState(..)) {
+            lock(&self.reason).get_or_insert_with(|| ConnectError::of(error));
         }
-        drop(reason);
         self.broken.cancel();
     }
 }
@@ -338,14 +338,14 @@ impl SupervisedSession for PublishLink {
                 live.up();
             }
             let error = tokio::select! {
-                () = session.broken.cancelled() => lock(&session.reason).take().unwrap_or_else(|| {
-                    ConnectError::Unreachable("the channel broke".to_owned())
-                }),
-                error = watch_confirms(connection, &session, live) => error,
+                () = session.broken.cancelled() => lock(&session.reason).take(),
+                error = watch_confirms(connection, &session, live) => Some(error),
             };
-            let refused = matches!(error, ConnectError::Refused(_));
-            if !(refused && self.outlives_refusals && connection.status().connected()) {
-                return error;
+            // A channel that ends for more than a refusal ends the link by an event, too.
+            let only_the_channel = matches!(error, None | Some(ConnectError::Refused(_)));
+            if !(only_the_channel && self.outlives_refusals && connection.status().connected()) {
+                let unknown = || ConnectError::Unreachable("the channel broke".to_owned());
+                return error.unwrap_or_else(unknown);
             }
         }
     }
