@@ -49,6 +49,28 @@ function keepScriptsSmall(): Plugin {
   };
 }
 
+/** The first script to run, which waits for none of the others. */
+const START = resolve(import.meta.dirname, 'src/start.ts');
+
+/** Has the page fetch and run the script with `START` before all others. */
+function startFirst(): Plugin {
+  return {
+    name: 'start-first',
+    apply: 'build',
+    transformIndexHtml: {
+      order: 'post',
+      handler(_html, { bundle }) {
+        const start = Object.values(bundle ?? {}).find(
+          (one) => one.type === 'chunk' && one.moduleIds.includes(START),
+        );
+        if (start === undefined) throw new Error(`no script has ${START}`);
+        const attrs = { type: 'module', crossorigin: true, src: `./${start.fileName}` };
+        return [{ tag: 'script', attrs, injectTo: 'head-prepend' }];
+      },
+    },
+  };
+}
+
 /** Ways of uPlot to draw a line other than from point to point, which no chart of this page uses. */
 const UNUSED_PATHS = [
   '(paths.stepped = stepped);',
@@ -85,7 +107,13 @@ function leaveOutUnusedPaths(): Plugin {
 export default defineConfig({
   // Relative addresses, so that the same bundle works under any base path behind a proxy.
   base: './',
-  plugins: [svelte(), leaveOutUnusedPaths(), emptyOutputButIgnoreFile(), keepScriptsSmall()],
+  plugins: [
+    svelte(),
+    startFirst(),
+    leaveOutUnusedPaths(),
+    emptyOutputButIgnoreFile(),
+    keepScriptsSmall(),
+  ],
   build: {
     target: 'es2022',
     emptyOutDir: false,
@@ -94,7 +122,14 @@ export default defineConfig({
     assetsInlineLimit: 0,
     // What several views share is one script: many small ones compress badly.
     rolldownOptions: {
-      output: { codeSplitting: { groups: [{ name: 'shared', minShareCount: 2 }] } },
+      output: {
+        codeSplitting: {
+          groups: [
+            { name: 'start', test: (id) => id === START, priority: 1 },
+            { name: 'shared', minShareCount: 2 },
+          ],
+        },
+      },
     },
   },
   worker: { format: 'es' },

@@ -5,11 +5,12 @@ import { socketAddress } from './lib/address';
 import { connection } from './lib/connection.svelte';
 import { route } from './lib/route.svelte';
 import { theme } from './lib/theme.svelte';
+import { isBroken, worker } from './start';
 
 theme.start();
 route.start();
 
-const worker = new Worker(new URL('./lib/worker.ts', import.meta.url), { type: 'module' });
+connection.broken = isBroken;
 worker.onerror = () => {
   connection.broken = true;
 };

@@ -1,6 +1,7 @@
 //! The page in a browser: a thousand hosts through the whole pipeline, and ten thousand.
 
 mod browser;
+mod fleet;
 mod probes;
 mod ten_thousand;
 mod thousand;

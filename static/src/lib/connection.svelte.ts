@@ -4,7 +4,6 @@ import { alerts } from './alerts/alerts.svelte';
 import { clock, type Clock } from './clock.svelte';
 import type { History, Link, Pipeline } from './contract';
 import { fleet, type Fleet } from './fleet.svelte';
-import { inFrame } from './frames';
 import { Judgement } from './judgement';
 import type { Batch } from './mirror';
 import { Problems } from './problems';
@@ -217,13 +216,8 @@ export class Connection {
     if (batch.alerts !== undefined) alerts.take(batch.alerts);
     const wasKnown = this.#fleet.known;
     this.#fleet.apply(batch);
-    // The first list is shown in the next frame, neither in this one, which has enough to do, nor
-    // only at the clock's next tick.
-    if (!wasKnown && this.#fleet.known) {
-      inFrame(() => {
-        this.#settleNow();
-      });
-    }
+    // The first list is not to wait for the clock's next tick.
+    if (!wasKnown && this.#fleet.known) this.#settleNow();
     this.#settleIfHidden((batch.link ?? batch.pipeline) !== undefined);
     this.#port?.postMessage({ kind: 'applied' });
   }

@@ -1,23 +1,15 @@
 //! Ten thousand hosts, each a sample a second, from one process: what they cost the page and the
 //! wire.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::Context as _;
-use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::time::{sleep, timeout};
-
 use super::browser::{Browser, Memory, Watched};
+use super::fleet::Fleet;
 use super::wire::Wire;
-use crate::context::{Context, PATIENCE};
-use crate::process::Program;
+use crate::context::Context;
 use crate::report::{Report, Row};
 
 const HOSTS: &str = "10000";
-
-/// Until every host has sent, and the last of them twice.
-const WARM_UP: Duration = Duration::from_secs(10);
 
 /// Bytes a host and update, cores of the main thread.
 const WIRE_TARGET: f64 = 60.0;
@@ -38,7 +30,7 @@ pub(super) async fn measure(
     browser: &Browser,
     report: &mut Report,
 ) -> anyhow::Result<()> {
-    let fleet = Fleet::start(context).await?;
+    let fleet = Fleet::start(context, HOSTS).await?;
     let time = Duration::from_secs(context.seconds(30, 5));
     let wire = Wire::listen(fleet.address, time).await?;
     report.add(Row {
@@ -65,7 +57,7 @@ pub(super) async fn memory(
     report: &mut Report,
 ) -> anyhow::Result<()> {
     let seconds = context.seconds(600, 10);
-    let fleet = Fleet::start(context).await?;
+    let fleet = Fleet::start(context, HOSTS).await?;
     let told = seconds.to_string();
     let arguments = ["--seconds", &told];
     let [table, map] = VIEWS.map(|(_, route)| fleet.url(route));
@@ -92,34 +84,6 @@ pub(super) async fn memory(
         });
     }
     fleet.program.end().await
-}
-
-/// Everything in one process, its hosts simulated.
-struct Fleet {
-    program: Program,
-    address: SocketAddr,
-}
-
-impl Fleet {
-    /// Starts one and waits until every host has sent.
-    async fn start(context: &Context) -> anyhow::Result<Self> {
-        // The exchange is inside the process.
-        let mut command = context.program("resources", "resources");
-        command.args(["up", "--simulate-hosts", HOSTS, "--listen", "127.0.0.1:0"]);
-        command.args(["--history", "off"]);
-        let mut program = Program::start("resources up", command)?;
-        let mut line = String::new();
-        let mut output = BufReader::new(program.output()?);
-        timeout(PATIENCE, output.read_line(&mut line)).await.context("no address")??;
-        let address = line.trim().trim_start_matches("Open http://").trim_end_matches('/');
-        let address = address.parse().context("the server's address")?;
-        sleep(WARM_UP).await;
-        Ok(Self { program, address })
-    }
-
-    fn url(&self, route: &str) -> String {
-        format!("http://{}/{route}", self.address)
-    }
 }
 
 async fn add_view(
