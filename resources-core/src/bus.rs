@@ -399,7 +399,7 @@ impl Subscription {
     /// those messages again.
     ///
     /// For a stream this only makes room for more; where to resume is the reader's to keep.
-    /// Acknowledgements go out in batches, and before [`next`](Self::next) waits.
+    /// Acknowledgements go out in batches, or after 20 ms while [`next`](Self::next) waits.
     pub async fn acknowledge_through(&mut self, receipt: Receipt) {
         match &mut self.0 {
             SubscriptionTransport::Amqp(subscription) => {
