@@ -375,7 +375,8 @@ impl Subscription {
 
     /// The next message; `None` once the bus is closed. Safe to drop and call again.
     ///
-    /// Sends the acknowledgements that are due before it waits.
+    /// Sends the acknowledgements that are due once it has waited for 20 ms: whoever stops asking
+    /// calls [`flush`](Self::flush).
     pub async fn next(&mut self) -> Option<Delivery> {
         let delivery = match &mut self.0 {
             SubscriptionTransport::Amqp(subscription) => subscription.next().await,

@@ -79,6 +79,18 @@ describe('alerts', () => {
     await stage.until(async () => /^\(12 alerts/.test(await page.title()));
   });
 
+  it('lists all that are raised at once where there was none', async () => {
+    server = stage.use(await startMockServer({ hosts: 40, alerts: 0 }));
+    await open();
+    await page.getByText('No active alerts').waitFor();
+    const ids = ['db-7', 'db-8', 'db-9'].map((host) =>
+      server.alerts.raise(host, { kind: 'silent' }),
+    );
+    for (const id of ids) await row(id).getByText('Sends nothing').waitFor();
+    await someFrames();
+    assert.equal(await rows().count(), ids.length);
+  });
+
   it('acknowledges, by keyboard, with a name that is remembered', async () => {
     await open();
     const button = row(FIRST).getByRole('button', { name: /^Acknowledge/ });

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
@@ -19,10 +19,10 @@ pub(crate) struct Program {
     arguments: Vec<String>,
     log: PathBuf,
     child: Child,
-    /// How often it was killed.
-    pub(crate) kills: u32,
-    /// Its resident memory when it was first noted.
-    resident_before: Option<u64>,
+    started: Instant,
+    /// Bytes of its memory that were resident, and how long it had run then: when everything had
+    /// just begun, before each time it was killed, and in the end.
+    resident: Vec<(u64, Duration)>,
 }
 
 impl Program {
@@ -31,19 +31,20 @@ impl Program {
         let (path, log) = (beside_this_test(program), folder.join(format!("{name}.log")));
         let arguments: Vec<String> = arguments.iter().map(|&text| text.to_owned()).collect();
         let child = spawn(&path, &arguments, &log);
-        Self { name: name.to_owned(), path, arguments, log, child, kills: 0, resident_before: None }
+        let (started, resident) = (Instant::now(), Vec::new());
+        Self { name: name.to_owned(), path, arguments, log, child, started, resident }
     }
 
     /// Ends it at once, as the system does when memory is short.
     pub(crate) async fn kill(&mut self) {
-        self.must_run();
+        self.note_resident();
         self.child.kill().await.expect("a running program can be killed");
-        self.kills += 1;
     }
 
     /// Starts it again after a kill.
     pub(crate) fn start_again(&mut self) {
         self.child = spawn(&self.path, &self.arguments, &self.log);
+        self.started = Instant::now();
     }
 
     /// Asks it to stop and waits until it has; it must end well.
@@ -57,15 +58,24 @@ impl Program {
         assert!(status.success(), "{} ended with {status}: see {}", self.name, self.log.display());
     }
 
-    /// Notes its resident memory, the first time as what it was before.
-    pub(crate) fn note_resident(&mut self) -> (u64, u64) {
+    /// Notes how much of its memory is resident.
+    pub(crate) fn note_resident(&mut self) {
         self.must_run();
         let id = self.child.id().expect("it runs");
         let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("it runs");
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its memory");
         let kibibytes = line.split_whitespace().next().expect("a number");
-        let now = kibibytes.parse::<u64>().expect("a number") << 10;
-        (*self.resident_before.get_or_insert(now), now)
+        let bytes = kibibytes.parse::<u64>().expect("a number") << 10;
+        self.resident.push((bytes, self.started.elapsed()));
+    }
+
+    /// What was noted of its memory, in words.
+    pub(crate) fn resident(&self) -> String {
+        let noted = |(bytes, life): &(u64, Duration)| {
+            format!("{} MiB after {} s", bytes >> 20, life.as_secs())
+        };
+        let noted: Vec<_> = self.resident.iter().map(noted).collect();
+        format!("{}: resident {}", self.name, noted.join(", "))
     }
 
     /// Panics when it ended by itself, which no fault may make it do.

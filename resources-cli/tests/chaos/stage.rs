@@ -97,7 +97,8 @@ impl Stage {
             alerts::calm(&self.broker.url()).await;
         }
         let ended_ms = now_ms();
-        let resident = self.note_resident();
+        self.note_resident();
+        let resident: Vec<_> = self.programs.iter().map(Program::resident).collect();
         for name in ["simulate", "tracker-0", "tracker-1"] {
             self.program(name).end().await;
         }
@@ -185,19 +186,8 @@ impl Stage {
         }
     }
 
-    /// One line of resident memory for each program.
-    fn note_resident(&mut self) -> Vec<String> {
-        let line = |program: &mut Program| {
-            let (before, after) = program.note_resident();
-            let mebibytes = |bytes: u64| bytes >> 20;
-            let Program { name, kills, .. } = program;
-            format!(
-                "{name}: resident {} MiB before, {} MiB after, killed {kills} times",
-                mebibytes(before),
-                mebibytes(after)
-            )
-        };
-        self.programs.iter_mut().map(line).collect()
+    fn note_resident(&mut self) {
+        self.programs.iter_mut().for_each(Program::note_resident);
     }
 }
 

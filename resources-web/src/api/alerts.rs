@@ -37,6 +37,8 @@ pub(super) async fn alerts(
 ) -> Result<Response, ApiError> {
     let Asked { which, filter, limit, before } =
         Asked::read(&Query::parse(sent.as_deref(), PARAMETERS)?)?;
+    // Before any is looked for: what was read by then is among them.
+    let status = state.live().alerts(|board| board.status());
     // One more than asked for tells whether there are more.
     let most = limit + 1;
     let mut found: Vec<AlertEntry> = Vec::new();
@@ -60,7 +62,7 @@ pub(super) async fn alerts(
     found.truncate(limit);
     let last = if has_more { found.last() } else { None };
     let next = last.map(|last| Place::of(last).to_string().into());
-    Ok((NO_STORE, Json(AlertList { alerts: found, next })).into_response())
+    Ok((NO_STORE, Json(AlertList { status, alerts: found, next })).into_response())
 }
 
 /// Of an alert that is there as active and as ended, because it ended while both were looked for,

@@ -122,6 +122,8 @@ pub struct Acknowledged {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct AlertList {
+    /// Whether that is all there is.
+    pub status: AlertsStatus,
     /// Active ones first, by when they began; then those that ended, by when they did; each the
     /// newest first.
     pub alerts: Vec<AlertEntry>,

@@ -10,7 +10,7 @@ use resources_core::service::now_ms;
 use resources_core::test_support::{
     RabbitMq, eventually, in_time, open_bus, shared_broker, unique_exchange,
 };
-use resources_web::protocol::{AlertEntry, AlertList, Alerts};
+use resources_web::protocol::{AlertEntry, AlertList, Alerts, AlertsStatus};
 use serde_json::{Value, json};
 
 use crate::dashboard::{Answer, Dashboard, publish_raw};
@@ -95,7 +95,7 @@ async fn what_is_raised_is_told_until_it_is_cleared_and_listed_after() {
             assert_eq!(ids(&dashboard.alerts(query).await.alerts), expected, "{query}");
         }
         let page = dashboard.alerts("state=all&limit=1").await;
-        assert_eq!(ids(&page.alerts), ["b"]);
+        assert_eq!((page.status, ids(&page.alerts)), (AlertsStatus::On, vec!["b"]));
         let next = page.next.unwrap();
         let page = dashboard.alerts(&format!("state=all&limit=1&before={next}")).await;
         assert_eq!((ids(&page.alerts), page.next), (vec!["a"], None));

@@ -31,6 +31,8 @@ pub(super) struct Paints {
 #[derive(Debug, Deserialize)]
 pub(super) struct Opening {
     pub(super) first_paint_ms: f64,
+    /// When as many hosts were painted as there is room for.
+    pub(super) full_paint_ms: f64,
     #[serde(flatten)]
     pub(super) tasks: Tasks,
 }

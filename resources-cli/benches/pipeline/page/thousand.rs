@@ -1,4 +1,4 @@
-//! A thousand hosts, through broker, analyzer and web server: how soon the page shows them, and
+//! A thousand hosts: how soon the page shows them, and, through broker, analyzer and web server,
 //! how old a figure is when it is painted.
 
 use std::net::SocketAddr;
@@ -11,7 +11,7 @@ use resources_core::test_support::unique_exchange;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::browser::{Browser, Paint, Paints, Pixels};
+use super::browser::{Browser, Opening, Paint, Paints, Pixels};
 use super::fleet::Fleet;
 use super::probes::{self, Sampled};
 use super::waits::{Sample, Waits};
@@ -80,12 +80,13 @@ async fn first_paint(
     report: &mut Report,
 ) -> anyhow::Result<()> {
     let fleet = Fleet::start(context, HOSTS).await?;
-    let (seen, first, worst) = open(context, browser, &fleet.url("")).await?;
+    let seen = open(context, browser, &fleet.url("")).await?;
     fleet.program.end().await?;
+    let worst = seen.rounds.iter().map(|opening| opening.full_paint_ms).fold(0.0, f64::max);
     report.add(Row {
-        figure: format!("page, {HOSTS} hosts: from opening it to the frame with the first of them"),
-        ours: described(&seen, first, worst),
-        target: Some(("worst < 1 s", worst < FIRST_PAINT_TARGET_MS)),
+        figure: format!("page of `resources up`, {HOSTS} hosts: from opening it to the frame with the first of them"),
+        ours: described(&seen),
+        target: Some(("worst of all there is room for < 1 s", worst < FIRST_PAINT_TARGET_MS)),
         ..Row::default()
     });
     report.add(Row {
@@ -97,17 +98,19 @@ async fn first_paint(
     Ok(())
 }
 
-/// Beside broker, analyzer and the senders of all hosts, which take more than one of two cores.
+/// Beside broker, analyzer and the senders of all hosts on the same machine: not judged, as they
+/// leave the browser what they leave.
 async fn opening(
     context: &Context,
     browser: &Browser,
     address: SocketAddr,
     report: &mut Report,
 ) -> anyhow::Result<()> {
-    let (seen, first, worst) = open(context, browser, &format!("http://{address}/")).await?;
+    let seen = open(context, browser, &format!("http://{address}/")).await?;
     report.add(Row {
-        figure: "the same, with broker, analyzer and senders on the same machine".to_owned(),
-        ours: described(&seen, first, worst),
+        figure: "the same of `resources-web`, with broker, analyzer and senders beside the browser"
+            .to_owned(),
+        ours: described(&seen),
         ..Row::default()
     });
     let slowest =
@@ -127,21 +130,21 @@ async fn opening(
     Ok(())
 }
 
-/// Opens the page again and again; the median and the worst of the first paints.
-async fn open(
-    context: &Context,
-    browser: &Browser,
-    url: &str,
-) -> anyhow::Result<(Paints, f64, f64)> {
+/// Opens the page again and again.
+async fn open(context: &Context, browser: &Browser, url: &str) -> anyhow::Result<Paints> {
     let rounds = context.count(7, 1).to_string();
-    let seen: Paints = browser.measure("paint", url, 120, &["--rounds", &rounds]).await?;
-    let times: Vec<_> = seen.rounds.iter().map(|opening| opening.first_paint_ms).collect();
-    let worst = times.iter().copied().fold(0.0, f64::max);
-    Ok((seen, median(&times), worst))
+    browser.measure("paint", url, 120, &["--rounds", &rounds]).await
 }
 
-fn described(seen: &Paints, first: f64, worst: f64) -> String {
-    format!("{first:.0} ms (median of {}, worst {worst:.0} ms)", seen.rounds.len())
+fn described(seen: &Paints) -> String {
+    let told = |time: fn(&Opening) -> f64| {
+        let times: Vec<_> = seen.rounds.iter().map(time).collect();
+        let worst = times.iter().copied().fold(0.0, f64::max);
+        format!("{:.0} ms (median of {}, worst {worst:.0} ms)", median(&times), times.len())
+    };
+    let (first, full) =
+        (told(|opening| opening.first_paint_ms), told(|opening| opening.full_paint_ms));
+    format!("{first}; with all there is room for {full}")
 }
 
 /// Where a page is looked at while hosts are sampled.

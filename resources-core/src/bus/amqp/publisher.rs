@@ -31,6 +31,9 @@ const WINDOW: u32 = 512;
 /// broken: a quorum queue without its majority does that.
 const CONFIRM_LIMIT: Duration = Duration::from_secs(30);
 
+/// How long the event of an ended connection may take to come.
+const EVENT_LIMIT: Duration = Duration::from_secs(1);
+
 /// Persistent: the broker writes it to disk.
 const DELIVERY_MODE_PERSISTENT: u8 = 2;
 
@@ -343,9 +346,14 @@ impl SupervisedSession for PublishLink {
             };
             // A channel that ends for more than a refusal ends the link by an event, too.
             let only_the_channel = matches!(error, None | Some(ConnectError::Refused(_)));
-            if !(only_the_channel && self.outlives_refusals && connection.status().connected()) {
+            if !(only_the_channel && self.outlives_refusals) {
                 let unknown = || ConnectError::Unreachable("the channel broke".to_owned());
                 return error.unwrap_or_else(unknown);
+            }
+            if !connection.status().connected() {
+                // An event that is on its way tells why, and ends this.
+                tokio::time::sleep(EVENT_LIMIT).await;
+                return ConnectError::Unreachable("the connection ended".to_owned());
             }
         }
     }
