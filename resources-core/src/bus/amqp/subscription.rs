@@ -305,8 +305,8 @@ impl Session for ConsumeLink {
             due_since: Instant::now(),
             due: 0,
         };
-        self.opened.send_replace(true);
         live.up();
+        self.opened.send_replace(true);
         // Waits while the reader has not yet taken the session before this one.
         if self.sessions.send(open).await.is_ok()
             && let Ok(error) = seen.await
