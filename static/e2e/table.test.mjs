@@ -165,10 +165,11 @@ describe('the table', () => {
     assert.ok((await rows().count()) < 60, 'rows out of sight are not there');
     await stage.changes(allFigures);
     const grid = page.getByRole('grid', { name: 'Hosts' });
+    // The list follows what is counted half a second later.
+    await stage.until(async () => (await grid.getAttribute('aria-rowcount')) === String(MANY));
     await grid.focus();
     await page.keyboard.press('End');
-    const count = await grid.getAttribute('aria-rowcount');
-    const last = page.locator(`[data-host][aria-rowindex="${count}"]`);
+    const last = page.locator(`[data-host][aria-rowindex="${MANY}"]`);
     await last.waitFor();
     await last.locator('canvas').waitFor();
     await stage.changes(allFigures);
