@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use resources_core::test_support::eventually;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
@@ -33,6 +34,15 @@ impl Program {
         let child = spawn(&path, &arguments, &log);
         let (started, resident) = (Instant::now(), Vec::new());
         Self { name: name.to_owned(), path, arguments, log, child, started, resident }
+    }
+
+    /// Waits until its log has a line with both.
+    pub(crate) async fn must_say(&self, what: &str, of: &str) {
+        let is_said = async || {
+            let log = std::fs::read_to_string(&self.log).expect("its log");
+            log.lines().any(|line| line.contains(what) && line.contains(of))
+        };
+        eventually(&format!("{} says {what:?} of {of:?}", self.name), is_said).await;
     }
 
     /// Ends it at once, as the system does when memory is short.

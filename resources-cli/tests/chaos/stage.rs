@@ -69,7 +69,11 @@ impl Stage {
         }
         let listen = format!("127.0.0.1:{}", free_port());
         let hook = Hook::listen().await;
-        let programs = programs(settings, &folder, &lines, &listen, &hook.url);
+        // Whoever begins without a state judges what is said from then on: it listens first.
+        let observer = observer(&folder, &lines, &hook.url);
+        observer.must_say("is up", "analyses link").await;
+        let mut programs = programs(settings, &folder, &lines, &listen);
+        programs.push(observer);
         let page = format!("http://{listen}/");
         let episodes = settings.episodes.map(|_| folder.join(EPISODES));
         let faults = Vec::new();
@@ -196,15 +200,10 @@ fn programs(
     folder: &Path,
     lines: &[(Line, Proxy)],
     listen: &str,
-    hook_url: &str,
 ) -> Vec<Program> {
-    let file = |name: &str| folder.join(name).to_str().expect("a path of this test").to_owned();
-    let url = |wanted: Line| {
-        let found = lines.iter().find(|(line, _)| *line == wanted);
-        found.map(|(_, proxy)| proxy.url("")).expect("every line has a proxy")
-    };
-    let (trackers, analyzers) = (url(Line::Trackers), url(Line::Analyzers));
-    let (web, observer) = (url(Line::Web), url(Line::Observer));
+    let file = |name: &str| path_in(folder, name);
+    let url = |line: Line| url_of(lines, line);
+    let (trackers, analyzers, web) = (url(Line::Trackers), url(Line::Analyzers), url(Line::Web));
     let mut programs = Vec::new();
     let mut start = |name: &str, program: &str, url: &str, arguments: &[&str]| {
         let arguments = [arguments, &["--broker-url", url]].concat();
@@ -235,8 +234,23 @@ fn programs(
         arguments.extend(["--replay-rate", "1000"]);
     }
     start("simulate", "resources", &trackers, &arguments);
-    let (rules, state) = (file("rules.toml"), file("alerts.sqlite"));
-    std::fs::write(&rules, alerts::rules(hook_url)).expect("a file");
-    start("observer", "resources-observer", &observer, &["--rules", &rules, "--state", &state]);
     programs
+}
+
+fn observer(folder: &Path, lines: &[(Line, Proxy)], hook_url: &str) -> Program {
+    let [rules, state] = ["rules.toml", "alerts.sqlite"].map(|name| path_in(folder, name));
+    std::fs::write(&rules, alerts::rules(hook_url)).expect("a file");
+    let url = url_of(lines, Line::Observer);
+    let arguments = ["--rules", &rules, "--state", &state, "--broker-url", &url];
+    Program::start(folder, "observer", "resources-observer", &arguments)
+}
+
+fn path_in(folder: &Path, name: &str) -> String {
+    folder.join(name).to_str().expect("a path of this test").to_owned()
+}
+
+/// Where the broker is for those on this line.
+fn url_of(lines: &[(Line, Proxy)], wanted: Line) -> String {
+    let found = lines.iter().find(|(line, _)| *line == wanted);
+    found.map(|(_, proxy)| proxy.url("")).expect("every line has a proxy")
 }
