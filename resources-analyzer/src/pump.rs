@@ -98,6 +98,7 @@ pub(crate) async fn run(
         Ok(()) => {
             // Bounded, as a link that is down may stay so; what is left comes again.
             let rest = async {
+                // What is confirmed by now, should the wait for the rest end at its limit.
                 measures.flush().await;
                 while let Some(settled) = in_flight.next().await {
                     if settle(settled, &mut measures, &mut counts).await.is_err() {

@@ -108,8 +108,9 @@ async fn opening(
 ) -> anyhow::Result<()> {
     let seen = open(context, browser, &format!("http://{address}/")).await?;
     report.add(Row {
-        figure: "the same of `resources-web`, with broker, analyzer and senders beside the browser"
-            .to_owned(),
+        figure:
+            "first paint of `resources-web`, with broker, analyzer and senders beside the browser"
+                .to_owned(),
         ours: described(&seen),
         ..Row::default()
     });

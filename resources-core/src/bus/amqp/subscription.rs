@@ -29,8 +29,8 @@ use crate::contract::{TRACE_HEADER, TraceParent};
 /// Most deliveries one acknowledgement covers.
 const MAX_BATCH: u64 = 64;
 
-/// How long an acknowledgement waits for others. Each costs the broker a write to its log, which
-/// at 1,000 messages a second, one by one, was more than half of what an analyzer costs it.
+/// How long an acknowledgement waits for others: each costs the broker a write to the log of a
+/// quorum queue.
 const LINGER: Duration = Duration::from_millis(20);
 
 /// A stream that gives nothing for this long after being asked again for a message it gave
