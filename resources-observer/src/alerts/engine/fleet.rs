@@ -11,6 +11,10 @@ const ABSENT_MS: u64 = 10_000;
 /// Over how long the usual delay of samples is looked at, in milliseconds.
 const DELAY_WINDOW_MS: u64 = 10_000;
 
+/// How many of the newest samples say how far what is heard trails the present. More than half of
+/// them must agree: neither a host whose own way is slow nor one that just started decides alone.
+const TRAIL_SAMPLES: usize = 15;
+
 /// The state of the fleet, as it is stored.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -32,6 +36,14 @@ pub(super) struct Fleet {
     #[serde(skip)]
     pub(super) live: usize,
     delays: Delays,
+    trail: Trail,
+}
+
+/// How much longer than usual for their hosts the newest samples took to come, in milliseconds.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Trail {
+    held_up_ms: [u64; TRAIL_SAMPLES],
+    next: usize,
 }
 
 /// The shortest delay of the samples that came of late.
@@ -46,6 +58,21 @@ impl Fleet {
     /// Whether a host that is not heard of can be blamed for it.
     pub(super) const fn is_listening(&self) -> bool {
         self.link_down_ms.is_none() && self.pipeline.is_none()
+    }
+
+    /// Notes that a sample that is newer than all of its host took this much longer than usual.
+    pub(super) fn note_held_up(&mut self, held_up_ms: u64) {
+        let Trail { held_up_ms: noted, next } = &mut self.trail;
+        *next = (*next + 1) % TRAIL_SAMPLES;
+        noted[*next] = held_up_ms;
+    }
+
+    /// How far what is heard trails the present, in milliseconds: whoever was not heard for as
+    /// long may have sent all the time.
+    pub(super) fn trail_ms(&self) -> u64 {
+        let mut noted = self.trail.held_up_ms;
+        noted.sort_unstable();
+        noted[TRAIL_SAMPLES / 2]
     }
 
     /// Notes the time, and since when this program was away if it was.

@@ -164,7 +164,7 @@ impl Host {
         if !matches!(place, Place::Next) {
             self.earlier_ms = self.earlier_ms.max(self.timestamp_ms);
         }
-        let lives = self.lives(sampled_ms, other_clock, now_ms) || analysis.stopping;
+        let lives = self.lives(sampled_ms, other_clock, fleet, now_ms) || analysis.stopping;
         (self.run, self.sequence) = (run, sequence);
         (self.timestamp_ms, self.received_ms) = (sampled_ms, now_ms);
         self.interval_ms = analysis.interval_ms.filter(|interval| *interval > 0);
@@ -211,9 +211,19 @@ impl Host {
 
     /// Whether the host lived after it fell silent, if it did: what it sampled before, and what
     /// was held up since, says nothing about now.
-    fn lives(&mut self, sampled_ms: u64, other_clock: bool, now_ms: u64) -> bool {
+    fn lives(
+        &mut self,
+        sampled_ms: u64,
+        other_clock: bool,
+        fleet: &mut Fleet,
+        now_ms: u64,
+    ) -> bool {
         let delay_ms = now_ms.cast_signed().saturating_sub(sampled_ms.cast_signed());
-        let usual_ms = self.delay_ms.filter(|_| !other_clock).unwrap_or(delay_ms);
+        let known_ms = self.delay_ms.filter(|_| !other_clock);
+        let usual_ms = known_ms.unwrap_or(delay_ms);
+        if known_ms.is_some() {
+            fleet.note_held_up(delay_ms.saturating_sub(usual_ms).max(0).unsigned_abs());
+        }
         if self.silent.holds() {
             let taken_ms = sampled_ms.saturating_add_signed(usual_ms);
             let lives = taken_ms > self.silent.since_ms();
@@ -420,13 +430,14 @@ impl Host {
         self.plan(fleet, now_ms);
     }
 
-    /// Whether it is silent, and no other explanation is left: somebody else was heard after it
-    /// was missed, or there is nobody else.
+    /// Whether it is silent, and no other explanation is left: what is heard is new enough to tell,
+    /// and somebody else was heard after it was missed, or there is nobody else.
     fn is_silent(&self, fleet: &Fleet, now_ms: u64) -> bool {
         let quiet_since_ms = self.quiet_since_ms(fleet);
+        let silent_after_ms = self.silent_after_ms(0).saturating_add(fleet.trail_ms());
         fleet.is_listening()
             && self.is_live()
-            && now_ms.saturating_sub(quiet_since_ms) >= self.silent_after_ms(0)
+            && now_ms.saturating_sub(quiet_since_ms) >= silent_after_ms
             && (fleet.live <= 1 || fleet.heard_ms > quiet_since_ms + self.late_after_ms())
     }
 

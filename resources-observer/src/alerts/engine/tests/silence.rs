@@ -137,3 +137,37 @@ fn nobody_is_reminded_while_the_link_is_down() {
     let repeats: Vec<_> = stage.alerts.iter().filter_map(|alert| alert.repeat).collect();
     assert_eq!(repeats, [1]);
 }
+
+#[test]
+fn while_what_comes_trails_the_present_a_host_is_silent_only_by_what_came() {
+    let mut stage = Stage::new("");
+    let names: Vec<String> = (0..20).map(|number| format!("host-{number}")).collect();
+    let restarted = |host: &str, second: u64| {
+        let run = if host == "host-0" && second >= 31 { "s" } else { "r" };
+        Analysis { run: Some(run.into()), ..sample(host, second, second * SECOND_MS, 1.0) }
+    };
+    for second in 0..=200 {
+        let at_ms = second * SECOND_MS;
+        // A line that carries a tenth of what is sent for a minute, and then all that it held up.
+        let trails = |second| if second < 90 { second - (second - 30) * 9 / 10 } else { second };
+        let come: Vec<u64> = match second {
+            0..=30 => vec![second],
+            _ => (trails(second - 1) + 1..=trails(second)).collect(),
+        };
+        for (number, host) in names.iter().enumerate() {
+            let is_held_up = number >= 10 && (31..90).contains(&second);
+            let is_gone = number == 19 && second > 30;
+            if second == 90 && number >= 10 && !is_gone {
+                (31..=90).for_each(|sent| stage.observe(&restarted(host, sent), at_ms));
+            } else if !is_held_up && !is_gone {
+                come.iter().for_each(|sent| stage.observe(&restarted(host, *sent), at_ms));
+            }
+        }
+        stage.tick(at_ms);
+        let mut told = stage.told();
+        told.retain(|(_, kind, _)| *kind != AlertKind::Restarted);
+        let silent = ("host-19".to_owned(), AlertKind::Silent, true);
+        let expected = if second == 90 { vec![silent] } else { Vec::new() };
+        assert_eq!(told, expected, "after {second} s");
+    }
+}
