@@ -11,10 +11,6 @@ const ABSENT_MS: u64 = 10_000;
 /// Over how long the usual delay of samples is looked at, in milliseconds.
 const DELAY_WINDOW_MS: u64 = 10_000;
 
-/// How many of the newest samples say how far what is heard trails the present. More than half of
-/// them must agree: neither a host whose own way is slow nor one that just started decides alone.
-const TRAIL_SAMPLES: usize = 15;
-
 /// The state of the fleet, as it is stored.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -23,6 +19,9 @@ pub(super) struct Fleet {
     pub(super) ticked_ms: u64,
     /// When anything was heard last, from whomever.
     pub(super) heard_ms: u64,
+    /// When the newest sample heard was taken, by our clock: what happened later is not known,
+    /// whoever is not heard of.
+    pub(super) known_until_ms: u64,
     /// Since when hosts can be heard: a host is silent only for as long as somebody listens.
     pub(super) listening_since_ms: u64,
     /// Since when the link to the broker is not up.
@@ -36,14 +35,6 @@ pub(super) struct Fleet {
     #[serde(skip)]
     pub(super) live: usize,
     delays: Delays,
-    trail: Trail,
-}
-
-/// How much longer than usual for their hosts the newest samples took to come, in milliseconds.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-struct Trail {
-    held_up_ms: [u64; TRAIL_SAMPLES],
-    next: usize,
 }
 
 /// The shortest delay of the samples that came of late.
@@ -60,21 +51,6 @@ impl Fleet {
         self.link_down_ms.is_none() && self.pipeline.is_none()
     }
 
-    /// Notes that a sample that is newer than all of its host took this much longer than usual.
-    pub(super) fn note_held_up(&mut self, held_up_ms: u64) {
-        let Trail { held_up_ms: noted, next } = &mut self.trail;
-        *next = (*next + 1) % TRAIL_SAMPLES;
-        noted[*next] = held_up_ms;
-    }
-
-    /// How far what is heard trails the present, in milliseconds: whoever was not heard for as
-    /// long may have sent all the time.
-    pub(super) fn trail_ms(&self) -> u64 {
-        let mut noted = self.trail.held_up_ms;
-        noted.sort_unstable();
-        noted[TRAIL_SAMPLES / 2]
-    }
-
     /// Notes the time, and since when this program was away if it was.
     pub(super) fn note_time(&mut self, now_ms: u64) -> Option<u64> {
         let before_ms = std::mem::replace(&mut self.ticked_ms, now_ms);
@@ -87,7 +63,8 @@ impl Fleet {
 
     /// The clock was set back to `now_ms`.
     pub(super) fn set_back(&mut self, now_ms: u64) {
-        for time_ms in [&mut self.ticked_ms, &mut self.heard_ms, &mut self.listening_since_ms] {
+        let Self { ticked_ms, heard_ms, known_until_ms, listening_since_ms, .. } = self;
+        for time_ms in [ticked_ms, heard_ms, known_until_ms, listening_since_ms] {
             *time_ms = now_ms.min(*time_ms);
         }
         self.link_down_ms = self.link_down_ms.map(|since_ms| since_ms.min(now_ms));

@@ -23,6 +23,10 @@ const NAMELESS: u64 = 1;
 /// How much of the time that passes the usual delay of samples may grow by.
 const DELAY_GROWS_BY: u64 = 16;
 
+/// For how long the usual delay of samples must be known before it says when one was taken: until
+/// then what holds up everybody may be taken for usual.
+const DELAY_TRUSTED_AFTER_MS: u64 = 30_000;
+
 /// A host that sends nothing for this long is forgotten, and what was raised for it is cleared.
 pub(super) const FORGET_AFTER_MS: u64 = 7 * 24 * 60 * 60 * 1000;
 
@@ -57,6 +61,8 @@ pub(super) struct Host {
     /// What a sample takes to come at least, by both clocks: however wrong that of the host is,
     /// it says when a sample was taken by ours.
     delay_ms: Option<i64>,
+    /// Since when that is known, by our clock.
+    delay_since_ms: u64,
     interval_ms: Option<u64>,
     uptime_seconds: Option<u64>,
     /// Since when its tracker is stopped, having said so.
@@ -129,6 +135,10 @@ impl Host {
         let sequence = analysis.sequence.unwrap_or(sampled_ms);
         let place = self.place(run, sequence, sampled_ms, now_ms);
         let subject = Subject::host(name);
+        let booted = match (self.uptime_seconds, analysis.uptime_seconds) {
+            (Some(before), Some(now)) => now < before,
+            _ => false,
+        };
         match place {
             Place::Late if self.is_earlier(run) && sampled_ms > self.earlier_ms => {
                 self.earlier_ms = sampled_ms;
@@ -137,7 +147,11 @@ impl Host {
             Place::Late => return Heard::Nothing,
             Place::Next => {}
             Place::Restart => {
-                self.restarted(subject, run, analysis, now_ms, alerts);
+                // A tracker that said good-bye was restarted by somebody who knows.
+                let unexpected = booted || self.stopped_ms.is_none();
+                if unexpected && run > NAMELESS && self.run > NAMELESS {
+                    self.raise_restarted(subject, sampled_ms, now_ms, alerts);
+                }
                 self.earlier_runs.rotate_right(1);
                 self.earlier_runs[0] = self.run;
             }
@@ -148,27 +162,27 @@ impl Host {
                 }
             }
         }
-        if let Some(uptime_seconds) = analysis.uptime_seconds {
-            // The tracker may outlive what it watches, as in a container.
-            if self.uptime_seconds.is_some_and(|before| uptime_seconds < before)
-                && matches!(place, Place::Next)
-            {
-                self.raise_restarted(subject, sampled_ms, now_ms, alerts);
-            }
-            self.uptime_seconds = Some(uptime_seconds);
+        // The tracker may outlive what it watches, as in a container.
+        if booted && matches!(place, Place::Next) {
+            self.raise_restarted(subject, sampled_ms, now_ms, alerts);
         }
+        self.uptime_seconds = analysis.uptime_seconds.or(self.uptime_seconds);
         if sampled_ms < self.timestamp_ms {
             self.resources.iter_mut().for_each(|resource| resource.clock_set_back(sampled_ms));
         }
-        let other_clock = !matches!(place, Place::Next) || sampled_ms < self.timestamp_ms;
+        let other_clock = booted || sampled_ms < self.timestamp_ms;
         if !matches!(place, Place::Next) {
             self.earlier_ms = self.earlier_ms.max(self.timestamp_ms);
         }
-        let lives = self.lives(sampled_ms, other_clock, fleet, now_ms) || analysis.stopping;
+        let lives = self.lives(sampled_ms, other_clock, now_ms) || analysis.stopping;
         (self.run, self.sequence) = (run, sequence);
         (self.timestamp_ms, self.received_ms) = (sampled_ms, now_ms);
         self.interval_ms = analysis.interval_ms.filter(|interval| *interval > 0);
         self.stopped_ms = analysis.stopping.then_some(now_ms);
+        if let Some(delay_ms) = self.trusted_delay_ms(now_ms) {
+            let taken_ms = sampled_ms.saturating_add_signed(delay_ms);
+            fleet.known_until_ms = fleet.known_until_ms.max(taken_ms);
+        }
         if lives && !self.silent.is_unknown() {
             self.judge_silent(subject, false, fleet, now_ms, alerts);
         }
@@ -211,22 +225,15 @@ impl Host {
 
     /// Whether the host lived after it fell silent, if it did: what it sampled before, and what
     /// was held up since, says nothing about now.
-    fn lives(
-        &mut self,
-        sampled_ms: u64,
-        other_clock: bool,
-        fleet: &mut Fleet,
-        now_ms: u64,
-    ) -> bool {
+    fn lives(&mut self, sampled_ms: u64, other_clock: bool, now_ms: u64) -> bool {
         let delay_ms = now_ms.cast_signed().saturating_sub(sampled_ms.cast_signed());
         let known_ms = self.delay_ms.filter(|_| !other_clock);
         let usual_ms = known_ms.unwrap_or(delay_ms);
-        if known_ms.is_some() {
-            fleet.note_held_up(delay_ms.saturating_sub(usual_ms).max(0).unsigned_abs());
+        let lives = sampled_ms.saturating_add_signed(usual_ms) > self.silent.since_ms();
+        if known_ms.is_none() || (self.silent.holds() && lives) {
+            self.delay_since_ms = now_ms;
         }
         if self.silent.holds() {
-            let taken_ms = sampled_ms.saturating_add_signed(usual_ms);
-            let lives = taken_ms > self.silent.since_ms();
             self.delay_ms = Some(if lives { delay_ms } else { usual_ms });
             return lives;
         }
@@ -237,23 +244,10 @@ impl Host {
         true
     }
 
-    fn restarted(
-        &mut self,
-        subject: Subject<'_>,
-        run: u64,
-        analysis: &Analysis,
-        now_ms: u64,
-        alerts: &mut Vec<Alert>,
-    ) {
-        let booted = match (self.uptime_seconds, analysis.uptime_seconds) {
-            (Some(before), Some(now)) => now < before,
-            _ => false,
-        };
-        // A tracker that said good-bye was restarted by somebody who knows.
-        let unexpected = booted || self.stopped_ms.is_none();
-        if unexpected && run > NAMELESS && self.run > NAMELESS {
-            self.raise_restarted(subject, analysis.timestamp_ms, now_ms, alerts);
-        }
+    /// What a sample takes to come at least, if that is known for long enough to rely on it.
+    fn trusted_delay_ms(&self, now_ms: u64) -> Option<i64> {
+        let known_for_ms = now_ms.saturating_sub(self.delay_since_ms);
+        self.delay_ms.filter(|_| known_for_ms >= DELAY_TRUSTED_AFTER_MS)
     }
 
     fn raise_restarted(
@@ -430,15 +424,12 @@ impl Host {
         self.plan(fleet, now_ms);
     }
 
-    /// Whether it is silent, and no other explanation is left: what is heard is new enough to tell,
-    /// and somebody else was heard after it was missed, or there is nobody else.
+    /// Whether it is silent, and no other explanation is left: others were heard who sampled long
+    /// enough after it was missed, or there is nobody else.
     fn is_silent(&self, fleet: &Fleet, now_ms: u64) -> bool {
-        let quiet_since_ms = self.quiet_since_ms(fleet);
-        let silent_after_ms = self.silent_after_ms(0).saturating_add(fleet.trail_ms());
-        fleet.is_listening()
-            && self.is_live()
-            && now_ms.saturating_sub(quiet_since_ms) >= silent_after_ms
-            && (fleet.live <= 1 || fleet.heard_ms > quiet_since_ms + self.late_after_ms())
+        let known_until_ms = if fleet.live <= 1 { now_ms } else { fleet.known_until_ms };
+        let silent_ms = known_until_ms.saturating_sub(self.quiet_since_ms(fleet));
+        fleet.is_listening() && self.is_live() && silent_ms >= self.silent_after_ms(0)
     }
 
     /// Works out when there is something to do next.

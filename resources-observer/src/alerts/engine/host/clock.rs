@@ -7,6 +7,7 @@ impl Host {
     /// Our clock was set back to `now_ms`: nothing that it times was in the future.
     pub(in super::super) fn set_back(&mut self, now_ms: u64) {
         self.received_ms = self.received_ms.min(now_ms);
+        self.delay_since_ms = self.delay_since_ms.min(now_ms);
         self.due_ms = 0;
         self.stopped_ms = self.stopped_ms.map(|since_ms| since_ms.min(now_ms));
         let restarted_until_ms = now_ms.saturating_add(self.rules.restarted.clear_after_ms);

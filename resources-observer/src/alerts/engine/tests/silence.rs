@@ -138,36 +138,85 @@ fn nobody_is_reminded_while_the_link_is_down() {
     assert_eq!(repeats, [1]);
 }
 
-#[test]
-fn while_what_comes_trails_the_present_a_host_is_silent_only_by_what_came() {
+/// Twenty hosts that send each second. From 100 s to 140 s the line carries a tenth of what half of
+/// them send, and what the others send waits behind it.
+fn slow_line(sample_of: impl Fn(usize, u64) -> Option<Analysis>) {
     let mut stage = Stage::new("");
-    let names: Vec<String> = (0..20).map(|number| format!("host-{number}")).collect();
-    let restarted = |host: &str, second: u64| {
-        let run = if host == "host-0" && second >= 31 { "s" } else { "r" };
-        Analysis { run: Some(run.into()), ..sample(host, second, second * SECOND_MS, 1.0) }
-    };
-    for second in 0..=200 {
+    let mut told = Vec::new();
+    for second in 0..200_u64 {
         let at_ms = second * SECOND_MS;
-        // A line that carries a tenth of what is sent for a minute, and then all that it held up.
-        let trails = |second| if second < 90 { second - (second - 30) * 9 / 10 } else { second };
-        let come: Vec<u64> = match second {
-            0..=30 => vec![second],
-            _ => (trails(second - 1) + 1..=trails(second)).collect(),
+        let arrived = |second: u64| match second {
+            0..100 => second,
+            100..140 => 100 + (second - 100) / 10,
+            _ => second,
         };
-        for (number, host) in names.iter().enumerate() {
-            let is_held_up = number >= 10 && (31..90).contains(&second);
-            let is_gone = number == 19 && second > 30;
-            if second == 90 && number >= 10 && !is_gone {
-                (31..=90).for_each(|sent| stage.observe(&restarted(host, sent), at_ms));
-            } else if !is_held_up && !is_gone {
-                come.iter().for_each(|sent| stage.observe(&restarted(host, *sent), at_ms));
-            }
+        let from = second.checked_sub(1).map_or(0, |before| arrived(before) + 1);
+        for number in 0..20 {
+            let from = match second {
+                100..140 if number >= 10 => continue,
+                140 if number >= 10 => 100,
+                _ => from,
+            };
+            let samples = (from..=arrived(second)).filter_map(|sent| sample_of(number, sent));
+            samples.for_each(|sample| stage.observe(&sample, at_ms));
         }
         stage.tick(at_ms);
-        let mut told = stage.told();
-        told.retain(|(_, kind, _)| *kind != AlertKind::Restarted);
-        let silent = ("host-19".to_owned(), AlertKind::Silent, true);
-        let expected = if second == 90 { vec![silent] } else { Vec::new() };
-        assert_eq!(told, expected, "after {second} s");
+        told.extend(stage.told().into_iter().filter(|(_, kind, _)| *kind == AlertKind::Silent));
     }
+    assert_eq!(told, []);
+}
+
+fn of_number(number: usize, second: u64) -> Analysis {
+    sample(&format!("host-{number}"), second, second * SECOND_MS, 1.0)
+}
+
+#[test]
+fn whose_samples_wait_behind_those_of_others_is_not_silent() {
+    slow_line(|number, second| Some(of_number(number, second)));
+}
+
+#[test]
+fn a_host_that_starts_while_samples_are_held_up_blames_nobody() {
+    let starts = |number: usize, second: u64| number == 0 && second >= 102;
+    slow_line(|number, second| {
+        let run = if starts(number, second) { "s" } else { "r" };
+        Some(Analysis { run: Some(run.into()), ..of_number(number, second) })
+    });
+    slow_line(|number, second| {
+        let uptime_seconds = if starts(number, second) { 1 } else { 1_000 };
+        Some(Analysis { uptime_seconds: Some(uptime_seconds), ..of_number(number, second) })
+    });
+    slow_line(|number, second| (number != 0 || second >= 102).then(|| of_number(number, second)));
+}
+
+#[test]
+fn one_witness_that_crashes_all_the_time_is_enough() {
+    let mut stage = Stage::new("");
+    for second in 0..200 {
+        let at_ms = second * SECOND_MS;
+        let run = format!("run-{}", second / 10);
+        let witness = sample("witness", second, at_ms, 1.0);
+        stage.observe(&Analysis { run: Some(run.into()), ..witness }, at_ms);
+        if second <= 100 {
+            stage.observe(&sent("r", second, 1.0), at_ms);
+        }
+        stage.tick(at_ms);
+    }
+    let told = stage.told().into_iter().filter(|(_, kind, _)| *kind == AlertKind::Silent);
+    assert_eq!(told.collect::<Vec<_>>(), one(AlertKind::Silent, true));
+}
+
+#[test]
+fn whoever_is_left_alone_is_missed_however_old_what_came_last_was() {
+    let mut stage = Stage::new("");
+    (0..100).for_each(|second| stage.observe(&sent("r", second, 1.0), second * SECOND_MS));
+    stage.engine.link(false, START_MS + 100_000);
+    stage.wait(99, 30_000);
+    stage.engine.link(true, START_MS + 30_000_000);
+    (100..2_000).for_each(|second| stage.observe(&sent("r", second, 1.0), 30_000_500));
+    stage.wait(30_000, 30_020);
+    assert_eq!(
+        stage.told(),
+        [pipeline(true), pipeline(false), one(AlertKind::Silent, true).remove(0)]
+    );
 }
