@@ -20,6 +20,9 @@ const EARLIER_RUNS: usize = 3;
 /// The run of samples that name none; 0 is no run at all.
 const NAMELESS: u64 = 1;
 
+/// How often a host sends that does not say so.
+const UNKNOWN_INTERVAL_MS: u64 = 60_000;
+
 /// How much of the time that passes the usual delay of samples may grow by.
 const DELAY_GROWS_BY: u64 = 16;
 
@@ -170,8 +173,10 @@ impl Host {
         if sampled_ms < self.timestamp_ms {
             self.resources.iter_mut().for_each(|resource| resource.clock_set_back(sampled_ms));
         }
-        let other_clock = booted || sampled_ms < self.timestamp_ms;
-        if !matches!(place, Place::Next) {
+        let is_next = matches!(place, Place::Next);
+        let said_good_bye = !is_next && self.stopped_ms.is_some();
+        let other_clock = booted || said_good_bye || sampled_ms < self.timestamp_ms;
+        if !is_next {
             self.earlier_ms = self.earlier_ms.max(self.timestamp_ms);
         }
         let lives = self.lives(sampled_ms, other_clock, now_ms) || analysis.stopping;
@@ -209,7 +214,8 @@ impl Host {
         }
         // Whoever sent the newest sample has gone away, so an older one may be of a new life
         // with its clock set back.
-        let gone = || now_ms.saturating_sub(self.received_ms) >= self.silent_after_ms(60_000);
+        let gone =
+            || now_ms.saturating_sub(self.received_ms) >= self.silent_after_ms(UNKNOWN_INTERVAL_MS);
         if run == self.run {
             let next = sequence > self.sequence || (run == NAMELESS && gone());
             return if next { Place::Next } else { Place::Late };
@@ -237,7 +243,7 @@ impl Host {
             self.delay_ms = Some(if lives { delay_ms } else { usual_ms });
             return lives;
         }
-        let usual_step_ms = self.interval_ms.unwrap_or(0).saturating_mul(2);
+        let usual_step_ms = self.interval_ms.unwrap_or(UNKNOWN_INTERVAL_MS).saturating_mul(2);
         let passed_ms = now_ms.saturating_sub(self.received_ms).min(usual_step_ms);
         let growth_ms = (passed_ms / DELAY_GROWS_BY).cast_signed();
         self.delay_ms = Some(delay_ms.min(usual_ms.saturating_add(growth_ms)));

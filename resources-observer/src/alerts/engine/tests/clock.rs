@@ -146,3 +146,29 @@ fn samples_that_were_held_up_say_nothing_about_a_clock() {
         stage.told()
     );
 }
+
+#[test]
+fn a_clock_that_was_put_right_while_the_tracker_was_stopped_is_right_at_once() {
+    let mut stage = Stage::new("default.clock = { hold = \"5s\", clear_hold = \"5s\" }");
+    for second in 0..300 {
+        let at_ms = HOUR_MS + second * SECOND_MS;
+        stage.observe(&sample("witness", second, at_ms, 1.0), at_ms);
+        let (run, ahead_ms) = if second < 100 { ("r", MINUTE_MS) } else { ("s", 0) };
+        let web = Analysis {
+            run: Some(run.into()),
+            stopping: second == 99,
+            ..sample("web", second, at_ms + ahead_ms, 1.0)
+        };
+        if !(100..200).contains(&second) {
+            stage.observe(&web, at_ms);
+        }
+        stage.tick(at_ms);
+        let told = stage.told().into_iter().filter(|(_, kind, _)| *kind == AlertKind::Clock);
+        let expected = match second {
+            5 => one(AlertKind::Clock, true),
+            205 => one(AlertKind::Clock, false),
+            _ => Vec::new(),
+        };
+        assert_eq!(told.collect::<Vec<_>>(), expected, "after {second} s");
+    }
+}

@@ -207,6 +207,23 @@ fn one_witness_that_crashes_all_the_time_is_enough() {
 }
 
 #[test]
+fn witnesses_that_do_not_say_how_often_they_send_may_set_their_clocks_back() {
+    let mut stage = Stage::new("");
+    for second in 0..500 {
+        let at_ms = second * SECOND_MS;
+        let sampled_ms = at_ms.saturating_sub(if second < 100 { 0 } else { 15 * SECOND_MS });
+        let witness = sample(&format!("witness-{}", second % 20), second, sampled_ms, 1.0);
+        stage.observe(&Analysis { interval_ms: None, ..witness }, at_ms);
+        if second <= 400 {
+            stage.observe(&sent("r", second, 1.0), at_ms);
+        }
+        stage.tick(at_ms);
+        let expected = if second == 415 { one(AlertKind::Silent, true) } else { Vec::new() };
+        assert_eq!(stage.told(), expected, "after {second} s");
+    }
+}
+
+#[test]
 fn whoever_is_left_alone_is_missed_however_old_what_came_last_was() {
     let mut stage = Stage::new("");
     (0..100).for_each(|second| stage.observe(&sent("r", second, 1.0), second * SECOND_MS));
