@@ -18,6 +18,11 @@ use crate::spool::SpoolSettings;
 const INTERVALS: std::ops::RangeInclusive<Duration> =
     Duration::from_millis(100)..=Duration::from_secs(3600);
 
+/// Fewest samples that are kept while the broker cannot be reached.
+const LEAST_BUFFER: u32 = 128;
+
+const HOUR_MS: u64 = 60 * 60 * 1000;
+
 /// What to sample, how often, and under which name.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Tracker")]
@@ -48,17 +53,17 @@ pub struct TrackerArgs {
     )]
     pub interval: Duration,
 
-    /// Samples kept while the broker cannot be reached, 128–1000000; then the oldest are dropped.
+    /// Samples kept while the broker cannot be reached, 128–1000000; then the oldest are dropped
+    /// [default: those of an hour]
     ///
     /// A sample takes 1–2 KiB of memory. With --spool-dir the oldest stay on disk instead.
     #[arg(
         long,
         value_name = "COUNT",
         env = "RESOURCES_BUFFER",
-        default_value_t = 3600,
-        value_parser = clap::value_parser!(u32).range(128..=1_000_000)
+        value_parser = clap::value_parser!(u32).range(i64::from(LEAST_BUFFER)..=1_000_000)
     )]
-    pub buffer: u32,
+    pub buffer: Option<u32>,
 
     /// Samples of the backlog sent a second when the broker is back, 1–10000. What is sampled
     /// from then on goes first and does not count.
@@ -188,6 +193,12 @@ impl Settings {
     }
 }
 
+/// Samples of an hour, within what `--buffer` takes.
+fn an_hour_of(interval: Interval) -> u32 {
+    let samples = HOUR_MS.div_ceil(interval.as_ms());
+    u32::try_from(samples).unwrap_or(u32::MAX).max(LEAST_BUFFER)
+}
+
 /// Time between two samples: 100–3,600,000 whole milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Interval(u64);
@@ -220,7 +231,8 @@ impl TrackerArgs {
             host: self.host_name()?,
             labels: self.labels()?,
             interval,
-            buffer: usize::try_from(self.buffer).map_err(Failure::settings)?,
+            buffer: usize::try_from(self.buffer.unwrap_or_else(|| an_hour_of(interval)))
+                .map_err(Failure::settings)?,
             replay_rate: self.replay_rate,
             spool: self
                 .spool_dir
@@ -347,6 +359,10 @@ mod tests {
     fn defaults_are_a_second_an_hour_of_samples_and_five_processes() {
         let settings = settings("--host me").unwrap();
         assert_eq!((settings.interval_ms(), settings.buffer()), (1000, 3600));
+        for (interval, samples) in [("100ms", 36_000), ("7s", 515), ("1h", 128)] {
+            let line = format!("--host me --interval {interval}");
+            assert_eq!(self::settings(&line).unwrap().buffer(), samples, "{interval}");
+        }
         let processes = settings.collect.processes.unwrap();
         assert!((processes.above_percentage - 75.0).abs() < f64::EPSILON && processes.count == 5);
         for name in ["lo", "veth12ab", "docker0", "br-01ef", "tap0"] {

@@ -1,9 +1,12 @@
 //! Samples that outlive the program that took them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead as _, BufReader};
 use std::num::NonZeroU16;
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
 
 use resources_core::bus::{Message, Source, Subscription};
 use resources_core::contract::{HostName, Measure, Topic, TraceParent};
@@ -26,6 +29,30 @@ impl Tracker {
         let mut command = tracker(&line);
         command.arg("--spool-dir").arg(folder).stderr(Stdio::null());
         Self(command.spawn().unwrap())
+    }
+
+    /// One whose files may not grow beyond so many blocks of 512 bytes, and the lines of its log.
+    fn start_on_a_full_disk(
+        url: &str,
+        exchange: &str,
+        folder: &Path,
+        blocks: u32,
+    ) -> (Self, mpsc::Receiver<String>) {
+        let line = format!(
+            "--host me --interval 100ms --replay-rate 1000 --broker-url {url} --exchange {exchange}"
+        );
+        let mut tracker = tracker(&line);
+        tracker.arg("--spool-dir").arg(folder);
+        // To write beyond the limit is an error then, as it is on a full disk.
+        let script = "trap '' XFSZ; ulimit -f \"$0\"; exec \"$@\"";
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", script, &blocks.to_string()]);
+        command.arg(tracker.get_program()).args(tracker.get_args()).env_clear();
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let log = BufReader::new(child.stderr.take().unwrap());
+        let (sender, lines) = mpsc::channel();
+        std::thread::spawn(move || log.lines().try_for_each(|line| sender.send(line.unwrap())));
+        (Self(child), lines)
     }
 
     /// Ends it at once, as `kill -9` does.
@@ -142,6 +169,59 @@ async fn every_sample_of_trackers_killed_during_an_outage_arrives_after_it() {
     by_age.sort_by_key(|run| run.newest_ms);
     let of_the_outage: usize = by_age.iter().take(2).map(|run| run.sequences.len()).sum();
     assert_eq!(of_the_outage, kept, "none is missing and none is made up");
+    drop(broker);
+}
+
+#[tokio::test]
+async fn while_the_disk_is_full_memory_holds_every_sample_and_the_log_says_so_once() {
+    const TROUBLE: &str = "cannot write samples to";
+    let mut broker = tokio::task::spawn_blocking(RabbitMq::start).await.unwrap();
+    let (url, exchange) = (broker.url(), unique_exchange());
+    let reader = open_bus(&url, &exchange);
+    let mut measures = reader.subscribe(Source::Measures, PREFETCH);
+    assert!(in_time("the queue is there", measures.ready()).await);
+    broker.settle();
+    broker.kill();
+
+    // One has no room for anything, the other for some samples and a part of the next one.
+    let folders = [TempDir::new().unwrap(), TempDir::new().unwrap()];
+    let trackers = [(1, &folders[0]), (20, &folders[1])].map(|(blocks, folder)| {
+        Tracker::start_on_a_full_disk(&url, &exchange, folder.path(), blocks)
+    });
+    let mut logs = Vec::new();
+    for (_, lines) in &trackers {
+        let limit = Duration::from_secs(60);
+        let mut log = vec![lines.recv_timeout(limit).unwrap()];
+        while !log.last().is_some_and(|line| line.contains(TROUBLE)) {
+            log.push(lines.recv_timeout(limit).unwrap());
+        }
+        logs.push(log);
+    }
+    assert_eq!(on_disk(folders[0].path()), 0);
+    assert!(on_disk(folders[1].path()) > 0, "what was written before is whole");
+
+    let broker = tokio::task::spawn_blocking(move || {
+        broker.start_again();
+        broker
+    })
+    .await
+    .unwrap();
+    let mut runs = BTreeMap::new();
+    while runs.len() < 2 {
+        take(&mut measures, &mut runs).await;
+    }
+    for ((tracker, lines), log) in trackers.into_iter().zip(&mut logs) {
+        tracker.stop();
+        log.extend(lines);
+    }
+    reader.publisher().publish_until_confirmed(&end()).await.unwrap();
+    take_all(&mut measures, &mut runs).await;
+    reader.close().await;
+
+    assert_eq!(runs.len(), 2);
+    assert!(runs.values().all(|run| run.is_contiguous() && run.sequences.len() > 20));
+    let told = logs[0].iter().filter(|line| line.contains(TROUBLE)).count();
+    assert_eq!(told, 1, "{:#?}", logs[0]);
     drop(broker);
 }
 
