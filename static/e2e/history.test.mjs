@@ -144,5 +144,14 @@ describe('history on the page of a host', () => {
       return told.some((text) => Number.parseInt(text, 10) >= late.length);
     });
     await stage.picture('history-filled');
+
+    // In the fleet it is marked for as long as such samples come.
+    await page.goto(`${web.url}#/`);
+    const mark = page.locator(`[data-host="${host}"]`).getByText('back-filling', { exact: true });
+    await sendMeasure(broker.url, host, { timestamp_ms: last - HOUR_MS, cpu_percentage: 50 });
+    await mark.waitFor();
+    assert.match(await mark.getAttribute('title'), /^Samples taken while .*, \d+ so far\./);
+    await stage.picture('history-back-filling');
+    await mark.waitFor({ state: 'detached' });
   });
 });
