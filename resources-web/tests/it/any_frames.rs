@@ -11,6 +11,9 @@ use tokio::net::TcpStream;
 
 use crate::dashboard::Dashboard;
 
+/// What an upgrade is answered with. Whoever ends its side before gets no answer at all.
+const UPGRADED: &[u8] = b"HTTP/1.1 101";
+
 /// Browsers tried.
 const CASES: usize = 100;
 
@@ -53,10 +56,13 @@ async fn send(dashboard: &Dashboard, bytes: &[u8]) {
     );
     tcp.write_all(upgrade.as_bytes()).await.unwrap();
     // It may hang up before it has read all of them.
-    if tcp.write_all(bytes).await.is_ok() {
+    let is_sent = tcp.write_all(bytes).await.is_ok();
+    let mut answer = vec![0; UPGRADED.len()];
+    in_time("an answer", tcp.read_exact(&mut answer)).await.unwrap();
+    assert_eq!(answer, UPGRADED, "the frames are read");
+    if is_sent {
         tcp.shutdown().await.ok();
     }
-    let mut answer = Vec::new();
     in_time("the server lets go", tcp.read_to_end(&mut answer)).await.ok();
 }
 
