@@ -54,7 +54,7 @@ pub struct TrackerArgs {
     pub interval: Duration,
 
     /// Samples kept while the broker cannot be reached, 128–1000000; then the oldest are dropped
-    /// [default: those of an hour]
+    /// [default: those of an hour, 128 at least]
     ///
     /// A sample takes 1–2 KiB of memory. With --spool-dir the oldest stay on disk instead.
     #[arg(

@@ -148,8 +148,12 @@ describe('history on the page of a host', () => {
     // In the fleet it is marked for as long as such samples come.
     await page.goto(`${web.url}#/`);
     const mark = page.locator(`[data-host="${host}"]`).getByText('back-filling', { exact: true });
-    await sendMeasure(broker.url, host, { timestamp_ms: last - HOUR_MS, cpu_percentage: 50 });
-    await mark.waitFor();
+    let sent = 0;
+    await stage.until(async () => {
+      const timestamp_ms = last - HOUR_MS + sent++;
+      await sendMeasure(broker.url, host, { timestamp_ms, cpu_percentage: 50 });
+      return mark.isVisible();
+    });
     assert.match(await mark.getAttribute('title'), /^Samples taken while .*, \d+ so far\./);
     await stage.picture('history-back-filling');
     await mark.waitFor({ state: 'detached' });

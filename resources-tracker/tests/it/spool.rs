@@ -67,6 +67,14 @@ impl Tracker {
     }
 }
 
+impl Drop for Tracker {
+    /// A test that fails leaves none behind.
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
 /// How many samples are in `folder`.
 fn on_disk(folder: &Path) -> usize {
     let paths = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());

@@ -4,8 +4,11 @@ import { LEVEL_BY_NUMBER, type Info, type Level } from './contract';
 import { DEFAULT_INTERVAL_MS } from './figures';
 import type { Store } from './store';
 
-/** For how long after a sample that came late a host counts as back-filling. */
-const BACK_FILLING_MS = 10_000;
+/**
+ * For how long after a sample that came late a host counts as back-filling: longer than the 10 s
+ * that the server lets pass before it tells of the next one.
+ */
+const BACK_FILLING_MS = 15_000;
 
 export interface RowFigures {
   /** Which reading this is: the columns tell nobody when they change. */
